@@ -1,0 +1,1 @@
+"""Passages of a corpus and the searches over them. Knows nothing of `models` or `service`."""

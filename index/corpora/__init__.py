@@ -1,0 +1,1 @@
+"""Readers of corpus formats: each yields `Document`s, one at a time."""

@@ -1,0 +1,75 @@
+"""The types that corpus readers, the index and its users share, and the index's errors."""
+
+from dataclasses import dataclass
+
+
+class CorpusError(Exception):
+    """A corpus cannot be read at all. The message says what was wrong and how to mend it."""
+
+
+class IndexingError(Exception):
+    """An index cannot be built, published or opened. The message says why and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of a paper: its heading and its cleaned running text."""
+
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What is known of a paper besides its text. Unknown fields are empty strings.
+
+    `publish_time` is an ISO 8601 date of reduced precision: `2020`, `2020-03` or `2020-03-13`.
+    """
+
+    cord_uid: str
+    title: str
+    authors: str
+    journal: str
+    publish_time: str
+    doi: str
+    pmcid: str
+    pubmed_id: str
+    url: str
+    license: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A paper with its sections in reading order. The abstract, if any, is the first section.
+
+    `full_text` tells whether there is more than title and abstract.
+    """
+
+    paper: Paper
+    sections: tuple[Section, ...]
+    full_text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of whole sentences of one section: the unit that is embedded, retrieved and read.
+
+    `id` is its row in the index, from 0. `start` and `end` are a half-open range of Unicode
+    code points of the section's text, and `text` is that range.
+    """
+
+    id: int
+    cord_uid: str
+    section: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that a search found, with the search's score (greater is better)."""
+
+    passage_id: int
+    score: float

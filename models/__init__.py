@@ -1,0 +1,1 @@
+"""Neural models: text encoders and extractive readers. Knows nothing of `index` or `service`."""

@@ -1,0 +1,1 @@
+"""The web application: questions in, ranked answers out. The only package that imports Flask."""
