@@ -1,0 +1,93 @@
+"""Cuts a section's text into passages: whole sentences, about 120 words, a sentence of overlap."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:al|Fig|Figs|Tab|Ref|Refs|Eq|Eqs|No|Nos|vs|cf|e\.g|i\.e|approx|ca|resp|Dr|Prof|Mr|Mrs"
+    r"|Ms|St|Inc|Ltd|Co|Corp|Vol|vol|pp|ed|eds|sp|spp|var|Suppl|etc|viz|Jan|Feb|Mar|Apr|Jun|Jul"
+    r"|Aug|Sep|Sept|Oct|Nov|Dec|min|max|temp|incl|excl|U\.S|U\.K)|\b[A-Z])\.$"
+)
+_BOUNDARY = re.compile(
+    r"""[.!?。！？]["'”’)\]]*(?:\ ?\[?\d{1,3}(?:[,–-]\ ?\d{1,3})*\]?)?  # closing marks, a citation
+        (?=\s+["'“‘(\[]?[A-Z0-9À-ÖØ-ÞͰ-ϿА-Я])                # the next sentence
+      | [。！？](?=\S) | \n+""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunker:
+    """How a text is cut.
+
+    `words`: a passage is closed before it would grow past this many words.
+    `overlap`: so many sentences begin a passage again that ended the one before.
+    `longest_sentence`: a sentence with more words (a table, a list) is cut at that length.
+    """
+
+    words: int = 120
+    overlap: int = 1
+    longest_sentence: int = 120
+
+    @property
+    def name(self) -> str:
+        """What identifies the way of cutting, for the index's manifest."""
+        return f"sentences/{self.words}w/{self.overlap}s/v1"
+
+    def chunks(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield the half-open code point ranges of the passages of `text`, in order.
+
+        Every range begins and ends with a character that is not white space. Ranges overlap by
+        `overlap` sentences, unless those sentences alone would fill half a passage.
+        """
+        sentences = list(self._bounded_sentences(text))
+        lengths = [len(text[start:end].split()) for start, end in sentences]
+        first = 0
+        while first < len(sentences):
+            last, total = first, lengths[first]
+            while last + 1 < len(sentences) and total + lengths[last + 1] <= self.words:
+                last += 1
+                total += lengths[last]
+            yield sentences[first][0], sentences[last][1]
+            if last + 1 == len(sentences):
+                return
+            repeat = min(self.overlap, last - first)
+            while repeat and sum(lengths[last + 1 - repeat : last + 1]) > self.words // 2:
+                repeat -= 1
+            following = last + 1 - repeat
+            if sum(lengths[following : last + 2]) > self.words:  # no room for anything new
+                following = last + 1
+            first = following
+
+    def _bounded_sentences(self, text: str) -> Iterator[tuple[int, int]]:
+        for start, end in sentences(text):
+            words = [m.span() for m in re.finditer(r"\S+", text[start:end])]
+            for at in range(0, len(words), self.longest_sentence):
+                piece = words[at : at + self.longest_sentence]
+                yield start + piece[0][0], start + piece[-1][1]
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the half-open code point ranges of the sentences of `text`, trimmed of white space.
+
+    >>> text = "R0 was 2.2 (Li et al. 2020). It fell later."
+    >>> [text[a:b] for a, b in sentences(text)]
+    ['R0 was 2.2 (Li et al. 2020).', 'It fell later.']
+    """
+    start = 0
+    for boundary in _BOUNDARY.finditer(text):
+        tail = text[max(start, boundary.start() - 12) : boundary.start() + 1]
+        if boundary[0][0] == "." and _ABBREVIATION.search(tail):
+            continue
+        yield from _trimmed(text, start, boundary.end())
+        start = boundary.end()
+    yield from _trimmed(text, start, len(text))
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    piece = text[start:end]
+    stripped = piece.strip()
+    if stripped:
+        begin = start + len(piece) - len(piece.lstrip())
+        yield begin, begin + len(stripped)

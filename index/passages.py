@@ -1,0 +1,178 @@
+"""The passage store: papers and passages in one SQLite file."""
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Any
+
+from index.types import IndexingError, Paper, Passage
+
+_PAPER_COLUMNS = tuple(field.name for field in fields(Paper))
+_SCHEMA = f"""
+CREATE TABLE papers (
+    {", ".join(f"{name} TEXT NOT NULL" for name in _PAPER_COLUMNS)},
+    full_text INTEGER NOT NULL,
+    first_passage INTEGER NOT NULL,  -- a paper's passages are consecutive rows
+    passages INTEGER NOT NULL,
+    PRIMARY KEY (cord_uid)
+) WITHOUT ROWID;
+CREATE TABLE passages (
+    id INTEGER PRIMARY KEY,          -- from 0, without gaps: the row of its vector
+    cord_uid TEXT NOT NULL,
+    section TEXT NOT NULL,
+    text TEXT NOT NULL,
+    "start" INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    digest INTEGER NOT NULL UNIQUE   -- of the text: no two passages read the same
+);
+CREATE TABLE skips (record INTEGER, cord_uid TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE progress (paper INTEGER NOT NULL);
+"""
+
+
+def digest(text: str) -> int:
+    """Return a signed 64-bit digest of `text`, the same for any white space and letter case."""
+    folded = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "big", signed=True)
+
+
+class PassageWriter:
+    """Writes a passage store, paper by paper; what `commit` has returned from survives a kill."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the store at `path`, making it if there is none."""
+        fresh = not path.exists()
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        if fresh or not self._db.execute("SELECT name FROM sqlite_master").fetchone():
+            self._db.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
+        self._db.execute("BEGIN")
+        self.next_id = int(self._db.execute("SELECT COUNT(*) FROM passages").fetchone()[0])
+
+    def last_paper(self) -> int:
+        """Return the number of the last paper that a commit covered, -1 when there is none."""
+        row = self._db.execute("SELECT paper FROM progress").fetchone()
+        return int(row[0]) if row else -1
+
+    def add(
+        self,
+        paper: Paper,
+        passages: Iterable[tuple[str, str, int, int]],
+        *,
+        full_text: bool,
+    ) -> int:
+        """Add a paper with its passages (section, text, start, end); return how many were new.
+
+        A passage whose text is in the store already is dropped; a paper without any is not added.
+        """
+        first = self.next_id
+        for section, text, start, end in passages:
+            added = self._db.execute(
+                "INSERT OR IGNORE INTO passages VALUES (?,?,?,?,?,?,?)",
+                (self.next_id, paper.cord_uid, section, text, start, end, digest(text)),
+            )
+            self.next_id += added.rowcount
+        if self.next_id > first:
+            values = (*astuple(paper), int(full_text), first, self.next_id - first)
+            marks = ",".join("?" * len(values))
+            self._db.execute(f"INSERT INTO papers VALUES ({marks})", values)  # noqa: S608 - placeholders only
+        return self.next_id - first
+
+    def skip(self, cord_uid: str, reason: str) -> None:
+        """Note that a record was not indexed as a paper of its own, and why."""
+        self._db.execute("INSERT INTO skips (cord_uid, reason) VALUES (?,?)", (cord_uid, reason))
+
+    def commit(self, paper: int) -> None:
+        """Make all up to and including paper number `paper` durable."""
+        self._db.execute("DELETE FROM progress")
+        self._db.execute("INSERT INTO progress VALUES (?)", (paper,))
+        self._db.execute("COMMIT")
+        self._db.execute("BEGIN")
+
+    def close(self) -> None:
+        """Undo what was not committed, and leave a single file without a journal beside it."""
+        self._db.execute("ROLLBACK")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._db.execute("PRAGMA journal_mode=DELETE")
+        self._db.close()
+
+
+class PassageStore:
+    """Reads a passage store. Safe to use from several threads: each has its own connection."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the store at `path`. Raises IndexingError when it is not one."""
+        self._uri = f"file:{path.resolve().as_posix()}?mode=ro&immutable=1"
+        self._local = threading.local()
+        try:
+            self.papers, self.passages = self._one(
+                "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages)"
+            )
+        except sqlite3.DatabaseError as error:
+            raise IndexingError(
+                f"{path} is not a passage store ({error}): build the index again"
+            ) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
+            self._local.connection = connection
+        return connection
+
+    def _one(self, query: str) -> tuple[int, int]:
+        first, second = self._connection().execute(query).fetchone()
+        return int(first), int(second)
+
+    def get(self, ids: Sequence[int]) -> list[Passage]:
+        """Return the passages of these ids, in their order. Raises KeyError for an unknown id."""
+        found = {
+            row[0]: Passage(*row)
+            for row in self._select(
+                'SELECT id, cord_uid, section, text, "start", "end" FROM passages WHERE id IN',
+                ids,
+            )
+        }
+        return [found[id_] for id_ in ids]
+
+    def get_papers(self, cord_uids: Sequence[str]) -> dict[str, Paper]:
+        """Return the papers of these cord_uids, by cord_uid."""
+        columns = ", ".join(_PAPER_COLUMNS)
+        rows = self._select(f"SELECT {columns} FROM papers WHERE cord_uid IN", cord_uids)  # noqa: S608 - our columns
+        return {row[0]: Paper(*row) for row in rows}
+
+    def _select(self, query: str, keys: Sequence[int] | Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        for at in range(0, len(keys), 500):  # well under SQLite's bound on placeholders
+            some = keys[at : at + 500]
+            marks = ",".join("?" * len(some))
+            yield from self._connection().execute(f"{query} ({marks})", tuple(some))
+
+    def texts(self, start: int, stop: int) -> list[tuple[str, str, str]]:
+        """Return (title, section, text) of the passages with ids in [start, stop), by id."""
+        return (
+            self._connection()
+            .execute(
+                "SELECT papers.title, section, text FROM passages JOIN papers USING (cord_uid)"
+                " WHERE id >= ? AND id < ? ORDER BY id",
+                (start, stop),
+            )
+            .fetchall()
+        )
+
+    def skips(self) -> dict[str, int]:
+        """Return how many records were skipped, by reason."""
+        return dict(
+            self._connection()
+            .execute("SELECT reason, COUNT(*) FROM skips GROUP BY reason ORDER BY COUNT(*) DESC")
+            .fetchall()
+        )
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        with closing(self._connection()):
+            del self._local.connection

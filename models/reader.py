@@ -1,0 +1,116 @@
+"""Reads with a transformers question-answering model."""
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+from models.contracts import FloatArray, ModelError, Span
+from models.loading import (
+    DEFAULT,
+    identity,
+    max_positions,
+    pick_device,
+    read_config,
+    reader_folder,
+    without_progress_bars,
+)
+from models.reading import SpanReading
+from models.windows import Batch, Windower
+
+
+class TransformersReader:
+    """A `Reader` on top of transformers: BERT, RoBERTa, DistilBERT, ELECTRA, MPNet and kin.
+
+    `name` is the model's `identity`. Single precision on the CPU, half precision on a GPU.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        name_or_dir: str | Path = DEFAULT,
+        *,
+        device: str = "auto",
+        max_batch_tokens: int = 4096,
+        max_length: int = 384,
+        stride: int = 128,
+        max_answer_tokens: int = 60,
+    ) -> None:
+        """Load a model from a folder or a hub id.
+
+        `max_length`, the tokens of a window, is lowered to what the model can read;
+        `stride` is the tokens that neighbouring windows share; `max_batch_tokens` bounds one
+        forward pass.
+
+        Raises ModelError where it can't be found or loaded, is not an extractive reader, or the
+        device is not there.
+        """
+        folder = reader_folder(name_or_dir)
+        config = read_config(folder)
+        self._device = pick_device(device)
+        self._model = _load(folder, torch.float32 if self._device == "cpu" else torch.float16)
+        self._model.to(self._device).eval()
+        takes_types = "token_type_ids" in inspect.signature(self._model.forward).parameters
+        self._has_types = takes_types and getattr(self._model.config, "type_vocab_size", 0) > 1
+        tokenizer = _load_tokenizer(folder)
+        self.name = identity(folder)
+        self._reading = SpanReading(
+            windower=Windower(
+                tokenizer.backend_tokenizer,
+                max_length=min(max_length, max_positions(config) or max_length),
+                stride=stride,
+            ),
+            forward=self._forward,
+            pad_id=tokenizer.pad_token_id or 0,
+            max_batch_tokens=max_batch_tokens,
+            max_answer_tokens=max_answer_tokens,
+        )
+
+    def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
+        """Return one best span per context, in the order of `contexts`."""
+        return self._reading.read(question, contexts)
+
+    @torch.inference_mode()
+    def _forward(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
+        inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        if self._has_types:
+            inputs["token_type_ids"] = batch.type_ids
+        output = self._model(
+            **{name: torch.from_numpy(array).to(self._device) for name, array in inputs.items()}
+        )
+        return output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
+
+
+def _load(folder: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401 - transformers is not typed
+    """Load a question-answering model and see that all of its weights were in the file."""
+    try:
+        with without_progress_bars():
+            model, report = AutoModelForQuestionAnswering.from_pretrained(
+                folder,
+                dtype=dtype,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+    except Exception as error:  # the libraries below raise bare Exception for damaged files
+        raise ModelError(f"{folder} can't be loaded as a reader: {error}") from error
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(
+            f"{folder} is not a trained extractive reader: it has no weights for "
+            f"{', '.join(missing[:3])}; fine-tune it on question answering first"
+        )
+    return model
+
+
+def _load_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - transformers is not typed
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ModelError(f"the tokenizer in {folder} can't be loaded: {error}") from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(f"{folder} has no fast tokenizer (tokenizer.json): a reader needs offsets")
+    return tokenizer

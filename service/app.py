@@ -1,0 +1,88 @@
+"""The web application: its routes, its errors and the headers of all its answers."""
+
+import logging
+from concurrent.futures import Future
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify, request
+from jinja2 import StrictUndefined
+
+from service.api import create_api, problem_response
+from service.background import (
+    NotReadyError,
+    answerer_of,
+    load_in_background,
+    loaded,
+    stop_server,
+)
+from service.errors import BODY_LIMIT, problem_of
+from service.forms import Form
+from service.pages import create_pages, render_page
+from service.settings import Settings
+from service.types import AnswererProtocol
+
+log = logging.getLogger(__name__)
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
+    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> Flask:
+    """Build the application. Without an answerer it loads one beside its first requests.
+
+    If that fails, the process ends (see `service.background.stop_server`).
+    """
+
+    def load() -> AnswererProtocol:
+        from service.loading import load_answerer  # noqa: PLC0415 - imports the models, slowly
+
+        return load_answerer(settings)
+
+    future = loaded(answerer) if answerer else load_in_background(load, stop_server)
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.filters["thousands"] = "{:,}".format
+    app.register_blueprint(create_pages(settings, future))
+    app.register_blueprint(create_api(settings, future))
+    _add_probes(app, future)
+    _add_error_handler(app, settings)
+
+    @app.after_request
+    def secure(response: Response) -> Response:
+        response.headers.update(SECURITY_HEADERS)
+        return response
+
+    return app
+
+
+def _add_probes(app: Flask, answerer: Future[AnswererProtocol]) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="ok")
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        try:
+            answerer_of(answerer)
+        except NotReadyError as error:
+            response = jsonify(status="not ready", reason=str(error))
+            response.status_code = 503
+            response.headers.update(problem_of(error).headers)
+            return response
+        return jsonify(status="ready")
+
+
+def _add_error_handler(app: Flask, settings: Settings) -> None:
+    @app.errorhandler(Exception)
+    def handle(error: Exception) -> Response:
+        problem = problem_of(error)
+        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("cannot answer %s %s", request.method, request.path, exc_info=error)
+        if request.path == "/api" or request.path.startswith("/api/"):
+            return problem_response(problem)
+        return render_page(settings, Form.empty(settings), problem=problem)

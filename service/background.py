@@ -1,0 +1,77 @@
+"""Loading the answerer beside the running web server, so that it can say that it is loading."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+
+from service.types import AnswererProtocol
+
+log = logging.getLogger(__name__)
+
+WORKER_BOOT_ERROR = 3
+"""The exit code of a worker at which gunicorn's master stops instead of starting another."""
+
+
+class NotReadyError(Exception):
+    """The answerer is still being loaded, or could not be."""
+
+
+def load_in_background(
+    load: Callable[[], AnswererProtocol], on_failure: Callable[[BaseException], None]
+) -> Future[AnswererProtocol]:
+    """Start loading on a thread that does not hold up the end of the process."""
+    future: Future[AnswererProtocol] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(load())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it must end the process
+            future.set_exception(error)
+            on_failure(error)
+
+    Thread(target=run, name="loading", daemon=True).start()
+    return future
+
+
+def loaded(answerer: AnswererProtocol) -> Future[AnswererProtocol]:
+    """Wrap an answerer that is there already."""
+    future: Future[AnswererProtocol] = Future()
+    future.set_result(answerer)
+    return future
+
+
+def answerer_of(future: Future[AnswererProtocol]) -> AnswererProtocol:
+    """Return the answerer.
+
+    Raises:
+        NotReadyError: it is not there, and why.
+
+    """
+    if not future.done():
+        raise NotReadyError(
+            "The index and the models are being loaded. Try again in a few seconds."
+        )
+    if future.exception() is not None:
+        raise NotReadyError("The index or the models could not be loaded.")
+    return future.result()
+
+
+def stop_server(error: BaseException) -> None:
+    """Say why the answerer could not be loaded, and end gunicorn as a whole."""
+    try:
+        _log_failure(error)
+        logging.shutdown()
+        sys.stderr.flush()
+    finally:
+        os._exit(WORKER_BOOT_ERROR)  # sys.exit would end only the thread that loads
+
+
+def _log_failure(error: BaseException) -> None:
+    """Log an expected failure in one line, any other with its traceback."""
+    from service.loading import StartError  # noqa: PLC0415 - as lazy as the loading itself
+
+    expected = isinstance(error, StartError)
+    log.critical("cannot start: %s", error, exc_info=None if expected else error)

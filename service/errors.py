@@ -1,0 +1,81 @@
+"""Which HTTP status an error has, and what a person or a program is told of it (RFC 9457)."""
+
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from werkzeug.exceptions import HTTPException
+
+from service.background import NotReadyError
+from service.validation import FieldProblem, InvalidQueryError
+
+BODY_LIMIT = 64 * 1024
+"""The largest request body, in bytes."""
+RETRY_AFTER = 5
+"""Seconds after which a client may ask again while the service is loading."""
+
+
+class MalformedJSONError(Exception):
+    """A request's body is not JSON."""
+
+
+STATUS: dict[type[Exception], tuple[int, str]] = {
+    MalformedJSONError: (400, "Bad Request"),
+    InvalidQueryError: (422, "Unprocessable Content"),
+    NotReadyError: (503, "Service Unavailable"),
+}
+"""Status and title of the service's own errors. Errors of HTTP itself carry theirs."""
+
+_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    413: f"The request is larger than {BODY_LIMIT // 1024} KB.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as its reader sees it."""
+
+    status: int
+    title: str
+    detail: str
+    fields: tuple[FieldProblem, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the members of an RFC 9457 problem document."""
+        members: dict[str, object] = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.fields:
+            members["errors"] = [
+                {"pointer": json_pointer(problem.field), "detail": problem.detail}
+                for problem in self.fields
+            ]
+        return members
+
+
+def json_pointer(name: str) -> str:
+    """Return the RFC 6901 pointer, as a URI fragment, to a member of the request's object."""
+    return "#/" + quote(name.replace("~", "~0").replace("/", "~1"), safe="~") if name else "#"
+
+
+def problem_of(error: Exception) -> Problem:
+    """Describe an error; of an unexpected one nothing is told but that it happened."""
+    if isinstance(error, HTTPException) and error.code is not None:
+        detail = _DETAILS.get(error.code, error.description or error.name)
+        return Problem(error.code, error.name, detail, headers=_headers(error))
+    for kind, (status, title) in STATUS.items():
+        if isinstance(error, kind):
+            fields = error.problems if isinstance(error, InvalidQueryError) else ()
+            headers = {"Retry-After": str(RETRY_AFTER)} if isinstance(error, NotReadyError) else {}
+            return Problem(status, title, str(error), fields, headers)
+    return Problem(500, "Internal Server Error", "The service failed to answer. This was logged.")
+
+
+def _headers(error: HTTPException) -> dict[str, str]:
+    kept = {"Allow", "Retry-After"}
+    return {name: value for name, value in error.get_headers() if name in kept}

@@ -1,0 +1,99 @@
+"""The page's form: what was entered, as it was entered, and the query that it asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+from pydantic_core import from_json
+
+from service.questions import QUESTIONS
+from service.settings import Settings
+from service.types import Query
+from service.validation import TOP_K, FieldProblem, InvalidQueryError, parse_query
+
+TOP_K_CHOICES = (5, 10, 20, 30, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields as texts, so that the page can show again whatever was entered."""
+
+    question: str
+    question_select: str
+    weight: str
+    top_k: str
+
+    @classmethod
+    def empty(cls, settings: Settings) -> Self:
+        """Return the form before anything is entered."""
+        weight, top_k = f"{settings.default_weight:g}", str(settings.default_top_k)
+        return cls(question="", question_select="", weight=weight, top_k=top_k)
+
+    @classmethod
+    def entered(cls, values: Mapping[str, str], settings: Settings) -> Self:
+        """Return the form with what was entered in it."""
+        form = cls.empty(settings)
+        return cls(
+            question=values.get("question", ""),
+            question_select=values.get("question_select", ""),
+            weight=values.get("weight", "") or form.weight,
+            top_k=values.get("top_k", "") or form.top_k,
+        )
+
+    @property
+    def top_k_choices(self) -> list[int]:
+        """The numbers of answers to choose from, with the one that was asked for."""
+        value = _number(self.top_k)
+        asked = {value} if type(value) is int and 1 <= value <= TOP_K else set()
+        return sorted({*TOP_K_CHOICES, *asked})
+
+    def query(self, settings: Settings, unknown: Mapping[str, str] | None = None) -> Query:
+        """Return the query that the form asks for; `unknown` are fields that it does not have.
+
+        Raises:
+            InvalidQueryError: with a problem for each field that is wrong.
+
+        """
+        problems: list[FieldProblem] = []
+        question = self.question
+        try:
+            suggested = _suggested(self.question_select)
+            question = self.question if self.question.strip() else suggested or self.question
+        except ValueError:
+            problem = f"Choose one of the questions 1 to {len(QUESTIONS)}."
+            problems.append(FieldProblem("question_select", problem))
+        values = {
+            **(unknown or {}),
+            "question": question,
+            "weight": _number(self.weight),
+            "top_k": _number(self.top_k),
+        }
+        try:
+            query = parse_query(
+                values, weight=settings.default_weight, top_k=settings.default_top_k
+            )
+        except InvalidQueryError as error:
+            problems += error.problems
+        if problems:
+            raise InvalidQueryError(tuple(problems))
+        return query
+
+
+FIELD_NAMES = frozenset(field.name for field in fields(Form))
+
+
+def _suggested(number: str) -> str | None:
+    if not number.strip():
+        return None
+    value = _number(number)
+    if type(value) is not int or not 1 <= value <= len(QUESTIONS):
+        raise ValueError(number)
+    return QUESTIONS[value - 1].text
+
+
+def _number(text: str) -> object:
+    """Return the number that a text writes; a text that writes none stays one, to be refused."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return text

@@ -1,0 +1,58 @@
+"""The kinds of values that settings take, each with its own check."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The values that a setting takes. `parse` raises `ValueError` for any other."""
+
+    parse: Callable[[str], object]
+    allowed: str
+
+
+def whole(low: int, high: int) -> Kind:
+    """Take whole numbers from `low` to `high`, both included."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value
+
+    return Kind(parse, f"a whole number from {low} to {high}")
+
+
+def number(low: float, high: float) -> Kind:
+    """Take numbers from `low` to `high`, both included."""
+
+    def parse(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:  # also refuses NaN
+            raise ValueError(text)
+        return value
+
+    return Kind(parse, f"a number from {low:g} to {high:g}")
+
+
+def one_of(*choices: str) -> Kind:
+    """Take one of some words, in lower or upper case."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(text)
+        return text.lower()
+
+    return Kind(parse, f"one of {', '.join(choices)}")
+
+
+def _host(text: str) -> str:
+    return text if text == "localhost" else str(ipaddress.ip_address(text))
+
+
+FOLDER = Kind(Path, "a folder")
+MODEL = Kind(str, '"default", a folder, or the id of a model on the Hugging Face hub')
+HOST = Kind(_host, "an IP address or localhost")

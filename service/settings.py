@@ -1,0 +1,214 @@
+"""Every setting of the service: its variable, default, unit and limits, declared once.
+
+`Settings.from_environment(os.environ)` reads them; `settings_table()` documents them.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Self
+
+from service.kinds import FOLDER, HOST, MODEL, Kind, number, one_of, whole
+
+PREFIX = "COVIDQUEST_"
+
+
+class SettingsError(Exception):
+    """Some settings cannot be used. The message names each, its value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """The environment variable behind a setting, for the reader of it and of the docs."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    unit: str
+    default: str
+
+
+def _variable(
+    name: str, kind: Kind, meaning: str, *, unit: str = "", default: str = ""
+) -> dict[str, Variable]:
+    """Describe a field. `default` is for readers, where the field's value would not tell them."""
+    return {"variable": Variable(name, kind, meaning, unit, default)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one service, ready for use. `Settings()` has every default."""
+
+    index: Path = field(
+        default=Path("var/sample"),
+        metadata=_variable(
+            "COVIDQUEST_INDEX", FOLDER, "The index that questions are answered from."
+        ),
+    )
+    encoder: str = field(
+        default="default",
+        metadata=_variable(
+            "COVIDQUEST_ENCODER",
+            MODEL,
+            "The model that embeds questions; it must be the one that built the index.",
+        ),
+    )
+    reader: str = field(
+        default="default",
+        metadata=_variable(
+            "COVIDQUEST_READER",
+            MODEL,
+            "The model that marks answers in passages; the default ships with the service.",
+        ),
+    )
+    device: str = field(
+        default="auto",
+        metadata=_variable(
+            "COVIDQUEST_DEVICE",
+            one_of("auto", "cpu", "cuda"),
+            "Where the models run; auto takes CUDA when there is a device.",
+        ),
+    )
+    candidates: int = field(
+        default=30,
+        metadata=_variable(
+            "COVIDQUEST_CANDIDATES",
+            whole(1, 500),
+            "How many passages are retrieved and read for a question: "
+            "more find more, and take longer.",
+            unit="passages",
+        ),
+    )
+    default_weight: float = field(
+        default=0.5,
+        metadata=_variable(
+            "COVIDQUEST_DEFAULT_WEIGHT",
+            number(0, 1),
+            "The reader's share in the final score when a question does not say; "
+            "the rest is the retrieval's.",
+        ),
+    )
+    default_top_k: int = field(
+        default=5,
+        metadata=_variable(
+            "COVIDQUEST_DEFAULT_TOP_K",
+            whole(1, 50),
+            "How many answers are shown when a question does not say.",
+            unit="answers",
+        ),
+    )
+    no_answer_threshold: float = field(
+        default=0.5,
+        metadata=_variable(
+            "COVIDQUEST_NO_ANSWER_THRESHOLD",
+            number(0, 1),
+            "Above this probability of no answer the page says that it found no reliable one.",
+        ),
+    )
+    threads: int = field(
+        default=0,
+        metadata=_variable(
+            "COVIDQUEST_THREADS",
+            whole(0, 256),
+            "Threads that a model's arithmetic uses in each worker; 0 takes all cores.",
+            unit="threads",
+        ),
+    )
+    workers: int = field(
+        default=1,
+        metadata=_variable(
+            "COVIDQUEST_WORKERS",
+            whole(1, 64),
+            "Worker processes; each loads its own copy of the models.",
+            unit="processes",
+        ),
+    )
+    web_threads: int = field(
+        default=4,
+        metadata=_variable(
+            "COVIDQUEST_WEB_THREADS",
+            whole(1, 256),
+            "Requests that a worker handles at once.",
+            unit="threads",
+        ),
+    )
+    host: str | None = field(
+        default=None,
+        metadata=_variable(
+            "COVIDQUEST_HOST",
+            HOST,
+            "The address to listen on. Without `PORT` only this machine can connect; with it, "
+            "as platforms and containers set it, other machines can too.",
+            default="`127.0.0.1`, or `0.0.0.0` when `PORT` is set",
+        ),
+    )
+    port: int | None = field(
+        default=None,
+        metadata=_variable("PORT", whole(1, 65535), "The TCP port to listen on.", default="`8000`"),
+    )
+    log_level: str = field(
+        default="info",
+        metadata=_variable(
+            "COVIDQUEST_LOG_LEVEL",
+            one_of("debug", "info", "warning", "error"),
+            "The least severe messages that are logged, on standard error.",
+        ),
+    )
+
+    @property
+    def bind(self) -> str:
+        """The address and port to listen on, as gunicorn writes it: `127.0.0.1:8000`."""
+        host = self.host or ("0.0.0.0" if self.port else "127.0.0.1")  # noqa: S104 - a platform's router connects from outside
+        return f"{f'[{host}]' if ':' in host else host}:{self.port or 8000}"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings; a variable that is unset or blank leaves its default.
+
+        Raises:
+            SettingsError: values out of range or unknown `COVIDQUEST_*` variables; all in one line.
+
+        """
+        values: dict[str, object] = {}
+        problems: list[str] = []
+        for name, variable in VARIABLES.items():
+            text = environ.get(variable.name, "").strip()
+            if not text:
+                continue
+            try:
+                values[name] = variable.kind.parse(text)
+            except ValueError:
+                problems.append(f"{variable.name}={text!r} is not {variable.kind.allowed}")
+        problems += [_unknown(name) for name in sorted(environ) if _is_unknown(name)]
+        if problems:
+            raise SettingsError("; ".join(problems))
+        return cls(**values)  # type: ignore[arg-type] # each parsed by its own field's kind
+
+
+VARIABLES: dict[str, Variable] = {f.name: f.metadata["variable"] for f in fields(Settings)}
+"""The variable of each setting, by the name of its field."""
+
+_NAMES = [variable.name for variable in VARIABLES.values()]
+
+
+def _is_unknown(name: str) -> bool:
+    return name.startswith(PREFIX) and name not in _NAMES
+
+
+def _unknown(name: str) -> str:
+    known = [known.removeprefix(PREFIX) for known in _NAMES if known.startswith(PREFIX)]
+    close = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+    return f"{name} is not a setting" + (f" (did you mean {PREFIX}{close[0]}?)" if close else "")
+
+
+def settings_table() -> str:
+    """Every setting as a row of a Markdown table, for docs/configuration.md."""
+    lines = ["| Variable | Default | Unit | Allowed | Meaning |", "| --- | --- | --- | --- | --- |"]
+    for setting in fields(Settings):
+        v: Variable = setting.metadata["variable"]
+        default = v.default or f"`{setting.default}`"
+        lines.append(
+            f"| `{v.name}` | {default} | {v.unit or '–'} | {v.kind.allowed} | {v.meaning} |"
+        )
+    return "\n".join(lines) + "\n"

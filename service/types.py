@@ -1,0 +1,74 @@
+"""The types that a request passes through, from the question to the list of answers."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from index.types import Paper, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A validated question: not blank, `weight` in [0, 1], `top_k` in 1..50."""
+
+    question: str
+    weight: float
+    top_k: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer span in a passage, with the paper it comes from.
+
+    `passage.text[start:end] == text`, in Unicode code points. All scores are in [0, 1];
+    `final_score == weight * reader_score + (1 - weight) * retrieval_score`.
+    """
+
+    text: str
+    passage: Passage
+    paper: Paper
+    start: int
+    end: int
+    reader_score: float
+    retrieval_score: float
+    final_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Wall-clock milliseconds that each step of one request took."""
+
+    encode: float
+    retrieve: float
+    read: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What answered: the index and the models."""
+
+    index_version: str
+    papers: int
+    passages: int
+    encoder: str
+    reader: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerList:
+    """Answers by descending final score, at most `query.top_k`, at most one per passage."""
+
+    query: Query
+    answers: tuple[Answer, ...]
+    no_answer_probability: float
+    source: Source
+    took_ms: Timings
+
+
+class AnswererProtocol(Protocol):
+    """What the web application needs: anything that answers a query."""
+
+    def answer(self, query: Query) -> AnswerList:
+        """Answer one question. Safe to call from several threads."""
+        ...

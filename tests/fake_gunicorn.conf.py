@@ -1,0 +1,35 @@
+"""The service's own gunicorn.conf.py, beside a stand-in for the module that loads index and models.
+
+`FAKE_FAILURE` makes one of its two functions fail: `preflight` or `load_answerer`.
+"""
+
+import os
+import runpy
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from service.settings import Settings
+from service.types import AnswererProtocol
+from tests.fake_app import FakeAnswerer
+
+
+class StartError(Exception):
+    """Stands in for `service.loading.StartError`."""
+
+
+def preflight(settings: Settings) -> None:
+    if os.environ.get("FAKE_FAILURE") == "preflight":
+        raise StartError(f"{settings.index} is not an index")
+
+
+def load_answerer(settings: Settings) -> AnswererProtocol:
+    if os.environ.get("FAKE_FAILURE") == "load_answerer":
+        raise StartError(f"{settings.index} cannot be read")
+    return FakeAnswerer()
+
+
+loading = ModuleType("service.loading")
+vars(loading).update(StartError=StartError, preflight=preflight, load_answerer=load_answerer)
+sys.modules["service.loading"] = loading
+globals().update(runpy.run_path(str(Path(__file__).parents[1] / "gunicorn.conf.py")))

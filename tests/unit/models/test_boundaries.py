@@ -1,0 +1,100 @@
+import random
+import unicodedata
+
+import pytest
+
+from models.boundaries import tidy
+
+
+def _tidied(text: str, part: str) -> str:
+    start = text.index(part)
+    left, right = tidy(text, start, start + len(part))
+    return text[left:right]
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "whole"),
+    [
+        ("the coronaviruses are", "corona", "coronaviruses"),
+        ("the coronaviruses are", "virus", "coronaviruses"),
+        ("of SARS-CoV-2 in", "CoV", "SARS-CoV-2"),  # hyphens hold a name together
+        ("of SARS‑CoV‑2 in", "SARS", "SARS‑CoV‑2"),  # non-breaking hyphens too
+        ("took 5.1 days", "5", "5.1"),
+        ("took 5.1 days", "1 days", "5.1 days"),
+        ("in 1,099 patients", "099", "1,099"),
+        ("in 10% of", "10", "10%"),
+        ("in 37.5°C water", "37", "37.5°C"),
+        ("in 2–14 days", "14 days", "2–14 days"),  # half of a range would mislead
+        ("a drop of -0.5 or", "5", "-0.5"),  # the sign is part of the number
+        ("cost $5 each", "5", "$5"),
+        ("beta5 and", "5", "beta5"),
+        ("the patient's age", "patient", "patient's"),
+        ("IL_6 level", "6", "IL_6"),
+        ("cafe\u0301 noir", "caf", "cafe\u0301"),  # a combining accent stays on its letter
+        ("cafe\u0301 noir", "cafe", "cafe\u0301"),
+        ("हिन्दी भाषा", "ह", "हिन्दी"),  # vowel signs are marks
+        ("新型冠状病毒肺炎", "冠状", "冠状"),  # no spaces: characters are words of their own
+        ("👩\u200d🔬 works", "👩", "👩\u200d🔬"),  # one emoji of three code points
+    ],
+)
+def test_words_are_never_cut(text: str, part: str, whole: str) -> None:
+    assert _tidied(text, part) == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("fever, cough", "fever"),
+        ("fever and/or cough", "cough"),  # a slash parts words
+        ("days.The next", "days"),  # a missing space after a full stop
+        ("a - b", "a"),
+        ("in 10 % of", "10"),
+        ("p<0.05 is", "0.05"),
+        ("page 5-", "5"),
+    ],
+)
+def test_whole_words_stay_as_they_are(text: str, part: str) -> None:
+    assert _tidied(text, part) == part
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "tidied"),
+    [
+        ("it was fever.", " fever.", "fever"),
+        ("(fever, cough)", "(fever,", "fever"),  # the bracket's other half is outside
+        ("the virus (ACE2) binds", "(ACE2)", "(ACE2)"),  # a pair stays
+        ("by ACE2) or", "ACE2)", "ACE2"),
+        ("enzyme 2 (ACE2) binds", "enzyme 2 (ACE2", "enzyme 2 (ACE2)"),  # closed right behind
+        ("enzyme 2 (ACE2) binds", "enzyme 2 (", "enzyme 2"),
+        ('called "cytokine storm" by', '"cytokine storm', "cytokine storm"),
+        ('called "cytokine storm" by', '"cytokine storm"', '"cytokine storm"'),
+        ("in the U.S. and", "the U.S.", "the U.S."),  # initials keep their stop
+        ("was 5.1. Then", "5.1.", "5.1"),
+        ("rate .05, then", ".05,", ".05"),
+        ("– fever 。", "– fever 。", "fever"),
+        ("a ... b", "...", "..."),  # nothing else there: as it was
+    ],
+)
+def test_edges_are_tidied(text: str, part: str, tidied: str) -> None:
+    assert _tidied(text, part) == tidied
+
+
+def test_a_gene_sequence_is_not_one_word() -> None:
+    text = "ACGT" * 1000
+    assert tidy(text, 2000, 2004) == (2000, 2004)
+
+
+def test_any_range_of_any_text_stays_a_range() -> None:
+    pieces = [*'a5 .,-–%°C$()[]"“”«»\n\0', "新", "e\u0301", "👩\u200d🔬", "ש", "\ud800", "\u200d"]
+    draw = random.Random(0)
+    for _ in range(3000):
+        text = "".join(draw.choices(pieces, k=draw.randint(1, 12)))
+        start = draw.randrange(len(text))
+        end = draw.randint(start + 1, len(text))
+        left, right = tidy(text, start, end)
+        assert 0 <= left < right <= len(text)
+        for cut in (left, right):
+            if 0 < cut < len(text):  # no edge between two letters, or before an accent
+                assert not (text[cut - 1] in "ae5" and text[cut] in "ae5")
+                if unicodedata.combining(text[cut]):
+                    assert not text[cut - 1].isalpha()

@@ -1,0 +1,67 @@
+import pytest
+
+from service.cards import Card, long_date, paper_link, short_authors
+from tests.fake_app import ANSWERS, make_paper
+
+
+def test_a_card_splits_the_passage_around_the_answer() -> None:
+    card = Card.of(1, ANSWERS[0])
+    assert card.before + card.answer + card.after == ANSWERS[0].passage.text
+    assert card.answer == "5.1 days (95% CI, 4.5 to 5.8 days)"
+    assert [(s.name, s.value, s.percent) for s in card.scores] == [
+        ("Final", 0.875, 88),
+        ("Reader", 0.94, 94),
+        ("Retrieval", 0.81, 81),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("doi", "url", "link"),
+    [
+        ("10.7326/M20-0504", "https://a.example/", "https://doi.org/10.7326/M20-0504"),
+        ("10.1016/S0140-6736(20)30183-5", "", "https://doi.org/10.1016/S0140-6736(20)30183-5"),
+        ('10.1000/"><script>?#', "", "https://doi.org/10.1000/%22%3E%3Cscript%3E%3F%23"),
+        ("", "https://a.example/x; https://b.example/", "https://a.example/x"),
+        ("", "ftp://a.example/; http://b.example/", "http://b.example/"),
+        ("10.x", "", None),
+        ("javascript:alert(1)", "javascript:alert(1)", None),
+        ("", "data:text/html,x", None),
+        ("", "//a.example/", None),
+        ("", "https://", None),
+        ("", "http://[broken", None),
+        ("", "", None),
+    ],
+)
+def test_only_web_addresses_become_links(doi: str, url: str, link: str | None) -> None:
+    assert paper_link(make_paper(doi=doi, url=url)) == link
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2020-03-13", "13 March 2020"),
+        ("2020-03-01", "1 March 2020"),
+        ("2020-12", "December 2020"),
+        ("2020", "2020"),
+        ("", ""),
+        ("2020-13", "2020-13"),
+        ("2020-02-30", "2020-02-30"),
+        ("0000-01", "0000-01"),
+        ("spring 2020", "spring 2020"),
+    ],
+)
+def test_dates_are_written_with_their_own_precision(written: str, shown: str) -> None:
+    assert long_date(written) == shown
+
+
+@pytest.mark.parametrize(
+    ("authors", "shown"),
+    [
+        ("", ""),
+        ("Li, Qun", "Li, Qun"),
+        ("A, B; C, D; E, F", "A, B; C, D; E, F"),
+        ("A, B; C, D; E, F; ; G, H;", "A, B; C, D; E, F and 1 more"),
+    ],
+)
+def test_long_lists_of_authors_are_cut(authors: str, shown: str) -> None:
+    assert short_authors(authors) == shown

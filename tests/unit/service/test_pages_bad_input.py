@@ -1,0 +1,128 @@
+import itertools
+import random
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from flask.testing import FlaskClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests.fake_app import FakeAnswerer
+from tests.reading_pages import URL, Elements, ask
+
+BAD = [
+    ({"question": ""}, "question"),
+    ({"question": "  ", "question_select": ""}, "question"),
+    ({"question_select": ""}, "question"),
+    ({"question": "?!"}, "question"),
+    ({"question": "a" * 501}, "question"),
+    ({"question": "a\x07b"}, "question"),
+    ({"question_select": "0"}, "question_select"),
+    ({"question_select": "31"}, "question_select"),
+    ({"question_select": "abc"}, "question_select"),
+    ({"question_select": "true"}, "question_select"),
+    ({"question": "Why?", "question_select": "99"}, "question_select"),
+    ({"question": "Why?", "weight": "1.1"}, "weight"),
+    ({"question": "Why?", "weight": "-0.1"}, "weight"),
+    ({"question": "Why?", "weight": "NaN"}, "weight"),
+    ({"question": "Why?", "weight": "inf"}, "weight"),
+    ({"question": "Why?", "weight": "1e999"}, "weight"),
+    ({"question": "Why?", "weight": "true"}, "weight"),
+    ({"question": "Why?", "weight": "null"}, "weight"),
+    ({"question": "Why?", "weight": "half"}, "weight"),
+    ({"question": "Why?", "top_k": "0"}, "top_k"),
+    ({"question": "Why?", "top_k": "51"}, "top_k"),
+    ({"question": "Why?", "top_k": "abc"}, "top_k"),
+    ({"question": "Why?", "top_k": "5.5"}, "top_k"),
+    ({"question": "Why?", "top_k": '"5"'}, "top_k"),
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("fields", "wrong"), BAD)
+def test_bad_input_is_explained_in_place_and_kept(
+    client: FlaskClient, method: str, fields: dict[str, str], wrong: str
+) -> None:
+    kind = "query_string" if method == "GET" else "data"
+    response = client.open(URL, method=method, **{kind: fields})
+    assert response.status_code == 422
+    page = Elements(response.text)
+    assert 'role="alert"' in response.text
+    field = page.by_id(wrong)
+    assert field["aria-invalid"] == "true"
+    assert page.by_id(str(field["aria-describedby"]))
+    assert page.by_id("question")["value"] == fields.get("question", "")
+    assert page.by_id("weight")["value"] == fields.get("weight", "0.5")
+    assert "<article" not in response.text
+
+
+def test_an_unknown_field_is_named(client: FlaskClient) -> None:
+    response = ask(client, question="Why?", k="5")
+    assert response.status_code == 422
+    assert "The field k is unknown." in response.text
+
+
+def test_all_problems_are_shown_at_once(client: FlaskClient) -> None:
+    response = ask(client, question="?", question_select="99", weight="7", top_k="abc")
+    assert response.text.count('aria-invalid="true"') == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "request_fields", "status"),
+    [
+        ("/nowhere", {}, 404),
+        ("/apiary", {}, 404),
+        ("/static/nothing.css", {}, 404),
+        ("/", {"method": "POST"}, 405),
+        (URL, {"method": "DELETE"}, 405),
+        (URL, {"method": "POST"}, 415),
+        (URL, {"method": "POST", "json": {"question": "Why?"}}, 415),
+        (URL, {"method": "POST", "data": {"question": "a" * 65_536}}, 413),
+    ],
+)
+def test_other_errors_are_readable_and_offer_the_form(
+    client: FlaskClient, path: str, request_fields: dict[str, Any], status: int
+) -> None:
+    response = client.open(path, **request_fields)
+    assert response.status_code == status
+    assert response.mimetype == "text/html"
+    page = Elements(response.text)
+    assert page.by_id("question")
+    assert 'role="alert"' in response.text
+    assert ("Allow" in response.headers) == (status == 405)
+
+
+def test_while_loading_the_question_is_kept(loading_client: FlaskClient) -> None:
+    assert loading_client.get("/").status_code == 200
+    response = ask(loading_client, question="How long?")
+    assert response.status_code == 503
+    assert "Retry-After" in response.headers
+    assert "being loaded" in response.text
+    assert Elements(response.text).by_id("question")["value"] == "How long?"
+
+
+def test_an_unexpected_error_is_a_readable_page() -> None:
+    client = create_app(Settings(), FakeAnswerer(error=RuntimeError("secret"))).test_client()
+    response = ask(client, question="Why?")
+    assert response.status_code == 500
+    assert "secret" not in response.text
+    assert Elements(response.text).by_id("question")
+
+
+def test_no_form_is_answered_with_500(client: FlaskClient) -> None:
+    odd = ["", " ", "a", "?", "-1", "0", "1", "5", "0.5", "1e999", "9" * 5000, "\x00", "\ud800"]
+    combinations = list(itertools.product(odd, repeat=4))
+    for question, select, weight, top_k in random.Random(19).sample(combinations, 1000):
+        fields = {"question": question, "question_select": select, "weight": weight, "top_k": top_k}
+        body = urlencode(fields, errors="surrogatepass")
+        response = client.post(URL, data=body, content_type="application/x-www-form-urlencoded")
+        assert response.status_code in {200, 422}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["question=%ff%fe", "question=%ED%A0%80", "%", "question", "=&=&&", "question=a&question=b"],
+)
+def test_broken_query_strings_are_not_answered_with_500(client: FlaskClient, query: str) -> None:
+    assert client.get(f"{URL}?{query}").status_code in {200, 422}

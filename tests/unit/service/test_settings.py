@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from service.settings import VARIABLES, Settings, SettingsError, settings_table
+
+
+def test_an_empty_environment_gives_every_default() -> None:
+    assert Settings.from_environment({"PATH": "/bin"}) == Settings()
+
+
+def test_blank_variables_count_as_unset() -> None:
+    assert Settings.from_environment({"COVIDQUEST_INDEX": " ", "PORT": ""}) == Settings()
+
+
+def test_every_setting_is_read() -> None:
+    settings = Settings.from_environment(
+        {
+            "COVIDQUEST_INDEX": "some/index",
+            "COVIDQUEST_ENCODER": "org/encoder",
+            "COVIDQUEST_READER": "some/reader",
+            "COVIDQUEST_DEVICE": "CPU",
+            "COVIDQUEST_CANDIDATES": "100",
+            "COVIDQUEST_DEFAULT_WEIGHT": "0.7",
+            "COVIDQUEST_DEFAULT_TOP_K": "50",
+            "COVIDQUEST_NO_ANSWER_THRESHOLD": "1",
+            "COVIDQUEST_THREADS": "2",
+            "COVIDQUEST_WORKERS": "3",
+            "COVIDQUEST_WEB_THREADS": "8",
+            "COVIDQUEST_HOST": "::1",
+            "PORT": "9000",
+            "COVIDQUEST_LOG_LEVEL": "Debug",
+        }
+    )
+    assert settings == Settings(
+        index=Path("some/index"),
+        encoder="org/encoder",
+        reader="some/reader",
+        device="cpu",
+        candidates=100,
+        default_weight=0.7,
+        default_top_k=50,
+        no_answer_threshold=1.0,
+        threads=2,
+        workers=3,
+        web_threads=8,
+        host="::1",
+        port=9000,
+        log_level="debug",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "allowed"),
+    [
+        ("COVIDQUEST_DEVICE", "tpu", "one of auto, cpu, cuda"),
+        ("COVIDQUEST_CANDIDATES", "0", "a whole number from 1 to 500"),
+        ("COVIDQUEST_CANDIDATES", "501", "a whole number from 1 to 500"),
+        ("COVIDQUEST_CANDIDATES", "3.5", "a whole number from 1 to 500"),
+        ("COVIDQUEST_DEFAULT_WEIGHT", "nan", "a number from 0 to 1"),
+        ("COVIDQUEST_DEFAULT_WEIGHT", "1.01", "a number from 0 to 1"),
+        ("COVIDQUEST_DEFAULT_TOP_K", "51", "a whole number from 1 to 50"),
+        ("COVIDQUEST_WORKERS", "two", "a whole number from 1 to 64"),
+        ("COVIDQUEST_HOST", "not an address", "an IP address or localhost"),
+        ("PORT", "65536", "a whole number from 1 to 65535"),
+        ("COVIDQUEST_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(name: str, text: str, allowed: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_environment({name: text})
+    assert str(error.value) == f"{name}={text!r} is not {allowed}"
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SettingsError, match=r"did you mean COVIDQUEST_DEFAULT_TOP_K\?"):
+        Settings.from_environment({"COVIDQUEST_DEFAULT_TOPK": "5"})
+    with pytest.raises(SettingsError, match=r"^COVIDQUEST_XYZZY\d+ is not a setting$"):
+        Settings.from_environment({"COVIDQUEST_XYZZY12345": "5"})
+
+
+def test_all_problems_are_reported_at_once_on_one_line() -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_environment(
+            {"PORT": "http", "COVIDQUEST_THREADS": "-1", "COVIDQUEST_INDX": "x\ny"}
+        )
+    message = str(error.value)
+    assert "\n" not in message
+    assert all(name in message for name in ("PORT", "COVIDQUEST_THREADS", "COVIDQUEST_INDX"))
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "bind"),
+    [
+        (None, None, "127.0.0.1:8000"),
+        (None, 5000, "0.0.0.0:5000"),
+        ("127.0.0.1", 5000, "127.0.0.1:5000"),
+        ("::", None, "[::]:8000"),
+    ],
+)
+def test_only_a_given_port_opens_the_service_to_other_machines(
+    host: str | None, port: int | None, bind: str
+) -> None:
+    assert Settings(host=host, port=port).bind == bind
+
+
+def test_defaults_are_allowed_values() -> None:
+    for name, variable in VARIABLES.items():
+        default = getattr(Settings(), name)
+        assert default is None or variable.kind.parse(str(default)) == default
+
+
+def test_the_documentation_has_the_table_of_settings() -> None:
+    page = Path(__file__).parents[3] / "docs" / "configuration.md"
+    assert settings_table() in page.read_text(encoding="utf-8")
