@@ -1,0 +1,110 @@
+"""Asks one question in the terminal: the same answers as the page and the API give."""
+
+import argparse
+import os
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+from service.cards import Card
+from service.loading import StartError, load_answerer
+from service.schemas import AnswersBody
+from service.settings import Settings, SettingsError
+from service.types import AnswerList
+from service.validation import InvalidQueryError, parse_query
+
+_BOLD, _DIM, _MARK, _END = "\x1b[1m", "\x1b[2m", "\x1b[1;7m", "\x1b[0m"
+_WIDTH = 88
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.ask",
+        description=__doc__,
+        epilog='example: python -m scripts.ask "How long is the incubation period of COVID-19?"',
+    )
+    add = arguments.add_argument
+    add("question", help="any question, at most 500 characters")
+    add(
+        "--index",
+        type=Path,
+        metavar="DIR",
+        help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
+    )
+    add(
+        "--weight",
+        type=float,
+        metavar="W",
+        help="the reader's share in the final score, 0 to 1 (default: COVIDQUEST_DEFAULT_WEIGHT)",
+    )
+    add(
+        "--top-k",
+        type=int,
+        metavar="K",
+        help="how many answers to show, 1 to 50 (default: COVIDQUEST_DEFAULT_TOP_K)",
+    )
+    add("--json", action="store_true", help="print what POST /api/v1/answers would return")
+    return arguments
+
+
+def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
+    """Return the answers as text for a terminal, the answer itself marked."""
+    bold, dim, mark, end = (_BOLD, _DIM, _MARK, _END) if colour else ("", "", "[", "]")
+    plain = end if colour else ""
+    blocks = []
+    if found.no_answer_probability > threshold:
+        blocks.append(f"{bold}No reliable answer found in these papers.{plain}")
+    for rank, answer in enumerate(found.answers, start=1):
+        card = Card.of(rank, answer)
+        facts = (card.authors, card.paper.journal, card.published, card.section, card.link)
+        scores = "  ".join(f"{score.name.lower()} {score.value:.2f}" for score in card.scores)
+        marked = "\n".join(
+            textwrap.wrap(f"{card.before}\x02{card.answer}\x03{card.after}", _WIDTH)
+        )
+        blocks.append(
+            f"{bold}{rank}. {card.paper.title}{plain}\n"
+            f"{dim}{' · '.join(fact for fact in facts if fact)}{plain}\n"
+            f"{marked.replace(chr(2), mark).replace(chr(3), end)}\n"
+            f"{dim}{scores}{plain}"
+        )
+    source, took = found.source, found.took_ms
+    blocks.append(
+        f"{dim}{source.passages:,} passages of {source.papers:,} papers, "
+        f"{took.total:,.0f} ms (encode {took.encode:,.0f}, retrieve {took.retrieve:,.0f}, "
+        f"read {took.read:,.0f}){plain}"
+    )
+    return "\n\n".join(blocks)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    given = {"question": options.question, "weight": options.weight, "top_k": options.top_k}
+    try:
+        settings = Settings.from_environment(os.environ)
+        settings = replace(settings, index=options.index or settings.index)
+        query = parse_query(
+            {name: value for name, value in given.items() if value is not None},
+            weight=settings.default_weight,
+            top_k=settings.default_top_k,
+        )
+        found = load_answerer(settings).answer(query)
+    except InvalidQueryError as error:
+        print(f"ask: {error}", file=sys.stderr)
+        return 2
+    except (SettingsError, StartError) as error:
+        print(f"ask: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(AnswersBody.of(found).model_dump_json(indent=2))
+    else:
+        print(
+            rendered(found, threshold=settings.no_answer_threshold, colour=sys.stdout.isatty())
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
