@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from index.words import count_words, word_spans
+
 _ABBREVIATION = re.compile(
     r"(?:\b(?:al|Fig|Figs|Tab|Ref|Refs|Eq|Eqs|No|Nos|vs|cf|e\.g|i\.e|approx|ca|resp|Dr|Prof|Mr|Mrs"
     r"|Ms|St|Inc|Ltd|Co|Corp|Vol|vol|pp|ed|eds|sp|spp|var|Suppl|etc|viz|Jan|Feb|Mar|Apr|Jun|Jul"
@@ -12,7 +14,7 @@ _ABBREVIATION = re.compile(
 _BOUNDARY = re.compile(
     r"""[.!?。！？]["'”’)\]]*(?:\ ?\[?\d{1,3}(?:[,–-]\ ?\d{1,3})*\]?)?  # closing marks, a citation
         (?=\s+["'“‘(\[]?[A-Z0-9À-ÖØ-ÞͰ-ϿА-Я])                # the next sentence
-      | [。！？](?=\S) | \n+""",
+      | [。！？]["”’)\]」』）]* | \n+""",
     re.VERBOSE,
 )
 
@@ -24,6 +26,8 @@ class Chunker:
     `words`: a passage is closed before it would grow past this many words.
     `overlap`: so many sentences begin a passage again that ended the one before.
     `longest_sentence`: a sentence with more words (a table, a list) is cut at that length.
+
+    Words are those of `index.words`.
     """
 
     words: int = 120
@@ -42,7 +46,7 @@ class Chunker:
         `overlap` sentences, unless those sentences alone would fill half a passage.
         """
         sentences = list(self._bounded_sentences(text))
-        lengths = [len(text[start:end].split()) for start, end in sentences]
+        lengths = [count_words(text[start:end]) for start, end in sentences]
         first = 0
         while first < len(sentences):
             last, total = first, lengths[first]
@@ -62,7 +66,7 @@ class Chunker:
 
     def _bounded_sentences(self, text: str) -> Iterator[tuple[int, int]]:
         for start, end in sentences(text):
-            words = [m.span() for m in re.finditer(r"\S+", text[start:end])]
+            words = word_spans(text[start:end])
             for at in range(0, len(words), self.longest_sentence):
                 piece = words[at : at + self.longest_sentence]
                 yield start + piece[0][0], start + piece[-1][1]

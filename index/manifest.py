@@ -13,8 +13,11 @@ when the next one is published.
 import hashlib
 import json
 import os
+import re
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from index.types import IndexingError
@@ -22,6 +25,8 @@ from index.types import IndexingError
 FORMAT = 1
 _CURRENT = "CURRENT"
 _MANIFEST = "manifest.json"
+_NO_MANIFEST = (ValueError, LookupError, TypeError, AttributeError)  # what parsing nonsense raises
+_VERSION = re.compile(r"\d{8}T\d{6}\.\d{6}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,20 @@ class Manifest:
         write_durably(folder / _MANIFEST, json.dumps(asdict(self), indent=2) + "\n")
 
 
-def describe(folder: Path) -> dict[str, tuple[int, str]]:
-    """Return size and SHA-256 of every file below `folder`, but for the manifest itself."""
+def version_name(built_at: datetime, checksum: str) -> str:
+    """Return the name of a version: names sort by the time `built_at`, which is UTC."""
+    return f"{built_at:%Y%m%dT%H%M%S.%f}-{checksum[:8]}"
+
+
+def describe(folder: Path, without: Collection[str] = ()) -> dict[str, tuple[int, str]]:
+    """Return size and SHA-256 of every file below `folder`, by name.
+
+    Left out are the manifest itself and the names in `without`.
+    """
     return {
         path.relative_to(folder).as_posix(): (path.stat().st_size, _sha256(path))
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != _MANIFEST
+        if path.is_file() and path.name not in {_MANIFEST, *without}
     }
 
 
@@ -68,14 +81,20 @@ def current_version(index_dir: Path) -> Path:
             f"the index {index_dir} {what}: build one with "
             f"`python -m scripts.build_index --corpus DIR --index {index_dir}`"
         )
-    name = pointer.read_text(encoding="utf-8", errors="replace").strip()
-    folder = index_dir / name
-    if not name or "/" in name or name.startswith(".") or not folder.is_dir():
+    name = _named(pointer)
+    if not _VERSION.fullmatch(name) or not (index_dir / name).is_dir():
         raise IndexingError(
             f"the index {index_dir} names the version {name[:80]!r}, which is not in it: "
             "build it again"
         )
-    return folder
+    return index_dir / name
+
+
+def _named(pointer: Path) -> str:
+    try:
+        return pointer.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise IndexingError(f"{pointer} cannot be read: {error.strerror}") from error
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -91,59 +110,77 @@ def read_manifest(folder: Path) -> Manifest:
             )
         files = {str(k): (int(v[0]), str(v[1])) for k, v in data.pop("files").items()}
         return Manifest(**data, files=files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, RecursionError, *_NO_MANIFEST) as error:
         raise IndexingError(f"{path} is not a manifest ({error}): build the index again") from error
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
     """Compare the files in `folder` with the manifest. Raises IndexingError on any difference."""
     for name, (size, checksum) in manifest.files.items():
-        path = folder / name
-        if not path.is_file():
-            problem = "is missing"
-        elif path.stat().st_size != size:
-            problem = f"has {path.stat().st_size:,} bytes where {size:,} were written"
-        elif _sha256(path) != checksum:
-            problem = "was altered (its SHA-256 differs from the manifest's)"
-        else:
-            continue
-        raise IndexingError(f"index file {path} {problem}: build or copy the index again")
+        problem = _difference(folder / name, size, checksum)
+        if problem:
+            raise IndexingError(
+                f"index file {folder / name} {problem}: build or copy the index again"
+            )
 
 
-def publish(building: Path, index_dir: Path, version: str, keep: int = 2) -> Path:
+def _difference(path: Path, size: int, checksum: str) -> str:
+    try:
+        if path.stat().st_size != size:
+            return f"has {path.stat().st_size:,} bytes where {size:,} were written"
+        same = _sha256(path) == checksum
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "" if same else "was altered (its SHA-256 differs from the manifest's)"
+
+
+def publish(building: Path, index_dir: Path, version: str) -> Path:
     """Make the finished folder `building` the current version of `index_dir`; return its folder.
 
-    All files are on the disk before `CURRENT` is replaced, in one rename. Of the older versions
-    the newest `keep - 1` stay, for processes that still read them.
+    All files are on the disk before `CURRENT` is replaced, in one rename. The version that was
+    current stays, for processes that still read it; older ones are deleted. When this fails with
+    an OSError, `building` and `CURRENT` are as they were.
     """
-    for path in building.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+    for path in (building, *building.rglob("*")):
+        _sync(path)
+    pointer = index_dir / _CURRENT
+    before = _named(pointer) if pointer.is_file() else ""
+    prepared = _written(pointer, version + "\n")
     folder = index_dir / version
     building.rename(folder)
-    _sync_folder(index_dir)
-    write_durably(index_dir / _CURRENT, version + "\n")
-    versions = sorted(path.parent for path in index_dir.glob(f"*/{_MANIFEST}"))
-    older = [path for path in versions if path.name < version and not path.name.startswith(".")]
-    for path in older[: max(0, len(older) - (keep - 1))]:
-        shutil.rmtree(path, ignore_errors=True)
+    try:
+        _sync(index_dir)
+        prepared.replace(pointer)
+    except OSError:
+        folder.rename(building)
+        raise
+    _sync(index_dir)
+    for path in index_dir.iterdir():
+        if _VERSION.fullmatch(path.name) and path.name not in {version, before}:
+            shutil.rmtree(path, ignore_errors=True)
     return folder
 
 
 def write_durably(path: Path, text: str) -> None:
     """Write a small file so that it is complete or absent, whatever happens."""
+    _written(path, text).replace(path)
+    _sync(path.parent)
+
+
+def _written(path: Path, text: str) -> Path:
+    """Return a file beside `path` that holds `text` durably, to replace it with."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
+    return temporary
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -13,14 +13,14 @@ from index.types import IndexingError, Paper, Passage
 
 _PAPER_COLUMNS = tuple(field.name for field in fields(Paper))
 _SCHEMA = f"""
-CREATE TABLE papers (
+CREATE TABLE IF NOT EXISTS papers (
     {", ".join(f"{name} TEXT NOT NULL" for name in _PAPER_COLUMNS)},
     full_text INTEGER NOT NULL,
     first_passage INTEGER NOT NULL,  -- a paper's passages are consecutive rows
     passages INTEGER NOT NULL,
     PRIMARY KEY (cord_uid)
 ) WITHOUT ROWID;
-CREATE TABLE passages (
+CREATE TABLE IF NOT EXISTS passages (
     id INTEGER PRIMARY KEY,          -- from 0, without gaps: the row of its vector
     cord_uid TEXT NOT NULL,
     section TEXT NOT NULL,
@@ -29,8 +29,9 @@ CREATE TABLE passages (
     "end" INTEGER NOT NULL,
     digest INTEGER NOT NULL UNIQUE   -- of the text: no two passages read the same
 );
-CREATE TABLE skips (record INTEGER, cord_uid TEXT NOT NULL, reason TEXT NOT NULL);
-CREATE TABLE progress (paper INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS skips (cord_uid TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS unreadable (path TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS progress (paper INTEGER NOT NULL);
 """
 
 
@@ -45,12 +46,10 @@ class PassageWriter:
 
     def __init__(self, path: Path) -> None:
         """Open the store at `path`, making it if there is none."""
-        fresh = not path.exists()
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA journal_mode=WAL")
-        if fresh or not self._db.execute("SELECT name FROM sqlite_master").fetchone():
-            self._db.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
+        self._db.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
         self._db.execute("BEGIN")
         self.next_id = int(self._db.execute("SELECT COUNT(*) FROM passages").fetchone()[0])
 
@@ -87,6 +86,10 @@ class PassageWriter:
         """Note that a record was not indexed as a paper of its own, and why."""
         self._db.execute("INSERT INTO skips (cord_uid, reason) VALUES (?,?)", (cord_uid, reason))
 
+    def unreadable(self, path: str, reason: str) -> None:
+        """Note that a full-text parse could not be read, and why."""
+        self._db.execute("INSERT INTO unreadable VALUES (?,?)", (path, reason))
+
     def commit(self, paper: int) -> None:
         """Make all up to and including paper number `paper` durable."""
         self._db.execute("DELETE FROM progress")
@@ -96,10 +99,11 @@ class PassageWriter:
 
     def close(self) -> None:
         """Undo what was not committed, and leave a single file without a journal beside it."""
-        self._db.execute("ROLLBACK")
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.execute("PRAGMA journal_mode=DELETE")
-        self._db.close()
+        with closing(self._db):
+            if self._db.in_transaction:  # a full disk has ended it already
+                self._db.execute("ROLLBACK")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("PRAGMA journal_mode=DELETE")
 
 
 class PassageStore:
@@ -107,7 +111,7 @@ class PassageStore:
 
     def __init__(self, path: Path) -> None:
         """Open the store at `path`. Raises IndexingError when it is not one."""
-        self._uri = f"file:{path.resolve().as_posix()}?mode=ro&immutable=1"
+        self._uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
         self._local = threading.local()
         try:
             self.papers, self.passages = self._one(
@@ -164,13 +168,29 @@ class PassageStore:
             .fetchall()
         )
 
+    def find(self, rows: Sequence[tuple[str, str, str]]) -> dict[int, int]:
+        """Return the ids of the passages that have this title, section and text, by place."""
+        by_digest = {digest(text): place for place, (_, _, text) in enumerate(rows)}
+        found = self._select(
+            "SELECT digest, id, papers.title, section, text"
+            " FROM passages JOIN papers USING (cord_uid) WHERE digest IN",
+            list(by_digest),
+        )
+        return {by_digest[row[0]]: row[1] for row in found if row[2:] == rows[by_digest[row[0]]]}
+
     def skips(self) -> dict[str, int]:
         """Return how many records were skipped, by reason."""
-        return dict(
-            self._connection()
-            .execute("SELECT reason, COUNT(*) FROM skips GROUP BY reason ORDER BY COUNT(*) DESC")
-            .fetchall()
+        return self._reasons("skips")
+
+    def unreadable(self) -> dict[str, int]:
+        """Return how many full-text parses could not be read, by reason."""
+        return self._reasons("unreadable")
+
+    def _reasons(self, table: str) -> dict[str, int]:
+        query = (
+            f"SELECT reason, COUNT(*) FROM {table} GROUP BY reason ORDER BY COUNT(*) DESC, reason"  # noqa: S608 - our tables
         )
+        return dict(self._connection().execute(query).fetchall())
 
     def close(self) -> None:
         """Close this thread's connection."""

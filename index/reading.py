@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
-from collections import Counter, deque
+import signal
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +15,8 @@ from pathlib import Path
 from index.chunking import Chunker
 from index.corpora.cord19 import PaperTask, Parses, RecordPlan, read_paper
 from index.passages import PassageWriter
-from index.types import Paper
+from index.types import IndexingError, Paper
+from index.words import count_words
 
 _PAPERS_PER_COMMIT = 200
 _IN_FLIGHT = 64  # papers per worker that are read ahead: what bounds the memory
@@ -29,7 +32,7 @@ class _Chunked:
     full_text: bool
     passages: list[tuple[str, str, int, int]]
     reason: str
-    remarks: tuple[str, ...]
+    unreadable: tuple[tuple[str, str], ...]
 
 
 def write_passages(
@@ -40,40 +43,39 @@ def write_passages(
     advance: Callable[[int], None],
     *,
     workers: int = 0,
-) -> dict[str, int]:
+) -> None:
     """Read the plan's papers, cut them and write them to the store at `path`, in plan order.
 
     Goes on after the last committed paper when the store is there already. `workers` is the
-    number of processes, 0 for one per core. Returns how many parses could not be read, by reason.
+    number of processes, 0 for one per core. Raises IndexingError when one of them is killed.
     """
-    unreadable: Counter[str] = Counter()
     with closing(PassageWriter(path)) as writer:
         last = writer.last_paper()
         advance(plan.papers_up_to(last))
         chunk = partial(_chunk, parses, chunker)
         for number, chunked in enumerate(_in_order(chunk, plan.tasks(after=last), workers)):
             _store(writer, chunked)
-            unreadable.update(remark.split(": ", 1)[-1] for remark in chunked.remarks)
             last = chunked.task.number
             if number % _PAPERS_PER_COMMIT == _PAPERS_PER_COMMIT - 1:
                 writer.commit(last)
             advance(1)
         writer.commit(last)
-    return dict(unreadable)
 
 
 def _chunk(parses: Parses, chunker: Chunker, task: PaperTask) -> _Chunked:
     """Read and cut one paper. Runs in a worker process."""
     read = read_paper(task, parses)
     if read.document is None:
-        return _Chunked(task, None, False, [], read.reason, read.remarks)
+        return _Chunked(task, None, False, [], read.reason, read.unreadable)
     passages = [
         (section.heading, section.text[start:end], start, end)
         for section in read.document.sections
         for start, end in chunker.chunks(section.text)
-        if len(section.text[start:end].split()) >= _FEWEST_WORDS
+        if count_words(section.text[start:end]) >= _FEWEST_WORDS
     ]
-    return _Chunked(task, read.document.paper, read.document.full_text, passages, "", read.remarks)
+    return _Chunked(
+        task, read.document.paper, read.document.full_text, passages, "", read.unreadable
+    )
 
 
 def _store(writer: PassageWriter, chunked: _Chunked) -> None:
@@ -83,24 +85,27 @@ def _store(writer: PassageWriter, chunked: _Chunked) -> None:
         uids.remove(chunked.paper.cord_uid)
         added = writer.add(chunked.paper, chunked.passages, full_text=chunked.full_text)
         if added == 0:
-            reason = "all its text stands in other papers"
+            stands = "all its text stands in other papers"
+            reason = stands if chunked.passages else "no passage of five words"
             uids.append(chunked.paper.cord_uid)
         else:
             reason = "merged with another record of the same paper"
     for uid in uids:
         writer.skip(uid, reason)
+    for path, why in chunked.unreadable:
+        writer.unreadable(path, why)
 
 
 def _in_order(
     chunk: Callable[[PaperTask], _Chunked], tasks: Iterable[PaperTask], workers: int
 ) -> Iterator[_Chunked]:
     """Map `chunk` over `tasks` in processes; results in order, a bounded number under way."""
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or _cores()
     if workers == 1:
         yield from map(chunk, tasks)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy the encoder's threads
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
         under_way: deque[Future[_Chunked]] = deque()
         try:
             for task in tasks:
@@ -109,6 +114,31 @@ def _in_order(
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
+        except BrokenExecutor as error:
+            raise IndexingError(
+                "a process that reads papers was killed, perhaps for want of memory: "
+                "go on with --resume and fewer --workers"
+            ) from error
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _follow_parent() -> None:
+    """Let a worker end with its parent: by an interrupt only there, and even when it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

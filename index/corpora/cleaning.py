@@ -7,28 +7,45 @@ PDF extraction scatters through the paragraphs, in any order and often cut in pi
 import re
 from collections.abc import Sequence
 
-_ANCHOR = r"""(?:
-    All\ rights\ reserved\.?\ No\ reuse\ allowed\ without\ permission
-  | \(?which\ was\ not\ (?:peer-?reviewed|certified\ by\ peer\ review)\)?
+_DOI = r"(?:doi:\s*)?https?:\ ?//(?:dx\.)?doi\.org\ ?/\ ?10\.1101/[\d.\ ]*\d(?:\ //doi\.\S*)*"
+_UNREVIEWED = r"which\ was\ not\ (?:peer-?reviewed|certified\ by\ peer\ review)"
+_ANCHOR = rf"""(?:                        # what only a watermark says
+    (?:All\ rights\ )?reserved\.?\ No\ reuse\ allowed\ without\ permission
+  | \({_UNREVIEWED}\) | peer-reviewed\)\ \(which\ was\ not
   | The\ copyright\ holder\ (?:for|has\ placed)\ this\ preprint
-      (?:\ \(which\ was\ not\ (?:peer-?reviewed|certified\ by\ peer\ review)\))?
+      (?:\ \({_UNREVIEWED}\))?
       (?:\ is(?:\ the(?=\s*(?:\.|https?:|author/funder|The\ copyright)))?)?
   | author/funder(?:,\ who\ has\ granted\ (?:bio|med)Rxiv\ a\ license\ to\ display
       \ the\ preprint\ in\ perpetuity)?
-  | (?:It\ )?is\ made\ available\ under\ a
-  | (?:a\ )?CC[- ]BY(?:-NC)?(?:-ND|-SA)?\ \d\.\d\ International\ license
-  | (?:doi:\s*)?https?:\ ?//doi\.org\ ?/\ ?10\.1101/[\d.\ ]*\d
-      (?:\ //doi\.\S*|\ doi:\ (?:bio|med)Rxiv\ preprint)*
-  | doi:\ (?:bio|med)Rxiv\ preprint
+  | ,\ who\ has\ granted\ (?:bio|med)Rxiv\ a\ license | to\ display\ the\ preprint\ in\ perpetuity
+  | CC-BY(?:-NC)?(?:-ND|-SA)?\ \d\.\d\ International\ license
+  | (?:CC-BY(?:-NC)?(?:-ND|-SA)?\ \d\.\d\ |{_DOI}\ )?(?:\bdoi)?:\ (?:bio|med)Rxiv\ preprint(?:\ /)?
+  | ^(?:bio|med)Rxiv\ preprint\b
+  | This\ article\ is\ a\ US\ Government\ work\.
+      (?:\ It\ is\ not\ subject\ to\ copyright\ under\ 17\ USC\ 105
+      (?:\ and\ is\ also\ made\ available)?)?
+  | for\ use\ under\ a\ CC0\ license
+)"""
+_BETWEEN = rf"""(?:                       # what belongs to a watermark only beside such words
+    It | is\ made\ available\ under\ a | is | the | a | license | {_DOI}
+  | (?:this\ version|first)\ posted\ (?:online\ )?\w+\.?\ \d{{1,2}},\ \d{{4}}
 )"""
 _WATERMARK = re.compile(
-    rf"(?:\b(?:is\ the|is|It)\s+)?{_ANCHOR}"
-    rf"(?:[\s.,]*(?:(?:It|is|the|is\ the|a|license)[\s.,]+)*{_ANCHOR})*"
+    rf"(?:\b(?:(?:It\ )?is\ made\ available\ under\ a|is\ the|is|It)\s+)?{_ANCHOR}"
+    rf"(?:[\s.,;]*(?:{_BETWEEN}[\s.,;]+)*{_ANCHOR})*"
+    rf"(?:[\s.]*(?:It\ )?is\ made\ available\ under\ a\b|[\s.]*{_DOI})?"
     r"(?:\s*\b(?:It|is\ the)(?=\s*\.))?(?:[\s]*\.(?!\d))*",
     re.VERBOSE,
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\ufeff\ufffe\uffff\ud800-\udfff]")
-_SPACES = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u3000]+")
+_SIGNS = ("preprint", "reserved", "author/funder", "license", "reviewed)", "US Government")
+_INVISIBLE = re.compile(r"[\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
+_SPACES = re.compile(r"[ \xa0\u2000-\u200a\u202f\u3000]+")
+_HEADING_NUMBERS = re.compile(
+    r"^\d{1,2}(?:\.\d{1,2})*(?=[A-Z][a-z])"  # 2.1Methods
+    r"|^(?:\d{1,3}(?:\.\d{1,2})*[\s.:;|)]+)+"  # 2.1. Methods
+    r"|(?:\s+\d{1,4})+$"  # Methods 112: line numbers
+)
 _NUMBER = re.compile(r"(?<!\S)(\d{1,4})(?!\S)")
 
 _SHORTEST_NUMBERING = 8  # line numbers in a row
@@ -40,15 +57,19 @@ _SHORTEST_TITLE = 20  # characters; a shorter one may be how the text itself beg
 
 def clean(text: str) -> str:
     """Return `text` without watermarks and control characters, white space runs as one space."""
-    text = _CONTROL.sub(" ", text)
-    if "preprint" in text or "reserved" in text or "author/funder" in text or "license" in text:
+    text = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
+    if any(sign in text for sign in _SIGNS):
         text = _WATERMARK.sub(" ", text)
-    return _SPACES.sub(" ", text.replace("\r", " ").replace("\n", " ")).strip()
+    return _SPACES.sub(" ", text).strip()
 
 
 def clean_heading(heading: str) -> str:
-    """Return a section heading without watermarks and numbering, or "" if no word is left."""
-    heading = clean(heading).strip(" .:;|0123456789")
+    """Return a section heading without watermarks and numbering, or "" if no word is left.
+
+    >>> clean_heading("2.1. 2019-nCoV and COVID-19:"), clean_heading("RESULTS 112")
+    ('2019-nCoV and COVID-19', 'RESULTS')
+    """
+    heading = _HEADING_NUMBERS.sub("", clean(heading).strip(" .:;|")).strip(" .:;|")
     letters = sum(character.isalpha() for character in heading)
     return heading if letters > 1 and not re.fullmatch(r"[ivxIVX]+", heading) else ""
 
@@ -103,7 +124,7 @@ def without_title(paragraphs: Sequence[str], title: str) -> list[str]:
     Front matter is the title itself and short leading paragraphs of addresses or identifiers.
     """
     rest = list(paragraphs)
-    if rest and len(title) > _SHORTEST_TITLE and rest[0].lower().startswith(title.lower()):
+    if rest and len(title) > _SHORTEST_TITLE and rest[0][: len(title)].lower() == title.lower():
         rest[0] = rest[0][len(title) :].lstrip(" .:")
     while rest and (not rest[0] or _is_front_matter(rest[0])):
         rest.pop(0)
@@ -111,11 +132,12 @@ def without_title(paragraphs: Sequence[str], title: str) -> list[str]:
 
 
 _FRONT_MATTER = re.compile(
-    r"\bdoi:|https?://|@\w+\.|correspond(?:ing|ence)|e-?mail|^\W*(?:abstract|keywords?)\W*$"
+    r"\bdoi:|https?://|@\w+\.|corresponding author|\be-?mail|^\W*(?:abstract|keywords?)\W*$"
+    r"|^(?:\W*author for |address for |\W*)correspondence(?: to)?\s*:"
     r"|^(?:authors?|affiliations?|received|accepted|published|sha|license|date)\s*:",
     re.IGNORECASE,
 )
-_LONGEST_FRONT_MATTER = 60  # words; a longer paragraph is text that mentions such a thing
+_LONGEST_FRONT_MATTER = 40  # words; a longer paragraph is text that mentions such a thing
 
 
 def _is_front_matter(paragraph: str) -> bool:

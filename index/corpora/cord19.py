@@ -9,19 +9,20 @@ import csv
 import json
 import re
 import sqlite3
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from index.corpora.cleaning import clean, clean_heading, without_line_numbers, without_title
 from index.types import CorpusError, Document, Paper, Section
+from index.words import count_words
 
 _REQUIRED = ("cord_uid", "title", "abstract")
 _ENOUGH_WORDS = 200  # a parse with fewer is a stub; the next one is looked at
 _FEWEST_TITLE_WORDS = 5  # a shorter title ("Editorial", "COVID-19") does not identify a paper
+_LARGEST_FIELD = 10_000_000  # characters; a stray quote must not swallow the rest of the file
 _DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
 
 Record = Mapping[str, str]
@@ -56,11 +57,14 @@ class PaperTask:
 
 @dataclass(frozen=True, slots=True)
 class ReadPaper:
-    """One paper as read: its document, or None and the reason; remarks on unreadable parses."""
+    """One paper as read: its document, or None and the reason.
+
+    `unreadable` holds the path of each parse that could not be read, and why.
+    """
 
     document: Document | None
     reason: str = ""
-    remarks: tuple[str, ...] = field(default=())
+    unreadable: tuple[tuple[str, str], ...] = ()
 
 
 class RecordPlan:
@@ -86,31 +90,30 @@ class RecordPlan:
             db.executescript(
                 "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
                 "CREATE TABLE records (position INTEGER PRIMARY KEY, paper INT, record TEXT);"
-                "CREATE TABLE keys (key TEXT PRIMARY KEY, paper INT) WITHOUT ROWID;"
+                "CREATE INDEX by_paper ON records (paper, position);"
+                "CREATE TABLE keys (key TEXT PRIMARY KEY, position INT) WITHOUT ROWID;"
             )
             for position, record in enumerate(read_metadata(metadata, limit)):
                 keys = _identities(record)
-                marks = ",".join("?" * len(keys))
                 same = sorted(
                     row[0]
                     for row in db.execute(
-                        f"SELECT DISTINCT paper FROM keys WHERE key IN ({marks})",  # noqa: S608 - placeholders only
-                        keys,
+                        "SELECT DISTINCT paper FROM keys JOIN records USING (position) "
+                        "WHERE key IN (SELECT value FROM json_each(?))",
+                        (json.dumps(keys),),
                     )
                 )
                 paper = same[0] if same else position
                 for other in same[1:]:
                     db.execute("UPDATE records SET paper=? WHERE paper=?", (paper, other))
-                    db.execute("UPDATE keys SET paper=? WHERE paper=?", (paper, other))
                 db.execute(
                     "INSERT INTO records VALUES (?,?,?)", (position, paper, json.dumps(record))
                 )
                 db.executemany(
-                    "INSERT OR IGNORE INTO keys VALUES (?,?)", [(k, paper) for k in keys]
+                    "INSERT OR IGNORE INTO keys VALUES (?,?)", [(k, position) for k in keys]
                 )
-            db.executescript(
-                "CREATE INDEX by_paper ON records (paper, position); PRAGMA user_version=1"
-            )
+            db.commit()
+            db.execute("PRAGMA user_version=1")
 
     def _is_made(self) -> bool:
         if not self._path.is_file():
@@ -158,7 +161,7 @@ def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
 
     Raises CorpusError when the file is missing, is not a CSV or lacks a column.
     """
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    csv.field_size_limit(_LARGEST_FIELD)
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             reader = csv.DictReader(file, restkey="", restval="")
@@ -178,33 +181,33 @@ def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
             "release, the one that holds metadata.csv"
         ) from error
     except csv.Error as error:
-        raise CorpusError(f"{path} is not a readable CSV file: {error}") from error
+        raise CorpusError(f"{path} is not a readable CSV file ({error}): fetch it again") from error
 
 
 def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
     """Read one paper: the best of its records and the best of its parses.
 
-    A parse that is missing or broken is remarked on and passed over; the abstract still counts.
+    A parse that is missing or broken is noted and passed over; the abstract still counts.
     """
     record = _merged(task.records)
     if not record["cord_uid"]:
         return ReadPaper(None, "no cord_uid")
-    remarks: list[str] = []
-    parsed = _best_parse(task.records, parses, remarks)
+    unreadable: list[tuple[str, str]] = []
+    parsed = _best_parse(task.records, parses, unreadable)
     title = clean(record["title"]) or (parsed.title if parsed else "")
     abstract = clean(record["abstract"])
-    if parsed and len(abstract.split()) < _FEWEST_TITLE_WORDS:
+    if parsed and count_words(abstract) < _FEWEST_TITLE_WORDS:
         abstract = parsed.abstract or abstract
-    sections = [Section("Abstract", abstract)] if len(abstract.split()) > 1 else []
+    sections = [Section("Abstract", abstract)] if count_words(abstract) > 1 else []
     if parsed:
         sections += parsed.body(title)
     full_text = any(section.heading != "Abstract" for section in sections)
-    if not sections and len(title.split()) >= _FEWEST_TITLE_WORDS:
+    if not sections and count_words(title) >= _FEWEST_TITLE_WORDS:
         sections = [Section("Title", title)]
     if not sections:
-        return ReadPaper(None, "no abstract and no full text", tuple(remarks))
+        return ReadPaper(None, "no abstract and no full text", tuple(unreadable))
     return ReadPaper(
-        Document(_paper(record, title), tuple(sections), full_text), remarks=tuple(remarks)
+        Document(_paper(record, title), tuple(sections), full_text), unreadable=tuple(unreadable)
     )
 
 
@@ -218,7 +221,7 @@ class _Parse:
     from_pdf: bool
 
     def words(self) -> int:
-        return sum(len(text.split()) for _, text in self.paragraphs)
+        return sum(count_words(text) for _, text in self.paragraphs)
 
     def body(self, title: str) -> list[Section]:
         texts = [clean(text) for _, text in self.paragraphs]
@@ -240,16 +243,18 @@ class _Parse:
         return sections
 
 
-def _best_parse(records: tuple[Record, ...], parses: Parses, remarks: list[str]) -> _Parse | None:
+def _best_parse(
+    records: tuple[Record, ...], parses: Parses, unreadable: list[tuple[str, str]]
+) -> _Parse | None:
     best: _Parse | None = None
     for column in ("pmc_json_files", "pdf_json_files"):  # XML gives cleaner text than PDF
         for path in _paths(records, column):
             try:
                 parse = _parse(parses.read(_checked(path)), from_pdf=column.startswith("pdf"))
             except OSError as error:
-                remarks.append(f"{path}: {error.strerror or 'not found'}")
+                unreadable.append((path, error.strerror or "not found"))
             except ValueError as error:
-                remarks.append(f"{path}: {error}")
+                unreadable.append((path, str(error)))
             else:
                 if best is None or parse.words() > best.words():
                     best = parse
@@ -274,15 +279,15 @@ def _parse(content: bytes, *, from_pdf: bool) -> _Parse:
     try:
         data: Any = json.loads(content)
         metadata = data.get("metadata") or {}
-        abstract = " ".join(str(part["text"]) for part in data.get("abstract") or [])
+        abstract = " ".join(str(part["text"] or "") for part in data.get("abstract") or [])
         paragraphs = tuple(
-            (str(part.get("section") or ""), str(part["text"])) for part in data["body_text"]
+            (str(part.get("section") or ""), str(part["text"] or "")) for part in data["body_text"]
         )
         title = str(metadata.get("title") or "")
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"invalid JSON ({error})") from error
+        raise ValueError("invalid JSON") from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a CORD-19 parse ({type(error).__name__}: {error})") from error
+        raise ValueError("not a CORD-19 parse") from error
     return _Parse(clean(title), clean(abstract), paragraphs, from_pdf)
 
 

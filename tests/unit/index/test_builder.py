@@ -1,0 +1,363 @@
+import fcntl
+import json
+import resource
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.builder import BuildReport, EncoderSpec, build_index, embedding_text
+from index.keywords import build_keywords
+from index.manifest import current_version
+from index.passages import PassageStore
+from index.search import PASSAGES, checked
+from index.types import CorpusError, IndexingError, Passage
+from models.contracts import FloatArray
+from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
+from tests.unit.index.release import parse, sentences, write_dirty_release, write_release
+
+SAMPLE = Path(__file__).parents[3] / "data" / "sample"
+LAYOUT = {
+    *("manifest.json", "passages.sqlite", "vectors.faiss", "embeddings.f16", "keywords"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.builder.BLOCK", 32)
+    monkeypatch.setattr("index.reading._PAPERS_PER_COMMIT", 10)
+
+
+def build(corpus: Path, index_dir: Path, **options: object) -> BuildReport:
+    arguments = {"encoder": ENCODER, "progress": Silent(), "workers": 1} | options
+    return build_index(corpus, index_dir, **arguments)  # type: ignore[arg-type]
+
+
+def contents(index_dir: Path) -> tuple[list[Passage], bytes, dict[str, int]]:
+    """Return what must be the same in every build of a corpus: passages, vectors, skips."""
+    folder, manifest = checked(index_dir, "fake")
+    assert {path.name for path in folder.iterdir()} == LAYOUT
+    store = PassageStore(folder / PASSAGES)
+    passages = store.get(range(store.passages))
+    skips = store.skips()
+    store.close()
+    vectors = (folder / "embeddings.f16").read_bytes()
+    assert len(vectors) == 2 * DIMENSION * len(passages) == 2 * DIMENSION * manifest.passages
+    return passages, vectors, skips
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    index_dir = tmp_path_factory.mktemp("undisturbed")
+    build(SAMPLE, index_dir)
+    return index_dir
+
+
+def test_the_sample_corpus(undisturbed: Path) -> None:
+    passages, vectors, skips = contents(undisturbed)
+    assert skips == {}
+    assert [passage.id for passage in passages] == list(range(len(passages)))
+    assert len({passage.cord_uid for passage in passages}) == 69
+    _, manifest = checked(undisturbed)
+    assert (manifest.papers, manifest.dimension, manifest.encoder) == (69, 8, "fake")
+    store = PassageStore(current_version(undisturbed) / PASSAGES)
+    expected = encode([embedding_text(*row) for row in store.texts(0, store.passages)])
+    store.close()
+    found = np.frombuffer(vectors, np.float16).reshape(-1, DIMENSION)
+    np.testing.assert_array_equal(found, expected.astype(np.float16))  # row n is passage n
+
+
+def test_what_the_encoder_sees() -> None:
+    assert embedding_text("Masks", "Results", "None fell ill.") == "Masks. Results\nNone fell ill."
+    assert embedding_text("Masks", "", "None fell ill.") == "Masks\nNone fell ill."
+
+
+def test_several_workers_build_the_same(undisturbed: Path, tmp_path: Path) -> None:
+    build(SAMPLE, tmp_path, workers=2)
+    assert contents(tmp_path) == contents(undisturbed)
+
+
+def test_every_record_of_a_dirty_corpus_is_accounted_for(tmp_path: Path) -> None:
+    corpus, records = write_dirty_release(tmp_path / "corpus")
+    report = build(corpus, tmp_path / "index")
+    assert report.records == records == report.papers + sum(report.skipped.values())
+    assert report.skipped == {
+        "no abstract and no full text": 4,  # d1, e3, e5, h1
+        "merged with another record of the same paper": 2,
+        "all its text stands in other papers": 1,
+        "no passage of five words": 1,
+        "no cord_uid": 1,
+    }
+    assert report.unreadable == {
+        "invalid JSON": 3,
+        "leaves the corpus folder; not read": 2,
+        "No such file or directory": 1,
+        "not a CORD-19 parse": 1,
+    }
+    passages, _, _ = contents(tmp_path / "index")
+    assert {passage.cord_uid for passage in passages} == {
+        *("a1", "b1", "c1", "d2", "e1", "e2", "e4", "g1", "h2"),
+    }
+    for passage in passages:
+        assert len(passage.text) == passage.end - passage.start
+        assert 5 <= len(passage.text.split()) <= 120
+        assert not set(passage.text) & set("\x00\x07")
+        assert "secret" not in passage.text
+    texts = [passage.text.casefold() for passage in passages]
+    assert len(texts) == len(set(texts))
+
+
+def test_passages_do_not_cross_sections(tmp_path: Path) -> None:
+    made = parse(("Methods", sentences(3, "methods")), ("Results", sentences(3, "results")))
+    write_release(tmp_path / "c", [{"cord_uid": "a", "pdf_json_files": "p"}], {"p": made})
+    build(tmp_path / "c", tmp_path / "i")
+    assert [(p.section, p.text) for p in contents(tmp_path / "i")[0]] == [
+        ("Methods", sentences(3, "methods")),
+        ("Results", sentences(3, "results")),
+    ]
+
+
+def test_the_limit(tmp_path: Path) -> None:
+    report = build(SAMPLE, tmp_path, limit=7)
+    assert (report.records, report.papers) == (7, 7)
+
+
+class Interrupting(Silent):
+    """Raises at the `after`th call of `advance`."""
+
+    def __init__(self, after: int) -> None:
+        self._left = after
+
+    def advance(self, count: int) -> None:
+        """Count, or raise."""
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+
+
+def interrupting(after: int) -> EncoderSpec:
+    """Return the fake encoder, raising at its `after`th call."""
+    calls = 0
+
+    def encode_or_raise(texts: Sequence[str]) -> FloatArray:
+        nonlocal calls
+        calls += 1
+        if calls == after:
+            raise KeyboardInterrupt
+        return encode(texts)
+
+    return EncoderSpec("fake", DIMENSION, encode_or_raise)
+
+
+@pytest.mark.parametrize("after", [1, 2, 11, 12, 69, 70, 71, 72, 76, 83])
+def test_a_build_that_was_cut_off_goes_on(undisturbed: Path, tmp_path: Path, after: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(SAMPLE, tmp_path, progress=Interrupting(after))
+    with pytest.raises(IndexingError, match="is not an index"):
+        checked(tmp_path)
+    report = build(SAMPLE, tmp_path, resume=True)
+    assert (report.records, report.papers, report.skipped) == (69, 69, {})
+    assert contents(tmp_path) == contents(undisturbed)
+
+
+def test_a_build_that_is_cut_off_again_and_again_goes_on(undisturbed: Path, tmp_path: Path) -> None:
+    for after in range(1, 100):
+        try:
+            build(SAMPLE, tmp_path, encoder=interrupting(min(after, 3)), resume=True)
+        except KeyboardInterrupt:
+            rows = (tmp_path / ".building" / "embeddings.f16").stat().st_size // (2 * DIMENSION)
+            assert rows % 32 == 0
+        else:
+            break
+    assert contents(tmp_path) == contents(undisturbed)
+
+
+def test_only_what_is_missing_is_embedded(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(SAMPLE, tmp_path, encoder=interrupting(after=6))
+    with (tmp_path / ".building" / "embeddings.f16").open("ab") as file:
+        file.write(b"half a block" * 9)  # what a kill leaves
+    seen: list[str] = []
+    counting = EncoderSpec("fake", DIMENSION, lambda texts: (seen.extend(texts), encode(texts))[1])
+    report = build(SAMPLE, tmp_path, encoder=counting, resume=True)
+    assert len(seen) == report.passages - 5 * 32
+    contents(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *("build_faiss", "build_keywords", "describe", "Manifest.write", "publish"),
+        "manifest.Path.rename",
+    ],
+)
+def test_no_vector_is_lost_by_a_failure_to_publish(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The last seconds of a build must not cost the hours before."""
+    build(SAMPLE, tmp_path, limit=2)
+    before = current_version(tmp_path)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        name = f"index.{step}" if step.startswith("manifest") else f"index.builder.{step}"
+        patch.setattr(name, fail)
+        with pytest.raises(IndexingError, match=r"stopped: No space left on device.*--resume"):
+            build(SAMPLE, tmp_path)
+    assert checked(tmp_path)[0] == before
+    nothing = EncoderSpec("fake", DIMENSION, lambda _: pytest.fail("embedded again"))
+    build(SAMPLE, tmp_path, encoder=nothing, resume=True)
+    assert contents(tmp_path) == contents(undisturbed)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(before.name, current_version(tmp_path).name, "CURRENT", ".lock"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"limit": 3}, "has another limit: give the same arguments, or leave out --resume"),
+        ({"encoder": EncoderSpec("other", DIMENSION, encode)}, "has another encoder"),
+    ],
+)
+def test_resuming_with_other_arguments_is_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(SAMPLE, tmp_path, encoder=interrupting(after=3))
+    with pytest.raises(IndexingError, match=message):
+        build(SAMPLE, tmp_path, resume=True, **changes)
+    other = shutil.copytree(SAMPLE, tmp_path / "corpus")
+    with pytest.raises(IndexingError, match="has another corpus"):
+        build(other, tmp_path, resume=True)
+    build(SAMPLE, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{", "3"])
+def test_a_damaged_state_is_refused_and_can_be_left_behind(tmp_path: Path, content: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(SAMPLE, tmp_path, limit=5, encoder=interrupting(after=1))
+    (tmp_path / ".building" / "build.json").write_text(content)
+    with pytest.raises(IndexingError, match="leave out --resume to start afresh"):
+        build(SAMPLE, tmp_path, limit=5, resume=True)
+    build(SAMPLE, tmp_path, limit=5)
+
+
+def test_a_damaged_unfinished_build_is_one_error(tmp_path: Path) -> None:
+    for name in ("plan.sqlite", PASSAGES):
+        with pytest.raises(KeyboardInterrupt):
+            build(SAMPLE, tmp_path, limit=5, encoder=interrupting(after=1))
+        path = tmp_path / ".building" / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[:100] + bytes(len(whole) - 100))
+        with pytest.raises(IndexingError, match="leave it out to start afresh"):
+            build(SAMPLE, tmp_path, limit=5, resume=True)
+    build(SAMPLE, tmp_path, limit=5)
+
+
+def test_resuming_without_an_unfinished_build_starts_one(tmp_path: Path) -> None:
+    assert build(SAMPLE, tmp_path, limit=2, resume=True).papers == 2
+    assert build(SAMPLE, tmp_path, limit=3, resume=True).papers == 3
+
+
+def test_two_builds_do_not_write_to_one_index(tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(IndexingError, match="another build is writing"):
+            build(SAMPLE, tmp_path)
+    build(SAMPLE, tmp_path, limit=2)
+
+
+def broken_vectors(texts: Sequence[str]) -> FloatArray:
+    return encode(texts)[:, :5]
+
+
+def not_numbers(texts: Sequence[str]) -> FloatArray:
+    return encode(texts) * np.float32(np.nan)
+
+
+def too_few(texts: Sequence[str]) -> FloatArray:
+    return encode(texts)[1:]
+
+
+@pytest.mark.parametrize("wrong", [broken_vectors, not_numbers, too_few])
+def test_an_encoder_that_makes_other_vectors_is_refused(
+    tmp_path: Path, wrong: Callable[[Sequence[str]], FloatArray]
+) -> None:
+    with pytest.raises(IndexingError, match="the encoder made"):
+        build(SAMPLE, tmp_path, limit=3, encoder=EncoderSpec("fake", DIMENSION, wrong))
+    with pytest.raises(IndexingError, match="is not an index"):
+        checked(tmp_path)
+
+
+def test_a_corpus_without_text(tmp_path: Path) -> None:
+    write_release(tmp_path / "c", [{"cord_uid": "a"}])
+    with pytest.raises(IndexingError, match="holds no text to index"):
+        build(tmp_path / "c", tmp_path / "i")
+    write_release(tmp_path / "c", [])
+    with pytest.raises(IndexingError, match="holds no text to index"):
+        build(tmp_path / "c", tmp_path / "i")
+
+
+def test_a_mistyped_corpus_costs_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="give --corpus the folder"):
+        build(tmp_path / "corpus", tmp_path / "index")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(KeyboardInterrupt):
+        build(SAMPLE, tmp_path / "index", encoder=interrupting(after=3))
+    before = sorted((tmp_path / "index").rglob("*"))
+    with pytest.raises(CorpusError):
+        build(tmp_path / "corpus", tmp_path / "index")
+    assert sorted((tmp_path / "index").rglob("*")) == before
+
+
+def test_an_index_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "index", tmp_path / "file"):
+        with pytest.raises(IndexingError, match="cannot be written: ") as caught:
+            build(SAMPLE, path)
+        assert "\n" not in str(caught.value)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let every write beyond `size` bytes of a file fail, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("size", [0, 50, 2_000, 20_000, 100_000, 200_000])
+def test_a_full_disk_is_one_error_and_what_was_done_is_kept(
+    undisturbed: Path, tmp_path: Path, size: int
+) -> None:
+    build(SAMPLE, tmp_path, limit=2)
+    before = checked(tmp_path)
+    with largest_file(size), pytest.raises(IndexingError) as caught:
+        build(SAMPLE, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert checked(tmp_path) == before
+    build(SAMPLE, tmp_path, resume=True)
+    assert contents(tmp_path) == contents(undisturbed)
+
+
+@pytest.mark.parametrize("size", [0, 1_000, 20_000])
+def test_a_keyword_index_that_cannot_be_written(tmp_path: Path, size: int) -> None:
+    texts = [(f"Title {n}", f"word{n} and some words " * 30) for n in range(2_000)]
+    with largest_file(size), pytest.raises(IndexingError, match="is the disk full"):
+        build_keywords(texts, tmp_path / "keywords")
+
+
+def test_the_state_names_what_must_stay_the_same(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(SAMPLE, tmp_path, limit=5, encoder=interrupting(after=1))
+    state = json.loads((tmp_path / ".building" / "build.json").read_text())
+    assert set(state) == {"format", "corpus", "limit", "encoder", "chunker"}

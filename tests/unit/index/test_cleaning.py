@@ -1,0 +1,164 @@
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from index.corpora.cleaning import clean, clean_heading, without_line_numbers, without_title
+
+# Lines as they stand in papers of bioRxiv and medRxiv.
+WATERMARKS = Path(__file__).with_name("watermarks.txt").read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize("watermark", WATERMARKS)
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_watermark_goes_and_the_words_around_it_stay(watermark: str, times: int) -> None:
+    marks = " ".join([watermark] * times)
+    cleaned = clean(f"The virus stays in the {marks} air for 3 hours.")
+    assert re.sub(r"^(The virus stays in the)[ .]*", r"\1 ", cleaned) == (
+        "The virus stays in the air for 3 hours."
+    )
+    assert clean(marks).strip(" .") == ""  # a paragraph of nothing else
+    assert clean(f"It rose by 2.5. {marks}").rstrip(" .") == "It rose by 2.5"
+    assert clean(f"{marks} Figure 2 shows it.").lstrip(" .") == "Figure 2 shows it."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In another preprint by Ahn et al. it was 2.7.",
+        "Results will be disseminated through peer-reviewed publications.",
+        "The data set, which was not peer-reviewed, was posted as a preprint.",
+        "Our code is made available under a permissive license.",
+        "Our preprint (https://doi.org/10.1101/152850) shows the same.",  # authors cite their own
+        "As shown in a preprint (bioRxiv 152850), it is the author who is first.",
+        "We thank the copyright owner for the license to reprint it.",
+        "It was reserved for patients. No reuse of masks was allowed.",
+        "It is the preprint. The author is the funder. It is the license.",
+    ],
+)
+def test_authors_own_words_stay(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "All rights reserved. No reuse allowed without permission. " + "is the " * 5_000 + "end",
+        "author/funder " + "It . " * 20_000,
+        "preprint " + "https://doi.org/10.1101/1 " * 2_000,
+        "preprint https://doi.org/10.1101/" + "1 . " * 20_000,
+        "author/funder" + " " * 50_000 + "x",
+        "preprint " + "The copyright holder for this preprint (" * 2_000,
+    ],
+)
+def test_no_text_takes_long(text: str) -> None:
+    started = time.perf_counter()
+    clean(text)
+    assert time.perf_counter() - started < 3  # the first took longer than the universe is old
+
+
+def test_control_characters_and_white_space() -> None:
+    assert clean("a\x00b\tc\r\nd\x85e\u2028f\ud800g\uffffh") == "a b c d e f g h"
+    assert clean(" a\xa0 \u2009b\u3000") == "a b"
+    assert clean("knowl\u00adedge of corona\u200bviruses\ufeff") == "knowledge of coronaviruses"
+    assert clean("ab\u202ecd\u202c \u2066ef\u2069") == "abcd ef"  # would turn the page around
+    assert clean("e\u0301 👩\u200d🔬 मान") == "e\u0301 👩\u200d🔬 मान"  # joiners have a meaning
+    assert clean("") == clean("\x00 \n") == ""
+
+
+@pytest.mark.parametrize(
+    ("heading", "cleaned"),
+    [
+        ("Methods", "Methods"),
+        ("2.1. Study design:", "Study design"),
+        ("3 | RESULTS", "RESULTS"),
+        ("Treatment of COVID-19", "Treatment of COVID-19"),
+        ("2019-nCoV binds to ACE2", "2019-nCoV binds to ACE2"),
+        ("16S rRNA", "16S rRNA"),
+        ("2.3Methods", "Methods"),
+        ("4) Results 112 113", "Results"),  # line numbers
+        ("IV", ""),
+        ("12", ""),
+        ("A", ""),
+        ("", ""),
+        ("author/funder. All rights reserved. No reuse allowed without permission.", ""),
+        ("方法", "方法"),
+    ],
+)
+def test_headings(heading: str, cleaned: str) -> None:
+    assert clean_heading(heading) == cleaned
+
+
+LINE = "and the words of this line go on until the margin is reached there"
+
+
+def test_line_numbers_go_across_paragraphs_and_gaps() -> None:
+    numbered = [
+        " ".join(f"{LINE} {n}" for n in range(101, 106)),
+        " ".join(f"{LINE} {n}" for n in (106, 107, 109, 110, 111)),  # 108 was lost
+    ]
+    assert without_line_numbers(numbered) == [" ".join([LINE] * 5)] * 2
+
+
+def test_authors_numbers_between_line_numbers_stay() -> None:
+    text = " ".join(f"{LINE} {n} of the 31 patients" for n in range(1, 12))
+    cleaned = without_line_numbers([text])[0]
+    assert cleaned.count("31") == 11
+    assert not re.search(r"there \d+ of", cleaned)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ".join(str(n) for n in range(1, 30)),  # a list: no line between the numbers
+        " ".join(f"{LINE} {n}" for n in range(1, 8)),  # seven are not enough
+        " ".join(f"{LINE} {n}" for n in (12, 5, 80, 3, 41, 7, 9, 2, 60, 4)),  # no order
+        " ".join(f"{LINE} {n}" for n in range(1000, 3000, 150)),  # growing too fast
+        "In 2019, 2020 and 2021 there were 5 10 and 20 cases, of which 7 died",
+        "",
+    ],
+)
+def test_authors_own_numbers_stay(text: str) -> None:
+    assert without_line_numbers([text]) == [text]
+
+
+TITLE = "Masks on hospital wards in winter"
+FIRST = "Masks are worn on many wards, and what they do is not known."
+
+
+def test_front_matter_goes() -> None:
+    front = [
+        f"{TITLE}.",
+        "A Nurse, B Doctor. Correspondence: a.nurse@example.org",
+        "* Author for correspondence: b.doctor@example.org",
+        "doi: 10.1000/1",
+        "Keywords:",
+        "Received: 2 March 2020",
+    ]
+    assert without_title([*front, FIRST, "See https://example.org for data."], TITLE) == [
+        FIRST,
+        "See https://example.org for data.",  # after the first sentence of text nothing goes
+    ]
+    assert without_title([f"{TITLE.upper()} {FIRST}"], TITLE) == [FIRST]
+
+
+@pytest.mark.parametrize(
+    "paragraphs",
+    [
+        [FIRST],
+        ["We read with interest the correspondence by Ahn on masks."],
+        ["Regions corresponding to those of SARS were mapped."],
+        ["Masks. They are worn."],  # begins with the short title "Masks"
+        [f"{FIRST} " * 4 + "The data are at https://example.org."],  # long: mentions an address
+        [],
+    ],
+)
+def test_first_sentences_stay(paragraphs: list[str]) -> None:
+    assert without_title(paragraphs, "Masks") == paragraphs
+    assert without_title(paragraphs, "") == paragraphs
+
+
+def test_a_title_whose_lower_case_is_longer() -> None:
+    title = "İstanbul'da maskeler ve hastaneler"
+    assert without_title([f"{title} Maske iyidir."], title) == ["Maske iyidir."]

@@ -1,0 +1,220 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.corpora.cord19 import FolderParses, PaperTask, ReadPaper, read_paper
+from index.types import Document, Section
+from tests.unit.index.release import ABSTRACT, parse, sentences
+
+
+def read(tmp_path: Path, *records: dict[str, str], **parses: Any) -> ReadPaper:
+    """Read a paper; `parses` are the files of the release by name."""
+    for name, content in parses.items():
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        (tmp_path / name).write_bytes(data)
+    full = tuple({"cord_uid": "u", "title": "", "abstract": "", **record} for record in records)
+    return read_paper(PaperTask(0, full), FolderParses(tmp_path))
+
+
+def document(tmp_path: Path, *records: dict[str, str], **parses: Any) -> Document:
+    result = read(tmp_path, *records, **parses)
+    assert result.document is not None
+    assert result.unreadable == ()
+    return result.document
+
+
+LONG = sentences(20)
+LONGER = sentences(30)
+
+
+@pytest.mark.parametrize("separator", ["; ", ";", " ;; "])
+def test_of_several_parses_the_longest_counts(tmp_path: Path, separator: str) -> None:
+    paths = separator.join(["one", "two", "one"])
+    found = document(tmp_path, {"pdf_json_files": paths}, one=parse("Two words"), two=parse(LONG))
+    assert found.sections == (Section("Results", LONG),)
+    assert found.full_text
+
+
+def test_xml_is_read_before_pdf_unless_it_is_a_stub(tmp_path: Path) -> None:
+    record = {"pdf_json_files": "pdf", "pmc_json_files": "xml"}
+    xml = parse(LONG, abstract=None)
+    assert document(tmp_path, record, pdf=parse(LONGER), xml=xml).sections[0].text == LONG
+    stub = parse("A stub.", abstract=None)
+    assert document(tmp_path, record, pdf=parse(LONGER), xml=stub).sections[0].text == LONGER
+
+
+def test_the_abstract_is_metadatas_and_else_the_parses(tmp_path: Path) -> None:
+    other = "The abstract that the parse holds is this one."
+    record = {"pdf_json_files": "p"}
+    both = document(tmp_path, record | {"abstract": ABSTRACT}, p=parse(LONG, abstract=other))
+    assert both.sections == (Section("Abstract", ABSTRACT), Section("Results", LONG))
+    assert document(tmp_path, record).sections[0] == Section("Abstract", other)
+    neither = document(tmp_path, record, p=parse(LONG, abstract=None))
+    assert [section.heading for section in neither.sections] == ["Results"]
+
+
+@pytest.mark.parametrize("cites", [{"text": "[1]"}, {"mention": "[1]"}, {}])
+def test_cite_spans_of_any_kind(tmp_path: Path, cites: dict[str, str]) -> None:
+    record = {"pmc_json_files": "p"}
+    assert document(tmp_path, record, p=parse(LONG, cites=cites)).sections[0].text == LONG
+
+
+def test_the_title_is_metadatas_and_else_the_parses(tmp_path: Path) -> None:
+    made = parse(LONG, title=" The\x00title ")
+    assert document(tmp_path, {"pdf_json_files": "p"}, p=made).paper.title == "The title"
+    record = {"pdf_json_files": "p", "title": "Masks"}
+    assert document(tmp_path, record).paper.title == "Masks"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        *[("2020", "2020"), ("2019-04", "2019-04"), ("2020-03-13", "2020-03-13"), ("", "")],
+        *[("March 2020", ""), ("2020-3-1", ""), ("2020-03-13T00:00", ""), ("20200313", "")],
+    ],
+)
+def test_dates(tmp_path: Path, given: str, kept: str) -> None:
+    record = {"abstract": ABSTRACT, "publish_time": given}
+    assert document(tmp_path, record).paper.publish_time == kept
+
+
+def test_fields_are_filled_from_all_records_of_the_paper(tmp_path: Path) -> None:
+    found = document(
+        tmp_path,
+        {"cord_uid": "a", "doi": "10.1/a", "journal": "J", "abstract": "Short one."},
+        {"cord_uid": "b", "doi": "10.1/b", "abstract": ABSTRACT, "url": "http://x; http://y"},
+    )
+    paper = found.paper
+    assert (paper.cord_uid, paper.doi, paper.journal, paper.url) == ("b", "10.1/b", "J", "http://x")
+    assert found.sections == (Section("Abstract", ABSTRACT),)
+    assert not found.full_text
+
+
+def test_sections(tmp_path: Path) -> None:
+    made = parse(
+        ("1. Methods", "Masks were worn by 31 nurses."),
+        ("Methods", "They were worn all day"),
+        ("Methods", "and all night."),
+        ("Methods", "12"),  # no word: a page number
+        ("Results", "None fell ill."),
+        ("Methods", "This heading comes again."),
+    )
+    assert document(tmp_path, {"pdf_json_files": "p"}, p=made).sections == (
+        Section(
+            "Methods",
+            "Masks were worn by 31 nurses.\nThey were worn all day and all night.",
+        ),
+        Section("Results", "None fell ill."),
+        Section("Methods", "This heading comes again."),
+    )
+
+
+def test_line_numbers_go_from_pdfs_only(tmp_path: Path) -> None:
+    text = " ".join(f"these are the words of the line that ends here {n}" for n in range(1, 30))
+    made = parse(text)
+    pdf = document(tmp_path, {"pdf_json_files": "p"}, p=made).sections[0].text
+    assert not any(character.isdigit() for character in pdf)
+    assert document(tmp_path, {"pmc_json_files": "p"}, p=made).sections[0].text == text
+
+
+def test_paragraphs_of_two_and_of_four_thousand_words(tmp_path: Path) -> None:
+    huge = sentences(400)
+    assert len(huge.split()) == 4_000
+    made = parse(("A", "Two words"), ("Big one", huge), ("Results", "None."))
+    texts = [s.text for s in document(tmp_path, {"pdf_json_files": "p"}, p=made).sections]
+    assert texts == ["Two words", huge, "None."]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "invalid JSON"),
+        (b'{"body_text": [', "invalid JSON"),
+        (b"\xff\xfe\x00", "invalid JSON"),
+        (b"[" * 100_000, "invalid JSON"),  # nested too deep
+        (b"[]", "not a CORD-19 parse"),
+        (b"3", "not a CORD-19 parse"),
+        (b"null", "not a CORD-19 parse"),
+        (b"{}", "not a CORD-19 parse"),
+        (b'{"body_text": 3}', "not a CORD-19 parse"),
+        (b'{"body_text": ["text"]}', "not a CORD-19 parse"),
+        (b'{"body_text": [{"section": "A"}]}', "not a CORD-19 parse"),
+    ],
+)
+def test_a_broken_parse_is_noted_and_the_abstract_stays(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    result = read(tmp_path, {"pdf_json_files": "p", "abstract": ABSTRACT}, p=content)
+    assert result.unreadable == (("p", reason),)
+    assert result.document is not None
+    assert result.document.sections == (Section("Abstract", ABSTRACT),)
+
+
+def test_a_broken_parse_leaves_the_other_ones(tmp_path: Path) -> None:
+    result = read(tmp_path, {"pdf_json_files": "no: such; p; q"}, p=b"{", q=parse(LONG))
+    assert result.unreadable == (("no: such", "No such file or directory"), ("p", "invalid JSON"))
+    assert result.document is not None
+    assert result.document.sections[0].text == LONG
+
+
+def test_null_values_are_no_text(tmp_path: Path) -> None:
+    nothing = b"""{"metadata": null, "abstract": null,
+                   "body_text": [{"text": null, "section": null}, {"text": "Real words."}]}"""
+    found = document(tmp_path, {"pdf_json_files": "p"}, p=nothing)
+    assert found.sections == (Section("", "Real words."),)
+
+
+def test_a_parse_with_a_byte_order_mark_and_lone_surrogates(tmp_path: Path) -> None:
+    content = (
+        b'\xef\xbb\xbf{"body_text": [{"text": "A \\ud800 real text.", "section": "\\udfffX1y"}]}'
+    )
+    found = document(tmp_path, {"pdf_json_files": "p"}, p=content)
+    assert found.sections == (Section("X1y", "A real text."),)
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret", "/{root}/secret", "a/../../secret", "..\\secret", "secret\x00", "a/../.."]
+)
+def test_a_path_that_leaves_the_folder_is_not_read(tmp_path: Path, path: str) -> None:
+    (tmp_path / "secret").write_bytes(json.dumps(parse(LONG)).encode())
+    root = tmp_path / "corpus"
+    (root / "a").mkdir(parents=True)
+    path = path.replace("/{root}", str(tmp_path))
+    result = read(root, {"pdf_json_files": path, "abstract": ABSTRACT})
+    assert result.unreadable == ((path, "leaves the corpus folder; not read"),)
+    assert result.document is not None
+    assert not result.document.full_text
+
+
+@pytest.mark.parametrize("path", [".", "x" * 5_000, "p/q"])
+def test_a_path_that_is_no_file(tmp_path: Path, path: str) -> None:
+    result = read(tmp_path, {"pdf_json_files": path, "abstract": ABSTRACT}, p=b"")
+    assert [name for name, _ in result.unreadable] == [path]
+    assert result.document is not None
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"cord_uid": "", "abstract": ABSTRACT}, "no cord_uid"),
+        ({"title": "Editorial"}, "no abstract and no full text"),
+        ({"title": "Editorial", "abstract": "None"}, "no abstract and no full text"),
+        ({"abstract": "\x00 . "}, "no abstract and no full text"),
+    ],
+)
+def test_what_cannot_be_indexed_says_why(
+    tmp_path: Path, record: dict[str, str], reason: str
+) -> None:
+    assert read(tmp_path, record) == ReadPaper(None, reason)
+
+
+def test_a_long_title_is_better_than_nothing(tmp_path: Path) -> None:
+    title = "Masks on hospital wards in winter"
+    assert document(tmp_path, {"title": title}).sections == (Section("Title", title),)
+
+
+def test_chinese_counts_without_spaces(tmp_path: Path) -> None:
+    abstract = "患者戴口罩后病毒传播减少。"
+    assert document(tmp_path, {"abstract": abstract}).sections == (Section("Abstract", abstract),)

@@ -1,0 +1,165 @@
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from index.corpora.cord19 import RecordPlan, read_metadata
+from index.types import CorpusError
+from tests.unit.index.release import COLUMNS, write_release
+
+
+def groups(tmp_path: Path, *records: Mapping[str, str], limit: int | None = None) -> list[str]:
+    """Return the cord_uids of each paper, joined, in the order of the plan."""
+    plan = RecordPlan(tmp_path / "plan.sqlite")
+    plan.make(write_release(tmp_path / "corpus", records) / "metadata.csv", limit)
+    found = list(plan.tasks())
+    assert plan.counts() == (sum(len(task.records) for task in found), len(found))
+    assert [task.number for task in found] == sorted(task.number for task in found)
+    return ["".join(record["cord_uid"] for record in task.records) for task in found]
+
+
+def record(uid: str, **fields: str) -> dict[str, str]:
+    return {"cord_uid": uid, **fields}
+
+
+TITLE = "Masks on hospital wards in winter"
+AHN = "Ahn, Bo; Cho, Di"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (record("a"), record("a")),
+        (record("a", doi="10.1/X"), record("b", doi="10.1/x")),
+        (record("a", pmcid="PMC1"), record("b", pmcid="pmc1")),
+        (record("a", title=TITLE, authors=AHN), record("b", title=f"{TITLE}!", authors="AHN, B.")),
+    ],
+)
+def test_records_of_one_paper_are_brought_together(
+    tmp_path: Path, first: dict[str, str], second: dict[str, str]
+) -> None:
+    other = record("z", title="Another title of more words", authors=AHN, doi="10.1/y")
+    assert groups(tmp_path, first, other, second) == [first["cord_uid"] + second["cord_uid"], "z"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (record("a", title="Editorial", authors=AHN), record("b", title="Editorial", authors=AHN)),
+        (record("a", title=TITLE, authors=AHN), record("b", title=TITLE, authors="Eve, F")),
+        (record("a", title=TITLE), record("b", title=TITLE)),  # nobody's
+        (record("a", title="新型冠状病毒"), record("b", title="新型冠状病毒")),
+        (record(""), record("")),
+        (record("a", doi="", pmcid=""), record("b", doi="", pmcid="")),
+    ],
+)
+def test_records_that_only_look_alike_stay_apart(
+    tmp_path: Path, first: dict[str, str], second: dict[str, str]
+) -> None:
+    assert groups(tmp_path, first, second) == [first["cord_uid"], second["cord_uid"]]
+
+
+def test_a_record_may_join_two_papers_and_what_comes_later_joins_them(tmp_path: Path) -> None:
+    found = groups(
+        tmp_path,
+        record("a", doi="10.1/a"),
+        record("b", pmcid="PMC2"),
+        record("c", doi="10.1/c"),
+        record("d", doi="10.1/a", pmcid="PMC2"),  # a and b are one
+        record("e", pmcid="PMC2"),
+        record("f", doi="10.1/c", title=TITLE, authors=AHN),
+        record("b", title=TITLE, authors=AHN),  # and so is c
+    )
+    assert found == ["abcdefb"]
+
+
+def test_the_limit_counts_records(tmp_path: Path) -> None:
+    records = [record(str(n), doi="10.1/a" if n < 3 else "") for n in range(9)]
+    assert groups(tmp_path, *records, limit=5) == ["012", "3", "4"]
+
+
+def test_tasks_go_on_after_a_paper(tmp_path: Path) -> None:
+    plan = RecordPlan(tmp_path / "plan.sqlite")
+    plan.make(write_release(tmp_path, [record(uid) for uid in "abaca"]) / "metadata.csv")
+    assert [task.number for task in plan.tasks()] == [0, 1, 3]
+    assert [task.number for task in plan.tasks(after=1)] == [3]
+    assert [plan.papers_up_to(number) for number in (-1, 0, 1, 2, 3)] == [0, 1, 2, 2, 3]
+
+
+def test_a_plan_is_made_once_and_again_when_it_was_cut_off(tmp_path: Path) -> None:
+    metadata = write_release(tmp_path, [record("a")]) / "metadata.csv"
+    path = tmp_path / "plan.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE records (x)")  # what a kill left behind
+    RecordPlan(path).make(metadata)
+    assert RecordPlan(path).counts() == (1, 1)
+    path.write_bytes(b"not SQLite at all" * 100)
+    RecordPlan(path).make(metadata)
+    assert RecordPlan(path).counts() == (1, 1)
+    metadata.unlink()
+    RecordPlan(path).make(metadata)  # complete: not looked at again
+
+
+HEADER = ",".join(COLUMNS).encode()
+
+
+def read(tmp_path: Path, content: bytes) -> list[Mapping[str, str]]:
+    path = tmp_path / "metadata.csv"
+    path.write_bytes(content)
+    return list(read_metadata(path))
+
+
+def test_dirty_rows_are_records_too(tmp_path: Path) -> None:
+    rows = [
+        b"a,sha",  # truncated
+        b"b" + b",x" * 30,  # columns too many
+        b"",  # no record
+        b"c,,,caf\xe9 \xff",  # not UTF-8
+        b"d,,,a\x00b",
+        b' e ,,,"two\r\nlines"',
+        b'f,,,"half a quo',
+    ]
+    found = read(tmp_path, b"\xef\xbb\xbf" + HEADER + b"\r\n" + b"\r\n".join(rows))
+    assert [row["cord_uid"] for row in found] == list("abcdef")
+    assert all(set(row) == set(COLUMNS) for row in found)
+    assert [row["title"] for row in found] == [
+        *("", "x", "caf\ufffd \ufffd", "a\x00b", "two\r\nlines", "half a quo"),
+    ]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_only_a_few_columns_are_needed(tmp_path: Path) -> None:
+    assert read(tmp_path, b"abstract,title,cord_uid\nA,T,u\n") == [
+        {"abstract": "A", "title": "T", "cord_uid": "u"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "has no column cord_uid, title, abstract"),
+        (b"\n\n", "has no column"),
+        (b"id,text\n1,2\n", "has no column"),
+        (b"cord_uid,title\na,b\n", "has no column abstract: is it"),
+        (HEADER.decode().encode("utf-16"), "has no column"),
+        (b"\x1f\x8b\x08\x00" + bytes(range(256)), "has no column"),  # still gzipped
+        (HEADER + b'\na,,,"' + b"x" * 2_000, "is not a readable CSV file"),
+    ],
+)
+def test_what_is_no_metadata_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
+) -> None:
+    monkeypatch.setattr("index.corpora.cord19._LARGEST_FIELD", 1_000)
+    with pytest.raises(CorpusError, match=message) as caught:
+        read(tmp_path, content)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "metadata.csv", "."])
+def test_missing_metadata(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "metadata.csv").mkdir()
+    with pytest.raises(CorpusError, match="give --corpus the folder of a CORD-19 release"):
+        list(read_metadata(tmp_path / folder / "metadata.csv"))

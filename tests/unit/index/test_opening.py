@@ -1,0 +1,116 @@
+"""Opening an index that a build has published, and refusing what it should not serve."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.builder import build_index
+from index.manifest import current_version, describe
+from index.search import KEYWORDS, PASSAGES, VECTORS, PassageIndex, checked
+from index.types import IndexingError
+from tests.unit.index.fake_encoder import ENCODER, Silent, encode
+from tests.unit.index.release import parse, sentences, write_release
+
+QUESTION = "Who wore masks in hospital?"
+
+
+def release(root: Path) -> Path:
+    records = [
+        {"cord_uid": uid, "title": f"Masks in {about}", "pdf_json_files": f"{uid}.json"}
+        for uid, about in [("u1", "hospital"), ("u2", "school")]
+    ]
+    parses = {f"u{n}.json": parse(sentences(60, f"place{n}")) for n in (1, 2)}
+    return write_release(root, records, parses)
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("opening")
+    build_index(release(root / "corpus"), root / "index", ENCODER, Silent(), workers=1)
+    return root / "index"
+
+
+@pytest.fixture
+def index_dir(pristine: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(pristine, tmp_path / "index"))
+
+
+def test_an_index_that_was_copied_answers(index_dir: Path) -> None:
+    index = PassageIndex.open(index_dir, "fake")
+    candidates = index.candidates(QUESTION, encode([QUESTION])[0])
+    assert {candidate.paper.cord_uid for candidate in candidates} == {"u1", "u2"}
+    assert len(candidates) == index.manifest.passages
+    for candidate in candidates:
+        passage = candidate.passage
+        assert len(passage.text) == passage.end - passage.start
+        assert np.isfinite(candidate.features).all()
+
+
+def test_opening_and_searching_leave_every_file_as_it_was(index_dir: Path) -> None:
+    for _ in range(2):
+        PassageIndex.open(index_dir, "fake").candidates(QUESTION, encode([QUESTION])[0])
+
+
+def test_another_encoder_is_refused(index_dir: Path) -> None:
+    with pytest.raises(IndexingError, match=r"built with the encoder fake.*embedded with other"):
+        checked(index_dir, "other")
+    assert checked(index_dir)[1].encoder == "fake"
+
+
+@pytest.mark.parametrize("name", [PASSAGES, VECTORS, f"{KEYWORDS}/meta.json", "manifest.json"])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "altered"])
+def test_a_damaged_index_is_refused(index_dir: Path, name: str, damage: str) -> None:
+    path = current_version(index_dir) / name
+    content = path.read_bytes()
+    middle = len(content) // 2
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(content[:middle])
+    else:
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    with pytest.raises(IndexingError, match=name) as caught:
+        PassageIndex.open(index_dir, "fake")
+    assert "\n" not in str(caught.value)
+
+
+def resigned(folder: Path, change: Callable[[dict[str, object]], object]) -> None:
+    """Change the manifest, with checksums that are right."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"] = describe(folder)
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("part", [PASSAGES, VECTORS, KEYWORDS])
+def test_a_manifest_that_does_not_name_a_part_is_refused(index_dir: Path, part: str) -> None:
+    folder = current_version(index_dir)
+    path = folder / part
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    resigned(folder, lambda _: None)
+    with pytest.raises(IndexingError, match=f"has no {part}: build it again"):
+        checked(index_dir)
+
+
+@pytest.mark.parametrize("name", ["papers", "passages", "dimension"])
+def test_parts_that_do_not_belong_together_are_refused(index_dir: Path, name: str) -> None:
+    resigned(current_version(index_dir), lambda manifest: manifest.update({name: 1}))
+    with pytest.raises(IndexingError, match="do not belong together: build it again"):
+        PassageIndex.open(index_dir)
+
+
+def test_a_part_of_another_index_is_refused(index_dir: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    build_index(release(tmp_path / "corpus"), other, ENCODER, Silent(), limit=1, workers=1)
+    folder = current_version(index_dir)
+    shutil.copy(current_version(other) / VECTORS, folder / VECTORS)
+    with pytest.raises(IndexingError, match=VECTORS):
+        PassageIndex.open(index_dir)
+    resigned(folder, lambda _: None)
+    with pytest.raises(IndexingError, match="do not belong together"):
+        PassageIndex.open(index_dir)
