@@ -1,52 +1,49 @@
 """An opened index: verified, ready to search, with the passages and papers behind its hits."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index.hybrid import Candidate, HybridSearch
+from index.keywords import KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PassageStore
-from index.types import Hit, IndexingError, Paper, Passage
+from index.types import IndexingError
 from index.vectors import VectorIndex
+
+PASSAGES = "passages.sqlite"
+VECTORS = "vectors.faiss"
+KEYWORDS = "keywords"
 
 
 class PassageIndex:
     """One version of an index. Safe to use from several threads."""
 
-    def __init__(self, manifest: Manifest, store: PassageStore, vectors: VectorIndex) -> None:
+    def __init__(self, manifest: Manifest, search: HybridSearch) -> None:
         """Join the parts; `open` finds and checks them."""
         self.manifest = manifest
-        self._store = store
-        self._vectors = vectors
+        self._search = search
 
     @classmethod
     def open(cls, index_dir: Path, encoder: str | None = None) -> Self:
         """Open the current version of an index; `encoder` and the errors are those of `checked`."""
         folder, manifest = checked(index_dir, encoder)
-        store = PassageStore(folder / "passages.sqlite")
-        vectors = VectorIndex(folder / "vectors.faiss")
-        found = (store.papers, store.passages, vectors.size, vectors.dimension)
-        said = (manifest.papers, manifest.passages, manifest.passages, manifest.dimension)
-        if found != said:
+        store = PassageStore(folder / PASSAGES)
+        vectors = VectorIndex(folder / VECTORS)
+        keywords = KeywordIndex(folder / KEYWORDS)
+        found = (store.papers, store.passages, vectors.size, keywords.size, vectors.dimension)
+        passages = manifest.passages
+        if found != (manifest.papers, passages, passages, passages, manifest.dimension):
             raise IndexingError(
                 f"the parts of the index {folder} do not belong together: build it again"
             )
-        return cls(manifest, store, vectors)
+        return cls(manifest, HybridSearch(store, vectors, keywords))
 
-    def search(self, vector: NDArray[np.float32], k: int) -> list[Hit]:
-        """Return at most `k` hits for a unit vector of shape (dimension,), best first."""
-        return self._vectors.search(vector[None, :], k)[0]
-
-    def passages(self, ids: Sequence[int]) -> list[Passage]:
-        """Return the passages of these ids, in their order."""
-        return self._store.get(ids)
-
-    def papers(self, cord_uids: Sequence[str]) -> dict[str, Paper]:
-        """Return the papers of these cord_uids, by cord_uid."""
-        return self._store.get_papers(cord_uids)
+    def candidates(self, question: str, vector: NDArray[np.float32]) -> list[Candidate]:
+        """Return the passages that may answer; `vector` is the question's, shape (dimension,)."""
+        return self._search.candidates(question, vector)
 
 
 def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest]:
@@ -62,6 +59,11 @@ def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest
         raise IndexingError(
             f"the index {index_dir} was built with the encoder {manifest.encoder}, and questions "
             f"would be embedded with {encoder}: use that encoder, or build the index again"
+        )
+    parts = {name.split("/")[0] for name in manifest.files}
+    if missing := {PASSAGES, VECTORS, KEYWORDS} - parts:
+        raise IndexingError(
+            f"the index {folder} has no {', '.join(sorted(missing))}: build it again"
         )
     verify(folder, manifest)
     return folder, manifest

@@ -1,6 +1,7 @@
 """Vectors: an append-only file of float16 rows, and the FAISS index made from it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.types import Hit, IndexingError
+
+EMBEDDINGS = "embeddings.f16"
+"""The name of the vector file in an index."""
 
 _SLAB = 65_536  # rows converted at a time
 
@@ -36,7 +40,14 @@ class VectorFile:
             file.truncate(2 * self._dimension * rows)
 
     def append(self, vectors: NDArray[np.float32]) -> None:
-        """Append vectors of shape (n, dimension), durably."""
+        """Append vectors of shape (n, dimension), durably. Raises IndexingError for others."""
+        if vectors.ndim != 2 or vectors.shape[1] != self._dimension:  # noqa: PLR2004 - a matrix
+            raise IndexingError(
+                f"the encoder made vectors of shape {vectors.shape} where (n, {self._dimension}) "
+                "was expected: is it the model that it says it is?"
+            )
+        if not np.isfinite(vectors).all():
+            raise IndexingError("the encoder made vectors that are not numbers: try --device cpu")
         with self._path.open("ab") as file:
             file.write(vectors.astype(np.float16).tobytes())
             file.flush()
@@ -50,12 +61,18 @@ class VectorFile:
 
 
 def build_faiss(vectors: NDArray[np.float16], path: Path) -> str:
-    """Write a FAISS inner-product index of `vectors`, shape (n, dimension); return its kind."""
+    """Write a FAISS inner-product index of `vectors`, shape (n, dimension); return its kind.
+
+    Raises IndexingError when it cannot be written.
+    """
     kind = "Flat"
     index = faiss.index_factory(vectors.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
     for at in range(0, len(vectors), _SLAB):
         index.add(np.ascontiguousarray(vectors[at : at + _SLAB], np.float32))
-    faiss.write_index(index, os.fspath(path))
+    try:
+        faiss.write_index(index, os.fspath(path))
+    except RuntimeError as error:
+        raise IndexingError(f"{path} cannot be written: is the disk full?") from error
     return kind
 
 
@@ -78,3 +95,10 @@ class VectorIndex:
             [Hit(int(i), float(s)) for i, s in zip(row_ids, row_scores, strict=True) if i >= 0]
             for row_ids, row_scores in zip(ids, scores, strict=True)
         ]
+
+    def cosines(self, vector: NDArray[np.float32], ids: Sequence[int]) -> dict[int, float]:
+        """Return the inner product of `vector`, shape (dimension,), with each of these rows."""
+        if not ids:
+            return {}
+        rows = self._index.reconstruct_batch(np.array(ids, np.int64))
+        return dict(zip(ids, (rows @ vector).tolist(), strict=True))

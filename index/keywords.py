@@ -1,0 +1,163 @@
+"""BM25 over the passages, on tantivy: memory-mapped, and fast at millions of passages.
+
+Words are lower-cased and stemmed. Compound names are findable in their usual spellings: a word
+with inner hyphens or slashes that holds a digit or a capital ("SARS-CoV-2", "IL-6") is indexed
+and searched both in its parts and joined ("sarscov2", "il6").
+"""
+
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tantivy
+
+from index.types import Hit, IndexingError
+
+_ANALYZER = "science"
+_LONGEST_WORD = 60  # characters; longer ones are sequences and debris
+_HEAP = 128_000_000  # bytes that the writer buffers
+_MOST_TERMS = 64  # of a question; 500 characters hold fewer words than that, but for debris
+_K1 = 1.2  # tantivy's BM25 parameter, for the bound on a term's score
+_COMPOUND = re.compile(r"\w+(?:[-‐‑–/]\w+)+")
+_STOPWORDS = frozenset(
+    """
+    a an and are as at be been but by can could did do does for from had has have how in into is
+    it its no not of on or such than that the their them then there these they this to was were
+    what when where which who whom whose why will with would
+    """.split()  # noqa: SIM905 - quoted one by one they fill a page
+)
+
+
+def with_joined_names(text: str) -> str:
+    """Return `text` followed by the joined forms of the compound names in it.
+
+    >>> with_joined_names("ACE-2 binds SARS-CoV-2 in well-known ways")
+    'ACE-2 binds SARS-CoV-2 in well-known ways ACE2 SARSCoV2'
+    """
+    joined = [
+        re.sub(r"\W", "", name[0])
+        for name in _COMPOUND.finditer(text)
+        if any(c.isdigit() or c.isupper() for c in name[0][1:])
+    ]
+    return " ".join([text, *joined])
+
+
+def _analyzer() -> tantivy.TextAnalyzer:
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.remove_long(_LONGEST_WORD))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.stemmer("english"))
+        .build()
+    )
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("id", stored=False, indexed=True, fast=True)
+    for name in ("title", "text"):
+        builder.add_text_field(name, tokenizer_name=_ANALYZER, index_option="freq")
+    return builder.build()
+
+
+def build_keywords(passages: Iterable[tuple[str, str]], folder: Path) -> None:
+    """Write the index of (title, text) of each passage, by id from 0, into a new `folder`.
+
+    Raises IndexingError when it cannot be written.
+    """
+    try:
+        _write(passages, folder)
+    except (ValueError, OSError) as error:  # tantivy raises ValueError for a full disk
+        raise IndexingError(f"{folder} cannot be written ({error}): is the disk full?") from error
+
+
+def _write(passages: Iterable[tuple[str, str]], folder: Path) -> None:
+    folder.mkdir()
+    index = tantivy.Index(_schema(), path=os.fspath(folder))
+    index.register_tokenizer(_ANALYZER, _analyzer())
+    writer = index.writer(heap_size=_HEAP, num_threads=1)  # one thread: the same files every time
+    for id_, (title, text) in enumerate(passages):
+        writer.add_document(
+            tantivy.Document(id=id_, title=with_joined_names(title), text=with_joined_names(text))
+        )
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordQuery:
+    """A question's terms, and the weight of each: its BM25 inverse document frequency."""
+
+    weights: dict[str, float]
+
+    @property
+    def bound(self) -> float:
+        """No passage's BM25 score is greater than this."""
+        return (_K1 + 1) * sum(self.weights.values())
+
+
+class KeywordIndex:
+    """A BM25 index, ready to search. Safe to use from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the index in `folder`. Raises IndexingError when it is not one."""
+        try:
+            index = tantivy.Index.open(os.fspath(folder))
+        except (ValueError, OSError) as error:
+            raise IndexingError(
+                f"{folder} is not a keyword index ({error}): build the index again"
+            ) from error
+        self._analyzer = _analyzer()
+        index.register_tokenizer(_ANALYZER, self._analyzer)
+        self._schema = index.schema
+        self._searcher = index.searcher()
+        self.size: int = self._searcher.num_docs
+
+    def terms(self, text: str) -> list[str]:
+        """Return the distinct stemmed words of `text` that are worth searching, in order."""
+        words = dict.fromkeys(self._analyzer.analyze(with_joined_names(text)))
+        return [word for word in words if word not in _STOPWORDS][:_MOST_TERMS]
+
+    def query(self, question: str) -> KeywordQuery:
+        """Prepare a question for `search` and `score`."""
+        weights = {}
+        for term in self.terms(question):
+            frequency = self._searcher.doc_freq("text", term)
+            weights[term] = math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
+        return KeywordQuery(weights)
+
+    def search(self, query: KeywordQuery, k: int) -> list[Hit]:
+        """Return at most `k` passages that hold a term of the query, by descending BM25 score."""
+        return self._run(self._any_term(query), k)
+
+    def score(self, query: KeywordQuery, ids: Sequence[int]) -> dict[int, float]:
+        """Return the BM25 score of those of these passages that hold a term of the query."""
+        if not ids:
+            return {}
+        among = tantivy.Query.const_score_query(
+            tantivy.Query.term_set_query(self._schema, "id", list(ids)), 0.0
+        )
+        both = tantivy.Query.boolean_query(
+            [(tantivy.Occur.Must, self._any_term(query)), (tantivy.Occur.Must, among)]
+        )
+        return {hit.passage_id: hit.score for hit in self._run(both, len(ids))}
+
+    def _any_term(self, query: KeywordQuery) -> tantivy.Query:
+        return tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "text", term))
+                for term in query.weights
+            ]
+        )
+
+    def _run(self, query: tantivy.Query, k: int) -> list[Hit]:
+        found = self._searcher.search(query, limit=k, count=False).hits
+        ids = self._searcher.fast_field_values("id", [address for _, address in found])
+        return [
+            Hit(int(id_), float(score))
+            for id_, (score, _) in zip(ids, found, strict=True)
+            if id_ is not None  # never: every passage has one
+        ]

@@ -1,0 +1,37 @@
+"""Makes small objects of the service's types for tests."""
+
+from index.types import Paper, Passage
+from service.types import Answer
+
+
+def a_paper(cord_uid: str = "u1", title: str = "A paper") -> Paper:
+    return Paper(
+        cord_uid=cord_uid,
+        title=title,
+        authors="",
+        journal="",
+        publish_time="",
+        doi="",
+        pmcid="",
+        pubmed_id="",
+        url="",
+        license="",
+        source="",
+    )
+
+
+def an_answer(
+    passage_id: int, text: str, answer: str, *, cord_uid: str = "u1", final: float = 0.5
+) -> Answer:
+    """Make the answer that marks `answer` in a passage of `text`."""
+    start = text.index(answer)
+    return Answer(
+        text=answer,
+        passage=Passage(passage_id, cord_uid, "Results", text, 0, len(text)),
+        paper=a_paper(cord_uid),
+        start=start,
+        end=start + len(answer),
+        reader_score=final,
+        retrieval_score=final,
+        final_score=final,
+    )

@@ -1,0 +1,92 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from index.keywords import KeywordIndex, build_keywords
+from index.types import IndexingError
+
+PASSAGES = [
+    ("Receptors", "SARS-CoV-2 enters cells through the receptor ACE2."),
+    ("Cytokines", "Levels of IL-6 were raised in severe disease."),
+    ("Transmission", "Droplets transmit the virus; transmission by surfaces is rare."),
+    ("Masks", "The the the and of to in."),
+    ("Masks", ""),
+    ("Angstroms", "冠状病毒 🦠 β-coronavirus " + "x" * 5_000),
+]
+
+
+@pytest.fixture(scope="module")
+def keywords(tmp_path_factory: pytest.TempPathFactory) -> KeywordIndex:
+    folder = tmp_path_factory.mktemp("index") / "keywords"
+    build_keywords(PASSAGES, folder)
+    return KeywordIndex(folder)
+
+
+def found(keywords: KeywordIndex, question: str) -> list[int]:
+    return [hit.passage_id for hit in keywords.search(keywords.query(question), 10)]
+
+
+@pytest.mark.parametrize(
+    ("question", "passage"),
+    [
+        ("How does SARS-CoV-2 enter?", 0),
+        ("sars cov 2", 0),
+        ("SARSCoV2", 0),
+        ("SARS-CoV2", 0),
+        ("Which cells have ACE-2?", 0),  # written with a hyphen here, without one there
+        ("IL6", 1),
+        ("il-6 levels", 1),
+        ("Is it transmitted by droplets?", 2),  # stemmed: transmitted, transmission, transmit
+        ("β-coronavirus", 5),
+    ],
+)
+def test_names_are_found_in_their_usual_spellings(
+    keywords: KeywordIndex, question: str, passage: int
+) -> None:
+    assert found(keywords, question)[0] == passage
+
+
+@pytest.mark.parametrize(
+    "question", ["", "?!", "the of and", "zebra", "x" * 500, '"AND) OR:* ~^{[\\']
+)
+def test_a_question_without_a_known_word_finds_nothing(
+    keywords: KeywordIndex, question: str
+) -> None:
+    assert found(keywords, question) == []
+
+
+def test_scores_are_those_of_the_search(keywords: KeywordIndex) -> None:
+    query = keywords.query("Which receptor, which levels of IL-6, which droplets?")
+    hits = {hit.passage_id: hit.score for hit in keywords.search(query, 10)}
+    assert set(hits) == {0, 1, 2}
+    assert keywords.score(query, [1, 2, 4]) == pytest.approx({1: hits[1], 2: hits[2]})
+    assert keywords.score(query, []) == {}
+    assert all(0 < score < query.bound for score in hits.values())
+
+
+def test_the_bound_holds_where_a_passage_is_nothing_but_the_question(tmp_path: Path) -> None:
+    others = [("", "cough " * 200)] * 50  # as long, so that length does not count
+    build_keywords([("", "fever " * 200), *others], tmp_path / "k")
+    keywords = KeywordIndex(tmp_path / "k")
+    query = keywords.query("fever?")
+    assert keywords.search(query, 1)[0].score == pytest.approx(query.bound, rel=0.02)
+
+
+def test_the_same_passages_give_the_same_scores(keywords: KeywordIndex, tmp_path: Path) -> None:
+    build_keywords(PASSAGES, tmp_path / "again")
+    again = KeywordIndex(tmp_path / "again")
+    query = "receptor droplets levels"
+    assert again.search(again.query(query), 9) == keywords.search(keywords.query(query), 9)
+
+
+def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(IndexingError, match="is not a keyword index"):
+        KeywordIndex(tmp_path)
+    build_keywords(PASSAGES, tmp_path / "k")
+    (tmp_path / "k" / "meta.json").write_text("{")
+    with pytest.raises(IndexingError, match="build the index again"):
+        KeywordIndex(tmp_path / "k")
+    shutil.rmtree(tmp_path / "k")
+    with pytest.raises(IndexingError):
+        KeywordIndex(tmp_path / "k")

@@ -1,0 +1,54 @@
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from index.corpora.squad import read_squad
+from index.types import CorpusError
+
+DATA = {
+    "data": [
+        {
+            "paragraphs": [
+                {
+                    "cord_uid": "abc",
+                    "context": "It took 5.1 days.",
+                    "qas": [
+                        {
+                            "id": 1,
+                            "question": "How long?",
+                            "answers": [{"text": "5.1 days", "answer_start": 8}],
+                        },
+                        {"id": "2", "question": "Why?", "answers": []},
+                    ],
+                },
+                {"context": "", "qas": [{"id": "3", "question": "Who?"}]},
+            ]
+        }
+    ]
+}
+
+
+def test_questions_are_read_plain_and_gzipped(tmp_path: Path) -> None:
+    (tmp_path / "q.json").write_text(json.dumps(DATA))
+    (tmp_path / "q.json.gz").write_bytes(gzip.compress(json.dumps(DATA).encode()))
+    first, second, third = read_squad(tmp_path / "q.json")
+    assert (first.id, first.question, first.cord_uid) == ("1", "How long?", "abc")
+    assert first.context[first.starts[0] :].startswith(first.answers[0])
+    assert (second.answers, third.cord_uid) == ((), "")
+    assert list(read_squad(tmp_path / "q.json.gz")) == [first, second, third]
+    assert list(read_squad(tmp_path / "q.json", limit=1)) == [first]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"data": [{}]}', b"\xff\xfe", b"\x1f\x8b"])
+def test_another_format_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
+    for name in ("q.json", "q.json.gz"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CorpusError, match=r"q\.json"):
+            list(read_squad(tmp_path / name))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"none\.json cannot be read: No such file"):
+        list(read_squad(tmp_path / "none.json"))
