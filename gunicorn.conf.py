@@ -1,6 +1,7 @@
 """How gunicorn runs the service. It reads this file by itself when started in this folder."""
 
 import os
+import socket
 from typing import TYPE_CHECKING
 
 from service.settings import Settings, SettingsError
@@ -24,11 +25,27 @@ limit_request_line = 8190  # bytes: a question of 500 emoji is 6000 when percent
 control_socket_disable = True  # nobody here talks to it, and it writes into the home folder
 
 
-def on_starting(server: "Arbiter") -> None:  # noqa: ARG001 - gunicorn passes it
-    """Check the index and the models in the master, where a problem can still stop the start."""
+def on_starting(server: "Arbiter") -> None:
+    """Check address, index and models in the master, where a problem can still stop the start."""
     from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
 
     try:
+        if not (server.master_pid or "LISTEN_FDS" in os.environ):  # else the sockets are inherited
+            for address in server.cfg.address:
+                refuse_taken(address)
         preflight(settings)
-    except StartError as error:
+    except (StartError, OSError) as error:
         raise SystemExit(f"covidquest: cannot start: {error}") from None
+
+
+def refuse_taken(address: object) -> None:
+    """Raise OSError where nothing can listen on a TCP address; gunicorn would try five times."""
+    if not isinstance(address, tuple):
+        return  # a Unix socket or an open file
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        where = "{}:{}".format(*address)
+        raise OSError(f"cannot listen on {where} ({error.strerror}): set PORT to another") from None

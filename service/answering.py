@@ -1,27 +1,35 @@
 """A question's whole way to its ranked answers. No Flask here."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from index.hybrid import Candidate
 from index.search import PassageIndex
-from index.types import Hit, Paper, Passage
 from models.calibration import LogisticCalibration
 from models.contracts import Encoder, Reader, Span
 from service.fusion import fuse, ranked, without_repeats
-from service.types import Answer, AnswerList, Query, Source, Timings
+from service.types import Answer, AnswerList, BusyError, Query, Source, Timings
+
+_LONGEST_WAIT = 20.0
+"""Seconds that a request waits for a turn on the models: platforms give up on it after 30."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrations:
     """What turns raw scores into probabilities, the same for every request.
 
-    `retrieval` takes a passage's cosine, `reader` a span's score, `no_answer` the evidence of a
-    whole question (see `evidence`).
+    `retrieval` takes a candidate's `index.hybrid.FEATURES`, `reader` a span's score, `no_answer`
+    the evidence of a whole question (`EVIDENCE`).
     """
 
     retrieval: LogisticCalibration
@@ -31,26 +39,41 @@ class Calibrations:
 
 @dataclass(frozen=True, slots=True)
 class ReadPassage:
-    """A retrieved passage with the best span that the reader found in it, if any."""
+    """A retrieved passage, the probability that it answers, and the reader's best span in it."""
 
-    hit: Hit
-    passage: Passage
+    candidate: Candidate
+    retrieval_score: float
     span: Span
 
 
-EVIDENCE = ("best cosine", "best span score", "mean span score of the best 5 passages")
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was retrieved and read for a question, by descending retrieval score."""
+
+    passages: tuple[ReadPassage, ...]
+    took_ms: Timings
 
 
-def evidence(read: Sequence[ReadPassage]) -> tuple[float, float, float]:
+EVIDENCE = (
+    "best cosine",
+    "best log odds of retrieval",
+    "best span score",
+    "mean span score of the 5 passages retrieved best",
+)
+
+
+def evidence(read: Sequence[ReadPassage]) -> tuple[float, ...]:
     """Return what tells whether a question has an answer at all: the features of `EVIDENCE`.
 
-    Raises ValueError when there is no passage.
+    `read` is by descending retrieval score, and not empty.
     """
-    by_cosine = sorted(read, key=lambda one: -one.hit.score)
+    scores = [one.span.score for one in read]
+    likely = min(max(read[0].retrieval_score, 1e-6), 1 - 1e-6)
     return (
-        by_cosine[0].hit.score,
-        max(one.span.score for one in read),
-        float(np.mean([one.span.score for one in by_cosine[:5]])),
+        max(one.candidate.cosine for one in read),
+        math.log(likely / (1 - likely)),
+        max(scores),
+        float(np.mean(scores[:5])),
     )
 
 
@@ -71,9 +94,9 @@ class Answerer:
         self._index = index
         self._encoder = encoder
         self._reader = reader
-        self._calibrations = calibrations
+        self.calibrations = calibrations
         self._candidates = candidates
-        self._one_at_a_time = Lock()  # two forward passes side by side take longer than in turn
+        self._models = Lock()  # two forward passes side by side take longer than in turn
         manifest = index.manifest
         self.source = Source(
             index_version=manifest.version,
@@ -85,31 +108,45 @@ class Answerer:
         )
 
     def answer(self, query: Query) -> AnswerList:
-        """Answer one question.
+        """Answer one question. Raises BusyError when too many are waiting."""
+        return self.rank(query, self.read(query.question, query.top_k))
 
-        More than `candidates` passages are read when `top_k` asks for more answers than those
-        can give; whether there is an answer at all is judged by the first `candidates` alone.
+    def rank(self, query: Query, reading: Reading) -> AnswerList:
+        """Return the answers to a query, given what was read for its question and `top_k`.
+
+        Whether there is an answer at all is judged by the first `candidates` passages alone, so
+        that it does not depend on `top_k`.
         """
-        started = time.perf_counter()
-        with self._one_at_a_time:
-            vector = self._encoder.encode([query.question])[0]
-        encoded = time.perf_counter()
-        wanted = max(self._candidates, query.top_k + query.top_k // 2)
-        hits = self._index.search(vector, wanted)
-        passages = self._index.passages([hit.passage_id for hit in hits])
-        papers = self._index.papers(list({passage.cord_uid for passage in passages}))
-        retrieved = time.perf_counter()
-        with self._one_at_a_time:
-            spans = self._reader.read(query.question, [passage.text for passage in passages])
-        read = [ReadPassage(*one) for one in zip(hits, passages, spans, strict=True)]
-        answers = self._ranked(query, read, papers)
-        none = self._calibrations.no_answer.probability([evidence(read[: self._candidates])])
-        done = time.perf_counter()
+        answers = without_repeats(self._fused(query, reading.passages))
+        seen = evidence(reading.passages[: self._candidates])
         return AnswerList(
             query=query,
-            answers=tuple(islice(without_repeats(answers), query.top_k)),
-            no_answer_probability=float(none[0]),
+            answers=tuple(islice(answers, query.top_k)),
+            no_answer_probability=float(self.calibrations.no_answer.probability([seen])[0]),
             source=self.source,
+            took_ms=reading.took_ms,
+        )
+
+    def read(self, question: str, top_k: int) -> Reading:
+        """Retrieve the passages for a question and read each.
+
+        They are `candidates` passages, or half as many again as `top_k` when that is more: some
+        answers repeat a sentence. Raises BusyError when too many questions are waiting.
+        """
+        wanted = max(self._candidates, top_k + top_k // 2)
+        started = time.perf_counter()
+        vector = self._encode(question)
+        encoded = time.perf_counter()
+        found = self._by_retrieval_score(self._index.candidates(question, vector))[:wanted]
+        retrieved = time.perf_counter()
+        with self._turn():
+            spans = self._reader.read(question, [one.passage.text for one, _ in found])
+        done = time.perf_counter()
+        return Reading(
+            passages=tuple(
+                ReadPassage(candidate, score, span)
+                for (candidate, score), span in zip(found, spans, strict=True)
+            ),
             took_ms=Timings(
                 encode=1000 * (encoded - started),
                 retrieve=1000 * (retrieved - encoded),
@@ -118,22 +155,50 @@ class Answerer:
             ),
         )
 
-    def _ranked(
-        self, query: Query, read: Sequence[ReadPassage], papers: dict[str, Paper]
-    ) -> list[Answer]:
-        reader = self._calibrations.reader.probability([[one.span.score] for one in read])
-        retrieval = self._calibrations.retrieval.probability([[one.hit.score] for one in read])
+    def candidates(self, question: str) -> list[Candidate]:
+        """Return the passages that the retrieval considers for a question, by passage id."""
+        return self._index.candidates(question, self._encode(question))
+
+    def recalibrated(self, calibrations: Calibrations) -> Self:
+        """Return an answerer of the same parts with other calibrations."""
+        other = copy(self)
+        other.calibrations = calibrations
+        return other
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for a turn on the models. Raises BusyError when none comes in time."""
+        if not self._models.acquire(timeout=_LONGEST_WAIT):
+            raise BusyError("The service has more questions than it can answer. Try again soon.")
+        try:
+            yield
+        finally:
+            self._models.release()
+
+    def _encode(self, question: str) -> NDArray[np.float32]:
+        with self._turn():
+            vector: NDArray[np.float32] = self._encoder.encode([question])[0]
+            return vector
+
+    def _by_retrieval_score(self, found: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
+        """Return the candidates with their retrieval scores, best first."""
+        scores = self.calibrations.retrieval.probability([one.features for one in found])
+        pairs = zip(found, scores.tolist(), strict=True)
+        return sorted(pairs, key=lambda pair: (-pair[1], pair[0].passage.id))
+
+    def _fused(self, query: Query, read: Sequence[ReadPassage]) -> list[Answer]:
+        reader = self.calibrations.reader.probability([[one.span.score] for one in read])
         return ranked(
             Answer(
-                text=one.passage.text[one.span.start : one.span.end],
-                passage=one.passage,
-                paper=papers[one.passage.cord_uid],
+                text=one.candidate.passage.text[one.span.start : one.span.end],
+                passage=one.candidate.passage,
+                paper=one.candidate.paper,
                 start=one.span.start,
                 end=one.span.end,
-                reader_score=float(p),
-                retrieval_score=float(r),
-                final_score=fuse(float(p), float(r), query.weight),
+                reader_score=score,
+                retrieval_score=one.retrieval_score,
+                final_score=fuse(score, one.retrieval_score, query.weight),
             )
-            for one, p, r in zip(read, reader, retrieval, strict=True)
+            for one, score in zip(read, reader.tolist(), strict=True)
             if one.span.end > one.span.start
         )

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
 from jinja2 import StrictUndefined
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from service.api import create_api, problem_response
 from service.background import (
@@ -51,6 +52,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app.register_blueprint(create_api(settings, future))
     _add_probes(app, future)
     _add_error_handler(app, settings)
+    app.before_request(_read_body)
 
     @app.after_request
     def secure(response: Response) -> Response:
@@ -58,6 +60,18 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
         return response
 
     return app
+
+
+def _read_body() -> None:
+    """Read the request's body, for all routes: one that cannot be read is the client's fault."""
+    try:
+        body = request.get_data()
+    except HTTPException:
+        raise
+    except Exception as error:  # the server has kinds of its own for broken chunks
+        raise BadRequest("The request's body cannot be read.") from error
+    if request.content_length is None and len(body) >= BODY_LIMIT:
+        raise RequestEntityTooLarge  # Werkzeug cuts a body of unannounced length there, in silence
 
 
 def _add_probes(app: Flask, answerer: Future[AnswererProtocol]) -> None:

@@ -1,17 +1,19 @@
 """Which HTTP status an error has, and what a person or a program is told of it (RFC 9457)."""
 
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException
 
 from service.background import NotReadyError
+from service.types import BusyError
 from service.validation import FieldProblem, InvalidQueryError
 
 BODY_LIMIT = 64 * 1024
 """The largest request body, in bytes."""
 RETRY_AFTER = 5
-"""Seconds after which a client may ask again while the service is loading."""
+"""Seconds after which a client may ask again while the service is loading or busy."""
 
 
 class MalformedJSONError(Exception):
@@ -22,6 +24,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     MalformedJSONError: (400, "Bad Request"),
     InvalidQueryError: (422, "Unprocessable Content"),
     NotReadyError: (503, "Service Unavailable"),
+    BusyError: (503, "Service Unavailable"),
 }
 """Status and title of the service's own errors. Errors of HTTP itself carry theirs."""
 
@@ -71,7 +74,8 @@ def problem_of(error: Exception) -> Problem:
     for kind, (status, title) in STATUS.items():
         if isinstance(error, kind):
             fields = error.problems if isinstance(error, InvalidQueryError) else ()
-            headers = {"Retry-After": str(RETRY_AFTER)} if isinstance(error, NotReadyError) else {}
+            later = status == HTTPStatus.SERVICE_UNAVAILABLE
+            headers = {"Retry-After": str(RETRY_AFTER)} if later else {}
             return Problem(status, title, str(error), fields, headers)
     return Problem(500, "Internal Server Error", "The service failed to answer. This was logged.")
 

@@ -10,7 +10,8 @@ from models.loading import DEFAULT, encoder_folder, identity, reader_folder
 from service.answering import Answerer, Calibrations
 from service.settings import Settings
 
-_DEFAULTS = Path(__file__).parent / "calibration"
+SHARED_CALIBRATIONS = Path(__file__).parent / "calibration"
+"""The folder of the calibrations that belong to no single model."""
 
 
 class StartError(Exception):
@@ -63,9 +64,9 @@ def calibrations_for(reader: str = DEFAULT) -> Calibrations:
     """
     own = reader_folder(reader) / "calibration.json"
     return Calibrations(
-        retrieval=calibration.load(_DEFAULTS / "retrieval.json"),
+        retrieval=calibration.load(SHARED_CALIBRATIONS / "retrieval.json"),
         reader=calibration.load(own if own.is_file() else reader_folder(DEFAULT) / own.name),
-        no_answer=calibration.load(_DEFAULTS / "no_answer.json"),
+        no_answer=calibration.load(SHARED_CALIBRATIONS / "no_answer.json"),
     )
 
 

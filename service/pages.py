@@ -12,7 +12,7 @@ from service.errors import Problem, problem_of
 from service.forms import FIELD_NAMES, Form
 from service.questions import questions_by_topic
 from service.settings import Settings
-from service.types import AnswererProtocol, AnswerList
+from service.types import AnswererProtocol, AnswerList, BusyError
 from service.validation import QUESTION_LENGTH, InvalidQueryError
 
 _FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
@@ -36,7 +36,7 @@ def create_pages(settings: Settings, answerer: Future[AnswererProtocol]) -> Blue
         try:
             query = form.query(settings, unknown)
             found = answerer_of(answerer).answer(query)
-        except (InvalidQueryError, NotReadyError) as error:
+        except (BusyError, InvalidQueryError, NotReadyError) as error:
             return render_page(settings, form, problem=problem_of(error))
         return render_page(settings, form, found=found)
 

@@ -66,9 +66,13 @@ class AnswerList:
     took_ms: Timings
 
 
+class BusyError(Exception):
+    """Too many questions are waiting to be answered."""
+
+
 class AnswererProtocol(Protocol):
     """What the web application needs: anything that answers a query."""
 
     def answer(self, query: Query) -> AnswerList:
-        """Answer one question. Safe to call from several threads."""
+        """Answer one question. Safe to call from several threads. Raises BusyError."""
         ...
