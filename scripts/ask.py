@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from service.validation import InvalidQueryError, parse_query
 
 _BOLD, _DIM, _MARK, _END = "\x1b[1m", "\x1b[2m", "\x1b[1;7m", "\x1b[0m"
 _WIDTH = 88
+_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], " ")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,18 +37,30 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--weight",
-        type=float,
+        type=_number(float),
         metavar="W",
         help="the reader's share in the final score, 0 to 1 (default: COVIDQUEST_DEFAULT_WEIGHT)",
     )
     add(
         "--top-k",
-        type=int,
+        type=_number(int),
         metavar="K",
         help="how many answers to show, 1 to 50 (default: COVIDQUEST_DEFAULT_TOP_K)",
     )
     add("--json", action="store_true", help="print what POST /api/v1/answers would return")
     return arguments
+
+
+def _number(kind: Callable[[str], float]) -> Callable[[str], object]:
+    """Return an argparse type for numbers; a text that writes none stays one, to be refused."""
+
+    def parse(text: str) -> object:
+        try:
+            return kind(text)
+        except ValueError:
+            return text
+
+    return parse
 
 
 def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
@@ -60,12 +74,11 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
         card = Card.of(rank, answer)
         facts = (card.authors, card.paper.journal, card.published, card.section, card.link)
         scores = "  ".join(f"{score.name.lower()} {score.value:.2f}" for score in card.scores)
-        marked = "\n".join(
-            textwrap.wrap(f"{card.before}\x02{card.answer}\x03{card.after}", _WIDTH)
-        )
+        before, text, after = map(_printable, (card.before, card.answer, card.after))
+        marked = "\n".join(textwrap.wrap(f"{before}\x02{text}\x03{after}", _WIDTH))
         blocks.append(
-            f"{bold}{rank}. {card.paper.title}{plain}\n"
-            f"{dim}{' · '.join(fact for fact in facts if fact)}{plain}\n"
+            f"{bold}{rank}. {_printable(card.paper.title)}{plain}\n"
+            f"{dim}{_printable(' · '.join(fact for fact in facts if fact))}{plain}\n"
             f"{marked.replace(chr(2), mark).replace(chr(3), end)}\n"
             f"{dim}{scores}{plain}"
         )
@@ -76,6 +89,11 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
         f"read {took.read:,.0f}){plain}"
     )
     return "\n\n".join(blocks)
+
+
+def _printable(text: str) -> str:
+    """Return a paper's text without what a terminal would obey."""
+    return text.translate(_CONTROL)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,9 +118,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.json:
         print(AnswersBody.of(found).model_dump_json(indent=2))
     else:
-        print(
-            rendered(found, threshold=settings.no_answer_threshold, colour=sys.stdout.isatty())
-        )
+        print(rendered(found, threshold=settings.no_answer_threshold, colour=sys.stdout.isatty()))
     return 0
 
 

@@ -85,6 +85,11 @@ def parser() -> argparse.ArgumentParser:
         help="processes that read and cut papers (default: one per core)",
     )
     add("--resume", action="store_true", help="go on with a build that was cut off")
+    add(
+        "--reuse",
+        action="store_true",
+        help="keep the vectors of passages that the index in --index holds unchanged",
+    )
     return arguments
 
 
@@ -121,6 +126,7 @@ def main(argv: list[str] | None = None) -> int:
             limit=options.limit,
             workers=options.workers,
             resume=options.resume,
+            reuse=options.reuse,
         )
     except (CorpusError, IndexingError, ModelError) as error:
         progress.close()

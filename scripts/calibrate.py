@@ -1,0 +1,195 @@
+"""Fits what turns raw scores into probabilities, on questions with known answers.
+
+Three calibrations, each a logistic regression: of a candidate's features to the probability that it
+answers (retrieval), of a span's score to the probability that it is right (reader), and of a whole
+question's evidence to the probability that these papers hold no answer.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
+from tqdm import tqdm
+
+from index.corpora.squad import GoldQuestion, read_squad
+from index.hybrid import FEATURES
+from index.types import CorpusError, Passage
+from models.calibration import LogisticCalibration, expected_calibration_error, fit
+from models.loading import reader_folder
+from scripts.arguments import at_least
+from scripts.metrics import f1
+from service.answering import EVIDENCE, Answerer, Calibrations, Reading, ReadPassage, evidence
+from service.loading import SHARED_CALIBRATIONS, StartError, load_answerer
+from service.settings import Settings, SettingsError
+
+_RIGHT_F1 = 0.5  # a span that shares so much with a gold answer is right
+_FOLDS = 5
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What one calibration is fitted to: features (n, f), outcomes (n,), question of each row."""
+
+    features: tuple[str, ...]
+    values: NDArray[np.float64]
+    outcomes: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    def fit(self) -> LogisticCalibration:
+        """Fit to all rows."""
+        return fit(self.features, self.values, self.outcomes)
+
+    def held_out(self) -> NDArray[np.float64]:
+        """Return each row's probability by a calibration fitted without its question's fold."""
+        held_out = np.zeros(len(self.outcomes))
+        for train, test in GroupKFold(_FOLDS).split(self.values, groups=self.groups):
+            fold = fit(self.features, self.values[train], self.outcomes[train])
+            held_out[test] = fold.probability(self.values[test])
+        return held_out
+
+    def report(self, name: str) -> str:
+        """Return a line of figures, all of held-out folds."""
+        p = self.held_out()
+        return (
+            f"{name:<10} n {len(p):>6,}  right {self.outcomes.mean():6.1%}  "
+            f"AUROC {roc_auc_score(self.outcomes, p):.3f}  "
+            f"calibration error {expected_calibration_error(p, self.outcomes):.3f}"
+        )
+
+
+def retrieval_samples(answerer: Answerer, questions: Sequence[GoldQuestion]) -> Samples:
+    """Return a row per candidate: right when it is of the question's paper and has its answer."""
+    rows = [
+        (group, candidate.features, _has_answer(candidate.passage, gold))
+        for group, gold in enumerate(tqdm(questions, desc="retrieving", unit=" questions"))
+        for candidate in answerer.candidates(gold.question)
+    ]
+    return Samples(
+        FEATURES,
+        np.array([features for _, features, _ in rows]),
+        np.array([right for _, _, right in rows], np.int64),
+        np.array([group for group, _, _ in rows]),
+    )
+
+
+def read_all(answerer: Answerer, questions: Sequence[GoldQuestion]) -> list[Reading]:
+    """Retrieve and read for each question what the service would."""
+    bar = tqdm(questions, desc="reading", unit=" questions", mininterval=1)
+    return [answerer.read(gold.question, 1) for gold in bar]
+
+
+def reader_samples(questions: Sequence[GoldQuestion], readings: Sequence[Reading]) -> Samples:
+    """Return a row per passage read: right when its span has an F1 of 0.5 with a gold answer."""
+    rows = [
+        (group, one.span.score, f1(_text(one), gold.answers) >= _RIGHT_F1)
+        for group, (gold, reading) in enumerate(zip(questions, readings, strict=True))
+        for one in reading.passages
+        if one.span.end > one.span.start
+    ]
+    groups, scores, right = (np.array(column) for column in zip(*rows, strict=True))
+    return Samples(("span score",), scores[:, None], right.astype(np.int64), groups)
+
+
+def no_answer_samples(on_topic: Sequence[Reading], off_topic: Sequence[Reading]) -> Samples:
+    """Return a row per question: 1 when it was asked about something else than this corpus."""
+    values = np.array([evidence(reading.passages) for reading in (*on_topic, *off_topic)])
+    outcomes = np.array([0] * len(on_topic) + [1] * len(off_topic))
+    return Samples(EVIDENCE, values, outcomes, np.arange(len(outcomes)))
+
+
+def _text(one: ReadPassage) -> str:
+    return one.candidate.passage.text[one.span.start : one.span.end]
+
+
+def _has_answer(passage: Passage, gold: GoldQuestion) -> bool:
+    """Return whether the passage is of the gold paper and holds a gold answer, word for word."""
+    text = f" {_words(passage.text)} "
+    return passage.cord_uid == gold.cord_uid and any(
+        f" {_words(answer)} " in text for answer in gold.answers
+    )
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.calibrate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = arguments.add_argument
+    add("--index", type=Path, metavar="DIR", help="the index to search (default: COVIDQUEST_INDEX)")
+    add(
+        "--retrieval-questions",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="SQuAD format with cord_uid: questions that the retrieval is fitted to",
+    )
+    add(
+        "--questions",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="likewise: questions that the reader is fitted to; it must not be trained on them",
+    )
+    add(
+        "--off-topic",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="SQuAD format: as many questions are drawn from it that these papers cannot answer",
+    )
+    add("--limit", type=at_least(10), metavar="N", help="only the first N questions of each file")
+    add("--write", action="store_true", help="store the calibrations where the service reads them")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        settings = Settings.from_environment(os.environ)
+        settings = replace(settings, index=options.index or settings.index)
+        retrieval_questions = list(read_squad(options.retrieval_questions, options.limit))
+        questions = list(read_squad(options.questions, options.limit))
+        off_topic = list(read_squad(options.off_topic))
+        answerer = load_answerer(settings)
+    except (CorpusError, SettingsError, StartError) as error:
+        print(f"calibrate: {error}", file=sys.stderr)
+        return 1
+    drawn = np.random.default_rng(_SEED).permutation(len(off_topic))[: len(questions)]
+    off_topic = [off_topic[place] for place in drawn]
+
+    retrieval = retrieval_samples(answerer, retrieval_questions)
+    print(retrieval.report("retrieval"))
+    answerer = answerer.recalibrated(replace(answerer.calibrations, retrieval=retrieval.fit()))
+
+    on_topic_read = read_all(answerer, questions)
+    off_topic_read = read_all(answerer, off_topic)
+    reader = reader_samples(questions, on_topic_read)
+    print(reader.report("reader"))
+    no_answer = no_answer_samples(on_topic_read, off_topic_read)
+    print(no_answer.report("no answer"))
+    if options.write:
+        fitted = Calibrations(retrieval.fit(), reader.fit(), no_answer.fit())
+        fitted.retrieval.save(SHARED_CALIBRATIONS / "retrieval.json")
+        fitted.no_answer.save(SHARED_CALIBRATIONS / "no_answer.json")
+        fitted.reader.save(reader_folder(settings.reader) / "calibration.json")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

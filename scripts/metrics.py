@@ -1,0 +1,23 @@
+"""SQuAD's two measures of one answer, by torchmetrics."""
+
+from collections.abc import Sequence
+
+from torchmetrics.functional.text import squad
+
+
+def exact_match(prediction: str, gold: Sequence[str]) -> bool:
+    """Return whether the answer equals a gold answer but for case, articles and punctuation."""
+    return _score(prediction, gold)["exact_match"] > 0
+
+
+def f1(prediction: str, gold: Sequence[str]) -> float:
+    """Return the best harmonic mean of word precision and recall over the gold answers, 0 to 1."""
+    return _score(prediction, gold)["f1"] / 100
+
+
+def _score(prediction: str, gold: Sequence[str]) -> dict[str, float]:
+    scores = squad(
+        {"id": "0", "prediction_text": prediction},
+        {"id": "0", "answers": {"text": list(gold), "answer_start": [0] * len(gold)}},
+    )
+    return {name: float(value) for name, value in scores.items()}

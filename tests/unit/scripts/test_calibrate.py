@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from index.corpora.squad import GoldQuestion
+from index.hybrid import FEATURES, Candidate
+from index.types import Passage
+from models.contracts import Span
+from scripts import calibrate
+from service.answering import EVIDENCE, Reading, ReadPassage
+from service.types import Timings
+from tests.making import a_paper
+
+GOLD = GoldQuestion("1", "How long?", "", ("5.1 days",), (0,), "gold")
+
+
+def candidate(number: int, uid: str, text: str) -> Candidate:
+    return Candidate(Passage(number, uid, "", text, 0, len(text)), a_paper(uid), 0.5, 0.1)
+
+
+def a_reading(*texts: str) -> Reading:
+    read = tuple(
+        ReadPassage(candidate(n, "gold", text), 0.5, Span(0, len(text), float(n), 0.0))
+        for n, text in enumerate(texts)
+    )
+    return Reading(read, Timings(1, 1, 1, 3))
+
+
+class FakeAnswerer:
+    def candidates(self, question: str) -> list[Candidate]:
+        return [
+            candidate(1, "gold", "A median of 5.1 days."),
+            candidate(2, "other", "A median of 5.1 days."),  # the words, but of another paper
+            candidate(3, "gold", "A median of 15.1 days."),  # not a whole word
+        ]
+
+
+def test_a_passage_is_right_when_the_gold_paper_says_it() -> None:
+    samples = calibrate.retrieval_samples(FakeAnswerer(), [GOLD])  # type: ignore[arg-type] # all it calls
+    assert samples.features == FEATURES
+    assert samples.outcomes.tolist() == [1, 0, 0]
+
+
+def test_a_span_is_right_when_it_shares_enough_with_a_gold_answer() -> None:
+    samples = calibrate.reader_samples(
+        [GOLD], [a_reading("5.1 days", "5.1 days or so, maybe", "", "x")]
+    )
+    assert samples.outcomes.tolist() == [1, 1, 0]  # F1 of 1 and 4/7; the empty text has no span
+    assert samples.values[:, 0].tolist() == [0, 1, 3]
+
+
+def test_samples_of_whole_questions() -> None:
+    samples = calibrate.no_answer_samples([a_reading("a")], [a_reading("b"), a_reading("c")])
+    assert samples.features == EVIDENCE
+    assert samples.outcomes.tolist() == [0, 1, 1]
+
+
+def test_figures_are_of_held_out_questions() -> None:
+    random = np.random.default_rng(0)
+    outcomes = random.integers(0, 2, 500)
+    noise = calibrate.Samples(("x",), random.normal(size=(500, 1)), outcomes, np.arange(500))
+    told = calibrate.Samples(("x",), outcomes[:, None] + 0.0, outcomes, np.arange(500))
+    assert noise.held_out() == pytest.approx(np.full(500, 0.5), abs=0.2)  # nothing to learn
+    assert "AUROC 1.000" in told.report("told")

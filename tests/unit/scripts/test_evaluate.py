@@ -1,0 +1,57 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from index.corpora.squad import GoldQuestion
+from scripts import evaluate
+from scripts.metrics import exact_match, f1
+from service.answering import Reading
+from service.types import AnswerList, Query, Source, Timings
+from tests.making import an_answer
+
+
+def test_measures_are_squads() -> None:
+    assert exact_match("The 5.1 days.", ["5.1 days"])  # articles and full stops do not count
+    assert f1("about 5.1 days", ["5.1 days", "a week"]) == pytest.approx(0.8)  # 2/3 and 2/2
+    assert f1("", ["5.1 days"]) == 0
+
+
+class FakeAnswerer:
+    """Answers the first question rightly at once, the second only by weight 0."""
+
+    def read(self, question: str, top_k: int) -> Reading:
+        assert top_k == 20
+        return Reading((), Timings(1, 1, 1, 3))
+
+    def rank(self, query: Query, reading: Reading) -> AnswerList:
+        right = an_answer(1, "It took 5.1 days.", "5.1 days", cord_uid="gold")
+        wrong = an_answer(2, "It rained.", "rained", cord_uid="other")
+        best_first = query.question == "first" or query.weight == 0
+        answers = (right, wrong) if best_first else (wrong, right)
+        source = Source("v1", 2, 2, "encoder", "reader", "cpu")
+        return AnswerList(query, answers, 0.1, source, reading.took_ms)
+
+
+def test_figures_count_the_right_places() -> None:
+    gold = [GoldQuestion(q, q, "", ("5.1 days",), (0,), "gold") for q in ("first", "second")]
+    figures, by_search = evaluate.evaluate_answers(FakeAnswerer(), gold, [0.4, 0.0])
+    assert (figures.n, figures.weight, figures.median_ms) == (2, 0.4, 3)
+    assert (figures.exact_match_at_1, figures.f1_at_1, figures.f1_at_5) == (50, 50, 100)
+    assert figures.right_paper_at == {1: 50, 5: 100, 20: 100}
+    assert (by_search.weight, by_search.f1_at_1) == (0, 100)
+    assert "right paper at 5" in evaluate.table(figures)
+    assert len(evaluate.sweep_table([figures, by_search]).splitlines()) == 3
+
+
+def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "q.json"
+    empty.write_text(json.dumps({"data": []}))
+    for path, message in ((tmp_path / "none", "cannot be read"), (empty, "no question with an")):
+        assert evaluate.main(["answers", "--questions", str(path)]) == 1
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    with pytest.raises(SystemExit) as stopped:
+        evaluate.main(["answers", "--questions", str(empty), "--weight", "2"])
+    assert stopped.value.code == 2
