@@ -1,0 +1,53 @@
+# make run    set up and serve http://127.0.0.1:8000 (PORT=... for another port)
+# make test   set up and run every check and test
+# make help   the other targets
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.complete
+SAMPLE := var/sample/CURRENT
+
+.PHONY: run test check format help clean
+.DEFAULT_GOAL := help
+
+help:  ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | column -t -s '|'
+
+run: $(SETUP) $(SAMPLE)  ## set up if needed, then serve http://127.0.0.1:$PORT (default 8000)
+	@echo "== serving http://127.0.0.1:$(PORT) (Ctrl-C stops)"
+	@COVIDQUEST_HOST=$${COVIDQUEST_HOST:-127.0.0.1} PORT=$(PORT) exec $(BIN)/gunicorn service.wsgi:application
+
+test: check $(SAMPLE) $(VENV)/.browser  ## set up if needed, then every check and test
+	@echo "== tests"
+	@$(BIN)/python -m pytest
+
+check: $(SETUP)  ## lint, types and import rules only
+	@echo "== ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "== mypy" && $(BIN)/mypy
+	@echo "== import-linter" && $(BIN)/lint-imports --no-cache | tail -6
+
+format: $(SETUP)  ## format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+clean:  ## remove the virtual environment and the sample index
+	rm -rf $(VENV) var/sample
+
+$(SETUP): requirements.txt constraints.txt
+	@echo "== setting up $(VENV) (the first time this fetches about 400 MB)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(SAMPLE): $(SETUP) data/sample/metadata.csv
+	@echo "== indexing the sample corpus (about a minute)"
+	@$(BIN)/python -m scripts.build_index --corpus data/sample --index var/sample
+
+# The browser tests drive Chromium; on Debian it is installed when it is missing.
+$(VENV)/.browser: $(SETUP)
+	@echo "== looking for Chromium"
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+	  || { echo "the browser tests need Chromium: install the package chromium"; exit 1; }
+	@touch $@
