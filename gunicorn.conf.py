@@ -24,6 +24,10 @@ graceful_timeout = 25  # seconds to finish requests in; platforms kill after 30
 limit_request_line = 8190  # bytes: a question of 500 emoji is 6000 when percent-encoded
 control_socket_disable = True  # nobody here talks to it, and it writes into the home folder
 
+# Threads of the models that wait for each other sleep. By default they spin, and on a machine
+# that has other work to do one question then took twice as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 def on_starting(server: "Arbiter") -> None:
     """Check address, index and models in the master, where a problem can still stop the start."""

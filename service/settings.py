@@ -81,7 +81,7 @@ class Settings:
         ),
     )
     default_weight: float = field(
-        default=0.5,
+        default=0.4,
         metadata=_variable(
             "COVIDQUEST_DEFAULT_WEIGHT",
             number(0, 1),

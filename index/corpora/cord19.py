@@ -23,6 +23,8 @@ _REQUIRED = ("cord_uid", "title", "abstract")
 _ENOUGH_WORDS = 200  # a parse with fewer is a stub; the next one is looked at
 _FEWEST_TITLE_WORDS = 5  # a shorter title ("Editorial", "COVID-19") does not identify a paper
 _LARGEST_FIELD = 10_000_000  # characters; a stray quote must not swallow the rest of the file
+_MISSING = {"NA", "N/A", "nan", "NaN", "None", "NULL", "null"}
+_AGREEMENT = 0.5  # of the words of the shorter title, those that stand in the longer one too
 _DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
 
 Record = Mapping[str, str]
@@ -70,8 +72,9 @@ class ReadPaper:
 class RecordPlan:
     """The records of metadata.csv, grouped by paper, in a SQLite file.
 
-    Two records are of one paper when they share the cord_uid, the DOI, the PMC id, or a title
-    of at least five words together with the first author's name.
+    Two records are of one paper when they share the cord_uid, a title of at least five words
+    together with the first author's name, or the DOI or PMC id. Since records hold wrong and cut
+    identifiers ("10.1101/2020.02"), the titles must agree too for these to count.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,13 +98,17 @@ class RecordPlan:
             )
             for position, record in enumerate(read_metadata(metadata, limit)):
                 keys = _identities(record)
+                matches = db.execute(
+                    "SELECT key, paper, record ->> 'title' FROM keys JOIN records USING (position) "
+                    "WHERE key IN (SELECT value FROM json_each(?))",
+                    (json.dumps(keys),),
+                ).fetchall()
                 same = sorted(
-                    row[0]
-                    for row in db.execute(
-                        "SELECT DISTINCT paper FROM keys JOIN records USING (position) "
-                        "WHERE key IN (SELECT value FROM json_each(?))",
-                        (json.dumps(keys),),
-                    )
+                    {
+                        paper
+                        for key, paper, title in matches
+                        if key.startswith(("uid:", "title:")) or _agree(title, record["title"])
+                    }
                 )
                 paper = same[0] if same else position
                 for other in same[1:]:
@@ -174,7 +181,7 @@ def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
             for number, row in enumerate(reader):
                 if number == limit:
                     return
-                yield {name: str(value).strip() for name, value in row.items() if name}
+                yield {name: _value(str(text)) for name, text in row.items() if name}
     except OSError as error:
         raise CorpusError(
             f"{path} cannot be read ({error.strerror}): give --corpus the folder of a CORD-19 "
@@ -182,6 +189,11 @@ def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
         ) from error
     except csv.Error as error:
         raise CorpusError(f"{path} is not a readable CSV file ({error}): fetch it again") from error
+
+
+def _value(text: str) -> str:
+    text = text.strip()
+    return "" if text in _MISSING else text
 
 
 def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
@@ -338,3 +350,10 @@ def _identities(record: Record) -> list[str]:
     if len(title) >= _FEWEST_TITLE_WORDS and first_author and first_author[0]:
         keys.append(f"title:{' '.join(title)}|{first_author[0]}")
     return keys
+
+
+def _agree(title: str, other: str) -> bool:
+    """Return whether two titles may be of one paper; an empty one agrees with any."""
+    words = set(re.findall(r"\w+", title.lower()))
+    other_words = set(re.findall(r"\w+", other.lower()))
+    return len(words & other_words) >= _AGREEMENT * min(len(words), len(other_words))

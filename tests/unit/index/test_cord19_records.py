@@ -35,6 +35,11 @@ AHN = "Ahn, Bo; Cho, Di"
         (record("a"), record("a")),
         (record("a", doi="10.1/X"), record("b", doi="10.1/x")),
         (record("a", pmcid="PMC1"), record("b", pmcid="pmc1")),
+        (
+            record("a", doi="10.1/x", title=TITLE),
+            record("b", doi="10.1/x", title=f"Title: {TITLE}"),
+        ),
+        (record("a", doi="10.1/x", title=TITLE), record("b", doi="10.1/x")),
         (record("a", title=TITLE, authors=AHN), record("b", title=f"{TITLE}!", authors="AHN, B.")),
     ],
 )
@@ -54,6 +59,11 @@ def test_records_of_one_paper_are_brought_together(
         (record("a", title="新型冠状病毒"), record("b", title="新型冠状病毒")),
         (record(""), record("")),
         (record("a", doi="", pmcid=""), record("b", doi="", pmcid="")),
+        (record("a", doi="NA", pmcid="NA"), record("b", doi="NA", pmcid="NA")),
+        (  # an identifier that was cut
+            record("a", doi="10.1101/2020.02", title="Contact tracing and epidemics"),
+            record("b", doi="10.1101/2020.02", title="Kidney impairment in patients"),
+        ),
     ],
 )
 def test_records_that_only_look_alike_stay_apart(

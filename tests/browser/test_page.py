@@ -1,0 +1,213 @@
+"""The page in a browser, before the real server."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from service.questions import QUESTIONS
+from tests.serving import MODELS_LIMIT, Server
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+INCUBATION = QUESTIONS[1].text
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+expect.set_options(timeout=1000 * MODELS_LIMIT)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page with what it asked the network for and what it complained about."""
+
+    page: Page
+    home: str
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(1000 * MODELS_LIMIT)
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.goto(self.home)
+
+    def ask(self, question: str) -> None:
+        self.page.get_by_label("Ask the COVID-19 papers").fill(question)
+        self.page.get_by_role("button", name="Ask").click()
+
+    def assert_fits(self) -> None:
+        """Check that the page is no wider than the window."""
+        wide = self.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= self.page.evaluate("document.documentElement.clientWidth")
+
+
+@pytest.fixture
+def visit(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """Open the page; in the end it must have been silent and have kept to its own host.
+
+    A parameter adds to the options of the browser's context.
+    """
+    options = {"viewport": DESKTOP} | getattr(request, "param", {})
+    with browser.new_context(**options) as context:
+        visit = Visit(context.new_page(), server.url)
+        yield visit
+        assert {urlsplit(url).netloc for url in visit.requests} == {urlsplit(server.url).netloc}
+        assert visit.complaints == []
+
+
+without_javascript = {"java_script_enabled": False}
+each_way = pytest.mark.parametrize(
+    "visit", [{}, without_javascript], ids=["with JavaScript", "without"], indirect=True
+)
+on_a_phone = pytest.mark.parametrize("visit", [{"viewport": PHONE}], indirect=True)
+
+
+@each_way
+def test_a_typed_question_is_answered(visit: Visit) -> None:
+    visit.ask("How long is the incubation period of the virus?")
+    page = visit.page
+    results = page.locator("#resultsView")
+    expect(results).to_be_in_viewport()
+    expect(results.get_by_role("heading", level=2)).to_have_text(
+        "Answers to How long is the incubation period of the virus?"
+    )
+    expect(results.locator("article")).to_have_count(5)
+    card = results.locator("article").first
+    expect(card.get_by_role("heading")).to_have_text(re.compile("ncubation"))
+    expect(card.get_by_role("link")).to_have_attribute("href", re.compile("^https://doi.org/10"))
+    expect(card.locator("mark")).to_have_text(re.compile("days"))
+    expect(card.locator("mark")).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    expect(card.locator("dt")).to_have_text(["Final", "Reader", "Retrieval"])
+    for score in card.locator("dd").all():
+        assert re.fullmatch(r"[01]\.\d\d", score.inner_text().strip())
+    expect(page.get_by_label("Ask the COVID-19 papers")).to_have_value(
+        "How long is the incubation period of the virus?"
+    )
+
+
+def test_the_return_key_asks(visit: Visit) -> None:
+    visit.page.get_by_label("Ask the COVID-19 papers").fill("Do masks help?")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.locator("#resultsView article")).to_have_count(5)
+
+
+def test_the_label_follows_the_slider(visit: Visit) -> None:
+    page = visit.page
+    slider, shown = page.get_by_role("slider"), page.locator("#weight-shown")
+    expect(shown).to_have_text("0.5")
+    slider.focus()
+    for key, weight in [
+        ("ArrowRight", "0.6"),
+        ("ArrowRight", "0.7"),
+        ("ArrowLeft", "0.6"),
+        ("End", "1.0"),
+        ("Home", "0.0"),
+        ("ArrowUp", "0.1"),
+    ]:
+        slider.press(key)
+        expect(shown).to_have_text(weight)
+    slider.fill("0.3")
+    expect(shown).to_have_text("0.3")
+    page.get_by_label("Show top").select_option("10")
+    visit.ask(INCUBATION)
+    expect(page.locator("#resultsView article")).to_have_count(10)
+    expect(page.locator(".provenance")).to_contain_text("weight 0.3")
+    expect(slider).to_have_value("0.3")
+    expect(shown).to_have_text("0.3")
+    expect(page.get_by_label("Show top")).to_have_value("10")
+    slider.fill("0.9")
+    page.go_back()
+    page.go_forward()
+    expect(shown).to_have_text(f"{float(slider.input_value()):.1f}")
+
+
+def test_a_chosen_suggestion_fills_the_question(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_label("Or choose a question").select_option(label=INCUBATION)
+    question = page.get_by_label("Ask the COVID-19 papers")
+    expect(question).to_have_value(INCUBATION)
+    expect(question).to_be_focused()
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator("#resultsView h2")).to_have_text(f"Answers to {INCUBATION}")
+
+
+@pytest.mark.parametrize("visit", [without_javascript], indirect=True)
+def test_a_suggestion_chosen_without_javascript_is_asked(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_label("Or choose a question").select_option(label=INCUBATION)
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator("#resultsView h2")).to_have_text(f"Answers to {INCUBATION}")
+    expect(page.locator("#resultsView mark")).to_have_count(5)
+
+
+@each_way
+def test_a_suggestion_is_a_link_to_its_answers(visit: Visit) -> None:
+    visit.page.get_by_role("link", name=INCUBATION).click()
+    expect(visit.page.locator("#resultsView h2")).to_have_text(f"Answers to {INCUBATION}")
+
+
+@each_way
+def test_a_blank_question_is_explained_and_the_form_kept(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_label("Show top").select_option("20")
+    page.get_by_role("slider").fill("0.8")
+    visit.ask("   ")
+    expect(page.get_by_role("alert")).to_contain_text("The question is empty.")
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+    question = page.get_by_label("Ask the COVID-19 papers")
+    expect(question).to_have_attribute("aria-invalid", "true")
+    expect(question).to_have_accessible_description("The question is empty.")
+    expect(page.get_by_label("Show top")).to_have_value("20")
+    expect(page.get_by_role("slider")).to_have_value("0.8")
+    expect(page.locator("#weight-shown")).to_have_text("0.8")
+    told = [text for text in visit.complaints if "422" in text]  # the browser's note of the status
+    assert visit.complaints == told
+    visit.complaints.clear()
+    visit.ask(INCUBATION)
+    expect(page.locator("#resultsView article")).to_have_count(20)
+
+
+def test_html_in_a_question_is_text(visit: Visit) -> None:
+    question = "<img src=x onerror=\"alert(1)\"><script>document.title = 'pwned'</script> masks?"
+    visit.ask(question)
+    page = visit.page
+    expect(page.locator("#resultsView h2")).to_have_text(f"Answers to {question}")
+    expect(page.get_by_label("Ask the COVID-19 papers")).to_have_value(question)
+    expect(page.locator("main img")).to_have_count(0)
+    expect(page).to_have_title(f"{question} · CovidQuest")
+
+
+@on_a_phone
+def test_nothing_is_wider_than_a_phone(visit: Visit) -> None:
+    visit.assert_fits()
+    visit.ask(INCUBATION)
+    expect(visit.page.locator("#resultsView article")).to_have_count(5)
+    visit.assert_fits()
+    visit.ask("incubation" * 50)
+    expect(visit.page.locator("#resultsView article")).to_have_count(5)
+    visit.assert_fits()

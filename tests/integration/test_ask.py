@@ -1,0 +1,174 @@
+"""`python -m scripts.ask` with the shipped models."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import ask
+from service.answering import Answerer
+from service.loading import load_answerer
+from service.questions import QUESTIONS
+from service.settings import Settings
+from service.types import AnswerList, Query
+from tests.fake_app import FakeAnswerer, make_answer, make_paper
+from tests.serving import MODELS_LIMIT, Server, run
+
+INCUBATION = QUESTIONS[1].text
+Main = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def answerer(sample_index: Path) -> Answerer:
+    return load_answerer(Settings(index=sample_index))
+
+
+@pytest.fixture
+def main(
+    sample_index: Path,
+    answerer: Answerer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Main:
+    """Return a function that runs the command: its exit status, output and errors."""
+    for name in [name for name in os.environ if name.startswith("COVIDQUEST_")]:
+        monkeypatch.delenv(name)
+
+    def loaded(settings: Settings) -> Answerer:
+        return answerer if settings.index == sample_index else load_answerer(settings)
+
+    def run_main(*arguments: str, index: Path = sample_index) -> tuple[int, str, str]:
+        status = ask.main([*arguments, "--index", str(index)])
+        return (status, *capsys.readouterr())
+
+    monkeypatch.setattr("scripts.ask.load_answerer", loaded)
+    return run_main
+
+
+def without_times(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name != "took_ms"}
+
+
+def rounded(value: Any) -> Any:
+    """Round all floating-point numbers in a JSON value: threads add them in another order."""
+    match value:
+        case dict():
+            return {name: rounded(inner) for name, inner in value.items()}
+        case list():
+            return [rounded(inner) for inner in value]
+        case float():
+            return pytest.approx(value, abs=1e-4)
+        case _:
+            return value
+
+
+def test_the_answer_is_marked_in_its_passage(main: Main) -> None:
+    status, out, err = main(INCUBATION, "--top-k", "2")
+    assert (status, err) == (0, "")
+    first, second, closing = out.rstrip("\n").split("\n\n")
+    title, facts, *passage, scores = first.split("\n")
+    assert title.startswith("1. ")
+    assert "https://doi.org/10." in facts
+    assert "[" in (marked := " ".join(passage))
+    assert "incubation" in marked
+    assert scores.split()[::2] == ["final", "reader", "retrieval"]
+    assert second.startswith("2. ")
+    assert closing.startswith("402 passages of 69 papers, ")
+    assert max(map(len, passage)) <= 90
+
+
+def test_json_is_what_the_api_returns(main: Main, server: Server) -> None:
+    status, out, err = main(INCUBATION, "--weight", "0.3", "--top-k", "7", "--json")
+    assert (status, err) == (0, "")
+    reply = server.post_json({"question": INCUBATION, "weight": 0.3, "top_k": 7}).json()
+    assert without_times(json.loads(out)) == rounded(without_times(reply))
+    assert json.loads(out)["took_ms"].keys() == reply["took_ms"].keys()
+
+
+def test_the_settings_are_those_of_the_service(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVIDQUEST_DEFAULT_WEIGHT", "0.25")
+    monkeypatch.setenv("COVIDQUEST_DEFAULT_TOP_K", "1")
+    found = json.loads(main("  How long \n is it? ", "--json")[1])
+    assert (found["question"], found["weight"], found["top_k"]) == ("How long is it?", 0.25, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([""], "The question is empty."),
+        (["  "], "The question is empty."),
+        (["?!"], "The question contains no word."),
+        (["a" * 501], "The question has 501 characters; at most 500 are possible."),
+        (["what\x1bnow"], "The question contains control characters."),
+        (["what\udcffnow"], "The question must be a text of valid Unicode."),
+        (["why", "--weight", "1.5"], "The weight must be a number from 0 to 1."),
+        (["why", "--weight", "-0.1"], "The weight must be a number from 0 to 1."),
+        (["why", "--weight", "nan"], "The weight must be a number from 0 to 1."),
+        (["why", "--weight", "half"], "The weight must be a number from 0 to 1."),
+        (["why", "--top-k", "0"], "(top_k) must be a whole number from 1 to 50."),
+        (["why", "--top-k", "51"], "(top_k) must be a whole number from 1 to 50."),
+        (["why", "--top-k", "2.5"], "(top_k) must be a whole number from 1 to 50."),
+        (["why", "--top-k", "9" * 5000], "(top_k) must be a whole number from 1 to 50."),
+    ],
+)
+def test_bad_input_is_told_in_one_line(main: Main, arguments: list[str], said: str) -> None:
+    status, out, err = main(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("ask: ")
+    assert err.endswith(f"{said}\n")
+    assert err.count("\n") == 1
+
+
+def test_numbers_may_be_written_as_people_write_them(main: Main) -> None:
+    found = json.loads(main("why", "--weight", ".5", "--top-k", " 3", "--json")[1])
+    assert (found["weight"], found["top_k"]) == (0.5, 3)
+
+
+def test_a_missing_index_is_told_in_one_line(main: Main, tmp_path: Path) -> None:
+    status, out, err = main("why", index=tmp_path / "nothing")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"ask: the index {tmp_path}/nothing is not there: ")
+    assert err.count("\n") == 1
+
+
+def test_a_bad_setting_is_told_in_one_line(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVIDQUEST_DEVICE", "tpu")
+    assert main("why") == (
+        1,
+        "",
+        "ask: COVIDQUEST_DEVICE='tpu' is not one of auto, cpu, cuda\n",
+    )
+
+
+def test_the_command_itself(sample_index: Path) -> None:
+    """Nothing else gets into its output, which another program may read."""
+    command = [sys.executable, "-m", "scripts.ask", "--json", "--top-k", "1", INCUBATION]
+    ended = run(command, limit=MODELS_LIMIT, COVIDQUEST_INDEX=str(sample_index))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["question"] == INCUBATION
+
+
+def found(*, top_k: int = 5, **paper: str) -> AnswerList:
+    answer = make_answer(make_paper(**paper), "Results\x1b]0;", "It \x02was [[5 \x1b[31m days]].")
+    answers = FakeAnswerer((answer,)).answer(Query("unsure", 0.5, top_k))
+    return replace(answers, no_answer_probability=0.6)
+
+
+def test_a_terminal_gets_colours_of_ours_only() -> None:
+    hostile = found(title="\x1b[2JTitle\x9b", journal="\x07", doi="", url="https://a/\x1b[5m")
+    text = ask.rendered(hostile, threshold=0.5, colour=True)
+    escapes = {part.split("m")[0] for part in text.split("\x1b[")[1:]}
+    assert escapes == {"0", "1", "2", "1;7"}
+    assert "\x1b[1;7m5  [31m days\x1b[0m." in text
+    assert not {"\x02", "\x03", "\x07", "\x9b"} & set(text)
+
+
+def test_an_unlikely_answer_is_announced() -> None:
+    first_line = "No reliable answer found in these papers.\n"
+    assert ask.rendered(found(), threshold=0.5, colour=False).startswith(first_line)
+    assert ask.rendered(found(), threshold=0.7, colour=False).startswith("1. ")

@@ -1,0 +1,229 @@
+"""The command that builds an index, and builds that are killed."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from index.builder import build_index
+from index.corpora.cleaning import clean
+from index.corpora.cord19 import FolderParses, read_metadata
+from index.manifest import current_version
+from index.passages import PassageStore
+from index.search import PASSAGES, VECTORS, checked
+from scripts.build_index import main
+from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.release import write_dirty_release
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "sample"
+CORD19 = Path(os.environ.get("COVIDQUEST_SHARED", ROOT / ".." / "shared")) / "cord19"
+LIMIT = 300  # seconds that a process may take on a machine that has other work
+
+needs_cord19 = pytest.mark.skipif(
+    not (CORD19 / "metadata.csv").is_file(),
+    reason=f"the CORD-19 subset is not in {CORD19} (COVIDQUEST_SHARED names the folder above it)",
+)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.build_index", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+def contents(index_dir: Path) -> tuple[object, ...]:
+    """Return what must be the same in every build of a corpus."""
+    folder, manifest = checked(index_dir)
+    store = PassageStore(folder / PASSAGES)
+    passages = store.get(range(store.passages))
+    papers = store.get_papers(sorted({passage.cord_uid for passage in passages}))
+    skips = store.skips()
+    store.close()
+    vectors = [(folder / name).read_bytes() for name in ("embeddings.f16", VECTORS)]
+    return passages, papers, skips, vectors, manifest.papers
+
+
+def test_help_says_how() -> None:
+    ended = run("--help")
+    assert ended.returncode == 0
+    assert all(word in ended.stdout for word in ("--corpus", "--index", "--resume", "example:"))
+    assert ended.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--corpus", "x"], ["--corpus", "x", "--index", "y", "--limit", "0"]]
+)
+def test_wrong_arguments_say_what_is_wrong(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.fixture
+def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the fake encoder where the command looks for the real one, which takes seconds."""
+    module = SimpleNamespace(SentenceEncoder=lambda *_, **__: ENCODER)
+    monkeypatch.setitem(sys.modules, "models.encoder", module)
+
+
+@pytest.mark.usefixtures("_fake_encoder")
+def test_a_missing_corpus_and_a_wrong_folder_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    (wrong / "metadata.csv").write_text("id,text\n1,2\n")
+    (tmp_path / "file").touch()
+    index_dir = tmp_path / "index"
+    for corpus, where, message in [
+        (tmp_path / "nowhere", index_dir, "(No such file or directory): give --corpus the folder"),
+        (wrong, index_dir, "has no column cord_uid, title, abstract: is it the metadata.csv"),
+        (SAMPLE, tmp_path / "file" / "index", "cannot be written: Not a directory"),
+    ]:
+        assert main(["--corpus", str(corpus), "--index", str(where)]) == 1
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err.startswith("build_index: ")
+        assert message in err
+    assert not index_dir.exists()
+
+
+@pytest.mark.usefixtures("_fake_encoder")
+def test_the_summary_accounts_for_every_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus, records = write_dirty_release(tmp_path / "corpus")
+    arguments = ["--corpus", str(corpus), "--index", str(tmp_path / "i"), "--workers", "1"]
+    assert main(arguments) == 0
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    counts = {name: int(n) for name, n, *_ in lines if name in ("records", "papers", "passages")}
+    skipped = sum(int(line[1]) for line in lines if line[0] == "skipped")
+    assert counts["records"] == records == counts["papers"] + skipped
+    assert main([*arguments, "--resume", "--limit", "3"]) == 0  # nothing is unfinished: a new one
+
+
+def test_the_command_with_the_real_encoder(tmp_path: Path) -> None:
+    index_dir = tmp_path / "index"
+    ended = run(
+        *("--corpus", str(SAMPLE), "--index", str(index_dir), "--limit", "3"),
+        *("--device", "cpu", "--workers", "1"),
+    )
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
+    summary = dict(line.split(maxsplit=1) for line in ended.stdout.splitlines())
+    _, manifest = checked(index_dir)
+    assert (summary["records"], summary["papers"]) == ("3", "3")
+    assert int(summary["passages"]) == manifest.passages > 3
+    assert summary["version"] == manifest.version == current_version(index_dir).name
+    assert {"seconds", "size"} <= summary.keys()
+    assert "embedding: 100%" in ended.stderr
+    assert manifest.dimension > 8
+
+
+def start(index_dir: Path, workers: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tests.unit.index.slow_build", str(SAMPLE), str(index_dir)),
+            *(str(workers), "resume"),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_build_killed_again_and_again_ends_in_the_same_index(tmp_path: Path) -> None:
+    build_index(SAMPLE, tmp_path / "calm", ENCODER, Silent(), workers=1)
+    draw = random.Random(7)
+    killed = tmp_path / "killed"
+    for _ in range(5):
+        with start(killed, workers=1) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # the imports are done
+            time.sleep(draw.uniform(0.0, 0.25))
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode in (-signal.SIGKILL, 0)
+    with start(killed, workers=1) as process:
+        assert process.wait(LIMIT) == 0
+    assert contents(killed) == contents(tmp_path / "calm")
+
+
+def descendants(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes below /proc")
+def test_no_worker_outlives_a_build_that_is_killed(tmp_path: Path) -> None:
+    with start(tmp_path, workers=2) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        end = time.monotonic() + LIMIT
+        while len(workers := descendants(process.pid)) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGKILL)
+    assert workers
+    end = time.monotonic() + LIMIT
+    while any(_runs(worker) for worker in workers) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert [worker for worker in workers if _runs(worker)] == []
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@needs_cord19
+def test_real_papers_are_read_clean(tmp_path: Path) -> None:
+    report = build_index(CORD19, tmp_path, ENCODER, Silent(), limit=100, workers=1)
+    assert report.records == 100 == report.papers + sum(report.skipped.values())
+    assert report.unreadable == {}
+    passages, *_ = contents(tmp_path)
+    assert isinstance(passages, list)
+    assert len(passages) > 100
+    for passage in passages:
+        assert len(passage.text) == passage.end - passage.start
+        assert 5 <= len(passage.text.split()) <= 120
+        assert not re.search(r"[\x00-\x09\x7f-\x9f\ud800-\udfff]", passage.text)
+
+
+@needs_cord19
+def test_no_watermark_is_left_in_preprints() -> None:
+    leftovers = re.compile(
+        r"copyright holder for this|author/funder|No reuse allowed|in perpetuity|: \w+Rxiv preprint"
+        r"|\(which was not peer|made available under a CC|US Government work"
+    )
+    paths = (
+        path
+        for record in read_metadata(CORD19 / "metadata.csv")
+        for path in record["pdf_json_files"].split("; ")
+        if path
+    )
+    parses = FolderParses(CORD19)
+    marked = 0
+    for path in islice(paths, 60):
+        for part in json.loads(parses.read(path))["body_text"]:
+            marked += bool(leftovers.search(part["text"]))
+            assert not leftovers.search(clean(part["text"])), path
+    assert marked > 60

@@ -1,0 +1,171 @@
+"""A start that cannot succeed ends at once, with one line that says why."""
+
+import json
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.loading import reader_folder
+from tests.serving import COMMAND, MODELS_LIMIT, run
+
+
+def refusal(**changes: str) -> str:
+    ended = run(COMMAND, **changes)
+    assert ended.returncode == 1, ended.stderr
+    assert not ended.stdout
+    (line,) = [line for line in ended.stderr.splitlines() if "[INFO] Starting gunicorn" not in line]
+    assert line.startswith("covidquest: cannot start: ")
+    return line
+
+
+@pytest.fixture
+def index(sample_index: Path, tmp_path: Path) -> Path:
+    """Return a copy of the sample index, to be damaged."""
+    return Path(shutil.copytree(sample_index, tmp_path / "index"))
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Path:
+    """Return a copy of the default reader, to be damaged; its weights are a link."""
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    for file in reader_folder("default").iterdir():
+        if file.suffix == ".safetensors":
+            (folder / file.name).symlink_to(file)
+        else:
+            shutil.copy(file, folder)
+    return folder
+
+
+def version_of(index: Path) -> Path:
+    return index / (index / "CURRENT").read_text(encoding="utf-8").strip()
+
+
+def change_manifest(index: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = version_of(index) / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    change(manifest)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def alter_one_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_no_index(tmp_path: Path) -> None:
+    line = refusal(COVIDQUEST_INDEX=str(tmp_path / "nothing"))
+    assert f"{tmp_path}/nothing is not there" in line
+    assert "scripts.build_index" in line
+
+
+def test_a_folder_that_is_no_index(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("cord_uid,title\n", encoding="utf-8")
+    assert f"{tmp_path} is not an index" in refusal(COVIDQUEST_INDEX=str(tmp_path))
+
+
+def test_a_version_that_is_gone(index: Path) -> None:
+    shutil.rmtree(version_of(index))
+    assert "which is not in it" in refusal(COVIDQUEST_INDEX=str(index))
+
+
+@pytest.mark.parametrize(
+    ("damage", "name", "said"),
+    [
+        (truncate, "vectors.faiss", "bytes where"),
+        (alter_one_byte, "passages.sqlite", "was altered"),
+        (Path.unlink, "passages.sqlite", "is missing"),
+    ],
+)
+def test_a_damaged_file(
+    index: Path, damage: Callable[[Path], object], name: str, said: str
+) -> None:
+    damage(version_of(index) / name)
+    line = refusal(COVIDQUEST_INDEX=str(index))
+    assert name in line
+    assert said in line
+
+
+@pytest.mark.parametrize("text", ["", "null", '{"format": 1}', "\udcff"])
+def test_a_broken_manifest(index: Path, text: str) -> None:
+    path = version_of(index) / "manifest.json"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    assert "manifest.json is not a manifest" in refusal(COVIDQUEST_INDEX=str(index))
+
+
+def test_an_index_of_a_later_program(index: Path) -> None:
+    change_manifest(index, lambda manifest: manifest.update(format=manifest["format"] + 1))
+    assert "update the program" in refusal(COVIDQUEST_INDEX=str(index))
+
+
+def test_an_index_of_another_encoder(index: Path) -> None:
+    change_manifest(index, lambda manifest: manifest.update(encoder="bert-12x768@00000000"))
+    line = refusal(COVIDQUEST_INDEX=str(index))
+    assert "built with the encoder bert-12x768@00000000" in line
+
+
+def test_no_reader(sample_index: Path, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "reader")
+    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_READER=nowhere)
+    assert f"{nowhere} is neither a folder nor a model" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("tokenizer.json", "tokenizer"), ("model.safetensors", "weights"), ("config.json", "config")],
+)
+def test_a_reader_that_lacks_a_file(sample_index: Path, reader: Path, name: str, said: str) -> None:
+    (reader / name).unlink()
+    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_READER=str(reader))
+    assert f"{reader} is not a model's folder: it has no {said}" in line
+
+
+def test_a_reader_with_a_broken_calibration(sample_index: Path, reader: Path) -> None:
+    (reader / "calibration.json").write_text("{}", encoding="utf-8")
+    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_READER=str(reader))
+    assert f"{reader}/calibration.json" in line
+
+
+def test_a_reader_whose_weights_are_cut_off(sample_index: Path, reader: Path) -> None:
+    """Only loading them shows it: the worker ends the server."""
+    weights = reader / "model.safetensors"
+    weights.unlink()
+    weights.write_bytes(b"\0" * 1000)
+    changes = {"COVIDQUEST_INDEX": str(sample_index), "COVIDQUEST_READER": str(reader)}
+    ended = run(COMMAND, limit=MODELS_LIMIT, **changes)
+    assert ended.returncode == 3
+    (line,) = [line for line in ended.stderr.splitlines() if "cannot start: " in line]
+    assert f"{reader} can't be loaded as a reader" in line
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_encoder_that_is_not_there(sample_index: Path, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "encoder")
+    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_ENCODER=nowhere)
+    assert f"{nowhere} is neither a folder nor a model" in line
+
+
+def test_a_bad_setting(sample_index: Path) -> None:
+    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_CANDIDATES="none")
+    assert "COVIDQUEST_CANDIDATES='none' is not a whole number from 1 to 500" in line
+
+
+def test_a_port_that_is_taken(sample_index: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = refusal(COVIDQUEST_INDEX=str(sample_index), PORT=str(port))
+    assert f"cannot listen on 127.0.0.1:{port}" in line
+
+
+def test_an_address_of_another_machine(sample_index: Path) -> None:
+    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_HOST="192.0.2.1")
+    assert "cannot listen on 192.0.2.1:" in line
