@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.chunking import Chunker
-from index.corpora.cord19 import FolderParses, RecordPlan, read_metadata
+from index.corpora.cord19 import FolderParses
+from index.corpora.records import RecordPlan, read_metadata
 from index.keywords import build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, version_name, write_durably
 from index.passages import PassageStore

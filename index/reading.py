@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from index.chunking import Chunker
-from index.corpora.cord19 import PaperTask, Parses, RecordPlan, read_paper
+from index.corpora.cord19 import Parses, read_paper
+from index.corpora.records import PaperTask, RecordPlan
 from index.passages import PassageWriter
 from index.types import IndexingError, Paper
 from index.words import count_words

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from index.corpora.cord19 import RecordPlan, read_metadata
+from index.corpora.records import RecordPlan, read_metadata
 from index.types import CorpusError
 from tests.unit.index.release import COLUMNS, write_release
 
@@ -162,7 +162,7 @@ def test_only_a_few_columns_are_needed(tmp_path: Path) -> None:
 def test_what_is_no_metadata_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
 ) -> None:
-    monkeypatch.setattr("index.corpora.cord19._LARGEST_FIELD", 1_000)
+    monkeypatch.setattr("index.corpora.records._LARGEST_FIELD", 1_000)
     with pytest.raises(CorpusError, match=message) as caught:
         read(tmp_path, content)
     assert "\n" not in str(caught.value)

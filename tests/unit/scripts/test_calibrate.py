@@ -59,5 +59,5 @@ def test_figures_are_of_held_out_questions() -> None:
     outcomes = random.integers(0, 2, 500)
     noise = calibrate.Samples(("x",), random.normal(size=(500, 1)), outcomes, np.arange(500))
     told = calibrate.Samples(("x",), outcomes[:, None] + 0.0, outcomes, np.arange(500))
-    assert noise.held_out() == pytest.approx(np.full(500, 0.5), abs=0.2)  # nothing to learn
+    assert noise.held_out() == pytest.approx(np.full(500, 0.5), abs=0.3)  # nothing to learn
     assert "AUROC 1.000" in told.report("told")
