@@ -9,7 +9,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,11 +66,17 @@ class Samples:
         )
 
 
-def retrieval_samples(answerer: Answerer, questions: Sequence[GoldQuestion]) -> Samples:
-    """Return a row per candidate: right when it is of the question's paper and has its answer."""
+def retrieval_samples(
+    answerer: Answerer, questions: Sequence[GoldQuestion], off_topic: Sequence[GoldQuestion]
+) -> Samples:
+    """Return a row per candidate: right when it is of the question's paper and has its answer.
+
+    No candidate of an off-topic question is right.
+    """
+    asked = [*((gold, True) for gold in questions), *((gold, False) for gold in off_topic)]
     rows = [
-        (group, candidate.features, _has_answer(candidate.passage, gold))
-        for group, gold in enumerate(tqdm(questions, desc="retrieving", unit=" questions"))
+        (group, candidate.features, on_topic and _has_answer(candidate.passage, gold))
+        for group, (gold, on_topic) in enumerate(tqdm(asked, desc="retrieving", unit=" questions"))
         for candidate in answerer.candidates(gold.question)
     ]
     return Samples(
@@ -122,6 +128,13 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
+def _drawn(questions: Iterable[GoldQuestion], count: int) -> list[GoldQuestion]:
+    """Return at most `count` questions, drawn at random but every time the same."""
+    every = list(questions)
+    places = np.random.default_rng(_SEED).permutation(len(every))[:count]
+    return [every[place] for place in places]
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
     arguments = argparse.ArgumentParser(
@@ -152,6 +165,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="SQuAD format: as many questions are drawn from it that these papers cannot answer",
     )
+    add(
+        "--retrieval-off-topic",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="SQuAD format: a quarter as many as the retrieval's questions are drawn from it",
+    )
     add("--limit", type=at_least(10), metavar="N", help="only the first N questions of each file")
     add("--write", action="store_true", help="store the calibrations where the service reads them")
     return arguments
@@ -165,15 +185,15 @@ def main(argv: list[str] | None = None) -> int:
         settings = replace(settings, index=options.index or settings.index)
         retrieval_questions = list(read_squad(options.retrieval_questions, options.limit))
         questions = list(read_squad(options.questions, options.limit))
-        off_topic = list(read_squad(options.off_topic))
+        off_topic = _drawn(read_squad(options.off_topic), len(questions))
+        retrieval_off_topic = _drawn(
+            read_squad(options.retrieval_off_topic), len(retrieval_questions) // 4
+        )
         answerer = load_answerer(settings)
     except (CorpusError, SettingsError, StartError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 1
-    drawn = np.random.default_rng(_SEED).permutation(len(off_topic))[: len(questions)]
-    off_topic = [off_topic[place] for place in drawn]
-
-    retrieval = retrieval_samples(answerer, retrieval_questions)
+    retrieval = retrieval_samples(answerer, retrieval_questions, retrieval_off_topic)
     print(retrieval.report("retrieval"))
     answerer = answerer.recalibrated(replace(answerer.calibrations, retrieval=retrieval.fit()))
 

@@ -1,6 +1,5 @@
 """A question's whole way to its ranked answers. No Flask here."""
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,7 +55,7 @@ class Reading:
 
 EVIDENCE = (
     "best cosine",
-    "best log odds of retrieval",
+    "best bm25 share",
     "best span score",
     "mean span score of the 5 passages retrieved best",
 )
@@ -68,10 +67,9 @@ def evidence(read: Sequence[ReadPassage]) -> tuple[float, ...]:
     `read` is by descending retrieval score, and not empty.
     """
     scores = [one.span.score for one in read]
-    likely = min(max(read[0].retrieval_score, 1e-6), 1 - 1e-6)
     return (
         max(one.candidate.cosine for one in read),
-        math.log(likely / (1 - likely)),
+        max(one.candidate.bm25_share for one in read),
         max(scores),
         float(np.mean(scores[:5])),
     )

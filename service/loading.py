@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from index.hybrid import FEATURES
 from index.search import PassageIndex, checked
 from index.types import IndexingError
 from models import calibration
 from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, identity, reader_folder
-from service.answering import Answerer, Calibrations
+from service.answering import EVIDENCE, Answerer, Calibrations
 from service.settings import Settings
 
 SHARED_CALIBRATIONS = Path(__file__).parent / "calibration"
@@ -64,10 +65,17 @@ def calibrations_for(reader: str = DEFAULT) -> Calibrations:
     """
     own = reader_folder(reader) / "calibration.json"
     return Calibrations(
-        retrieval=calibration.load(SHARED_CALIBRATIONS / "retrieval.json"),
+        retrieval=_calibration(SHARED_CALIBRATIONS / "retrieval.json", FEATURES),
         reader=calibration.load(own if own.is_file() else reader_folder(DEFAULT) / own.name),
-        no_answer=calibration.load(SHARED_CALIBRATIONS / "no_answer.json"),
+        no_answer=_calibration(SHARED_CALIBRATIONS / "no_answer.json", EVIDENCE),
     )
+
+
+def _calibration(path: Path, features: tuple[str, ...]) -> calibration.LogisticCalibration:
+    found = calibration.load(path)
+    if found.features != features:
+        raise ModelError(f"{path} was fitted to other features: run scripts/calibrate.py --write")
+    return found
 
 
 def _one_line(error: Exception) -> str:

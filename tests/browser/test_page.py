@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from service.questions import QUESTIONS
-from tests.serving import MODELS_LIMIT, Server
+from tests.serving import LIMIT, Server
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -28,7 +28,7 @@ QUIET = [
     "--disable-sync",
 ]
 
-expect.set_options(timeout=1000 * MODELS_LIMIT)
+expect.set_options(timeout=5000)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(1000 * MODELS_LIMIT)
+        self.page.set_default_timeout(1000 * LIMIT)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from index.hybrid import HybridSearch
+from index.hybrid import HybridSearch, features, ranks
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
 from index.vectors import VectorFile, VectorIndex, build_faiss
@@ -31,6 +31,14 @@ def search(tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray) -> Hyb
     return HybridSearch(
         PassageStore(folder / "p"), VectorIndex(folder / "v"), KeywordIndex(folder / "k")
     )
+
+
+def test_features_tell_of_the_value_and_of_its_place() -> None:
+    rows = features(np.array([0.2, 0.8]), np.array([0.5, 0.1]))
+    # cosine, below best, ln(rank); share, below best, ln(rank)
+    assert rows[0] == pytest.approx([0.2, 0.6, np.log(2), 0.5, 0.0, 0.0])
+    assert rows[1] == pytest.approx([0.8, 0.0, 0.0, 0.1, 0.4, np.log(2)])
+    assert ranks(np.array([0.2, 0.9, 0.9, 0.1])).tolist() == [3, 1, 1, 4]
 
 
 def test_both_searches_contribute_and_every_candidate_has_both_scores(

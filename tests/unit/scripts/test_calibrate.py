@@ -14,7 +14,9 @@ GOLD = GoldQuestion("1", "How long?", "", ("5.1 days",), (0,), "gold")
 
 
 def candidate(number: int, uid: str, text: str) -> Candidate:
-    return Candidate(Passage(number, uid, "", text, 0, len(text)), a_paper(uid), 0.5, 0.1)
+    return Candidate(
+        Passage(number, uid, "", text, 0, len(text)), a_paper(uid), (0.5,) * len(FEATURES)
+    )
 
 
 def a_reading(*texts: str) -> Reading:
@@ -35,9 +37,9 @@ class FakeAnswerer:
 
 
 def test_a_passage_is_right_when_the_gold_paper_says_it() -> None:
-    samples = calibrate.retrieval_samples(FakeAnswerer(), [GOLD])  # type: ignore[arg-type] # all it calls
+    samples = calibrate.retrieval_samples(FakeAnswerer(), [GOLD], [GOLD])  # type: ignore[arg-type] # all it calls
     assert samples.features == FEATURES
-    assert samples.outcomes.tolist() == [1, 0, 0]
+    assert samples.outcomes.tolist() == [1, 0, 0, 0, 0, 0]  # off topic, nothing is right
 
 
 def test_a_span_is_right_when_it_shares_enough_with_a_gold_answer() -> None:

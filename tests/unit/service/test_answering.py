@@ -24,7 +24,9 @@ class FakeIndex:
     def candidates(self, question: str, vector: FloatArray) -> list[Candidate]:
         assert vector.shape == (2,)
         return [
-            Candidate(Passage(n, "u1", question, text, 0, len(text)), a_paper(), n / 100, 0.0)
+            Candidate(
+                Passage(n, "u1", question, text, 0, len(text)), a_paper(), (n / 100, *[0.0] * 5)
+            )
             for n, text in enumerate(TEXTS)
         ]
 
@@ -58,7 +60,7 @@ class FakeReader:
 @pytest.fixture
 def answerer() -> Answerer:
     calibrations = Calibrations(
-        retrieval=LogisticCalibration(FEATURES, (5.0, 1.0), 0.0),
+        retrieval=LogisticCalibration(FEATURES, (5.0, *[1.0] * 5), 0.0),
         reader=LogisticCalibration(("span score",), (1.0,), 40.0),
         no_answer=LogisticCalibration(EVIDENCE, (-1.0,) * len(EVIDENCE), 0.0),
     )
