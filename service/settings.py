@@ -81,7 +81,7 @@ class Settings:
         ),
     )
     default_weight: float = field(
-        default=0.4,
+        default=0.8,
         metadata=_variable(
             "COVIDQUEST_DEFAULT_WEIGHT",
             number(0, 1),

@@ -134,10 +134,10 @@ def test_the_weight_says_which_score_ranks(ask: Ask) -> None:
 
 
 def test_fewer_answers_are_the_first_of_more(ask: Ask) -> None:
-    ranked = [answer["passage"]["id"] for answer in ask(INCUBATION, top_k=20)["answers"]]
-    usual = [answer["passage"]["id"] for answer in ask(INCUBATION)["answers"]]
-    assert (len(ranked), len(usual)) == (20, 5)
-    assert usual == ranked[:5]
+    more = ask(INCUBATION, weight=0.3, top_k=20)["answers"]
+    (only,) = ask(INCUBATION, weight=0.3, top_k=1)["answers"]
+    assert len(more) == 20
+    assert only["passage"] == more[0]["passage"]
 
 
 def test_as_many_answers_as_are_asked_for(ask: Ask) -> None:
@@ -151,7 +151,6 @@ def test_as_many_answers_as_are_asked_for(ask: Ask) -> None:
     [
         "Wie lange ist die Inkubationszeit? \N{MICROBE}\N{FACE WITH MEDICAL MASK}",
         "COVID-19\N{ZERO WIDTH JOINER}的潜伏期有多长？",
-        "incubation",
         "e\N{COMBINING ACUTE ACCENT}tude of the β-CoV \N{MATHEMATICAL BOLD CAPITAL R}₀?",
         "<script>alert(1)</script> ' OR 1=1; -- % \\ {{7*7}}",
         'AND OR NOT ( " * near:2 -title:x ^',
