@@ -37,7 +37,7 @@ _TOPICS_AND_TEXTS = (
     (RISKS, "Does smoking make COVID-19 worse?"),
     (RISKS, "What does COVID-19 mean for pregnant women and their babies?"),
     (RISKS, "What is the case fatality rate of COVID-19?"),
-    (POLICY, "Which public-health policies slowed the epidemic?"),
+    (POLICY, "Which public-health policies slowed the spread of COVID-19?"),
     (ORIGIN, "Can animals transmit the coronavirus to people?"),
     (ORIGIN, "From which animal did SARS-CoV-2 originate?"),
     (ORIGIN, "Which tools track the virus by its genome sequences?"),
