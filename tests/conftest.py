@@ -70,5 +70,6 @@ def server(sample_index: Path) -> Iterator[Server]:
     """Return a server with the real models, ready to answer from the sample corpus."""
     with serving(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_WORKERS="1") as running:
         yield running
+        assert running.process.poll() is None, running.logged()
         assert running.stop() == 0
         assert "Traceback" not in running.logged()
