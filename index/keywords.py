@@ -22,7 +22,7 @@ _HEAP = 128_000_000  # bytes that the writer buffers
 _MOST_TERMS = 64  # of a question; 500 characters hold fewer words than that, but for debris
 _K1 = 1.2  # tantivy's BM25 parameter, for the bound on a term's score
 _COMPOUND = re.compile(r"\w+(?:[-‐‑–/]\w+)+")
-_STOPWORDS = frozenset(
+STOPWORDS = frozenset(
     """
     a an and are as at be been but by can could did do does for from had has have how in into is
     it its no not of on or such than that the their them then there these they this to was were
@@ -119,7 +119,7 @@ class KeywordIndex:
     def terms(self, text: str) -> list[str]:
         """Return the distinct stemmed words of `text` that are worth searching, in order."""
         words = dict.fromkeys(self._analyzer.analyze(with_joined_names(text)))
-        return [word for word in words if word not in _STOPWORDS][:_MOST_TERMS]
+        return [word for word in words if word not in STOPWORDS][:_MOST_TERMS]
 
     def query(self, question: str) -> KeywordQuery:
         """Prepare a question for `search` and `score`."""

@@ -150,6 +150,16 @@ class PassageStore:
         rows = self._select(f"SELECT {columns} FROM papers WHERE cord_uid IN", cord_uids)  # noqa: S608 - our columns
         return {row[0]: Paper(*row) for row in rows}
 
+    def of_paper(self, cord_uid: str) -> list[Passage]:
+        """Return the passages of a paper, by id; none where the store does not have it."""
+        rows = self._connection().execute(
+            'SELECT id, cord_uid, section, text, "start", "end" FROM passages WHERE id >='
+            " (SELECT first_passage FROM papers WHERE cord_uid = ?1) AND id <"
+            " (SELECT first_passage + passages FROM papers WHERE cord_uid = ?1) ORDER BY id",
+            (cord_uid,),
+        )
+        return [Passage(*row) for row in rows]
+
     def _select(self, query: str, keys: Sequence[int] | Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for at in range(0, len(keys), 500):  # well under SQLite's bound on placeholders
             some = keys[at : at + 500]

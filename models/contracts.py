@@ -33,14 +33,37 @@ class Span:
     no_answer_score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What an encoder makes of n texts.
+
+    `vectors` has shape (n, dimension), float32, rows of length 1. `words` holds, for each text,
+    the vectors of its words, shape (words, word_dimension), float32. Of a passage they have length
+    1; those of a question have the word's weight for length, and the weights sum to 1. Then the
+    mean over a question's words of the greatest inner product with a passage's words is a score
+    in [-1, 1] (late interaction, see `models.late`).
+    """
+
+    vectors: FloatArray
+    words: tuple[FloatArray, ...]
+
+
 class Encoder(Protocol):
-    """Turns texts into unit vectors whose inner product is their similarity."""
+    """Turns texts into unit vectors whose inner product is their similarity.
+
+    `word_dimension` is 0 where an encoder has no vectors of words; `words` are empty then.
+    """
 
     name: str
     dimension: int
+    word_dimension: int
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Return shape (len(texts), dimension), float32, each row of length 1."""
+    def encode_questions(self, texts: Sequence[str]) -> Embedded:
+        """Encode questions."""
+        ...
+
+    def encode_passages(self, texts: Sequence[str]) -> Embedded:
+        """Encode passages."""
         ...
 
 

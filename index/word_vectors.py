@@ -1,0 +1,146 @@
+"""Vectors of passages' words, 2 bits a coordinate, and the late interaction that compares them.
+
+Khattab and Zaharia, "ColBERT" (2020): a passage's score is the mean, over the question's words, of
+the greatest inner product with a word of the passage. Coordinates of unit vectors of d dimensions
+are close to normal with variance 1/d, so each is stored as one of the four levels that lose least
+of a normal variable (Max, "Quantizing for Minimum Distortion", 1960).
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.types import IndexingError
+
+CODES = "word_vectors.bin"
+COUNTS = "word_counts.u16"
+
+MOST_WORDS = 65_535  # of a passage; what a count can hold
+_PER_BYTE = 4  # coordinates
+_LEVELS = np.array([-1.5104, -0.4528, 0.4528, 1.5104], np.float32)  # of a standard normal
+_EDGES = np.array([-0.9816, 0.0, 0.9816], np.float32)
+_DECODED = _LEVELS[(np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3]
+"""Shape (256, 4): the four levels that a byte stands for."""
+
+
+def quantised(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the codes, shape (n, d / 4), of unit vectors, shape (n, d); d is divisible by 4."""
+    count, dimension = vectors.shape
+    levels = np.digitize(vectors * np.sqrt(dimension), _EDGES).astype(np.uint8)
+    fours = levels.reshape(count, dimension // _PER_BYTE, _PER_BYTE)
+    codes: NDArray[np.uint8] = np.bitwise_or.reduce(
+        fours << np.array([0, 2, 4, 6], np.uint8), axis=2
+    )
+    return codes
+
+
+def restored(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the unit vectors, shape (n, 4 * c), that codes of shape (n, c) stand for."""
+    vectors = _DECODED[codes].reshape(len(codes), -1)
+    lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    unit: NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(1e-6))[:, None]
+    return unit
+
+
+class WordVectorFile:
+    """The codes of every passage's words, passage after passage, in two append-only files.
+
+    The files are the checkpoint of an embedding run, as `index.vectors.VectorFile` is.
+    """
+
+    def __init__(self, folder: Path, dimension: int) -> None:
+        """Open the files in `folder`; they need not exist."""
+        self._codes = folder / CODES
+        self._counts = folder / COUNTS
+        self._dimension = dimension
+        self._width = dimension // _PER_BYTE  # bytes of one word's vector
+
+    @property
+    def rows(self) -> int:
+        """The number of passages whose words are whole in the files."""
+        if not (self._counts.exists() and self._codes.exists()):
+            return 0
+        ends = np.cumsum(self._read_counts(), dtype=np.int64) * self._width
+        return int(np.searchsorted(ends, self._codes.stat().st_size, side="right"))
+
+    def truncate(self, rows: int) -> None:
+        """Drop everything after the first `rows` passages."""
+        counts = self._read_counts()[:rows] if self._counts.exists() else np.zeros(0, np.uint16)
+        size = int(counts.sum(dtype=np.int64)) * self._width
+        for path, length in ((self._codes, size), (self._counts, 2 * rows)):
+            with path.open("ab") as file:
+                file.truncate(length)
+
+    def append(self, words: Sequence[NDArray[np.float32]]) -> None:
+        """Append the vectors of the words of each passage, shape (words, dimension), durably."""
+        for vectors in words:
+            if vectors.ndim != 2 or vectors.shape[1] != self._dimension:  # noqa: PLR2004 - a matrix
+                raise IndexingError(
+                    f"the encoder made word vectors of shape {vectors.shape} where (words, "
+                    f"{self._dimension}) was expected: is it the model that it says it is?"
+                )
+        kept = [vectors[:MOST_WORDS] for vectors in words]
+        codes = b"".join(quantised(vectors).tobytes() for vectors in kept)
+        counts = np.array([len(vectors) for vectors in kept], np.uint16).tobytes()
+        for path, content in ((self._codes, codes), (self._counts, counts)):
+            with path.open("ab") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def _read_counts(self) -> NDArray[np.uint16]:
+        return np.fromfile(self._counts, np.uint16)
+
+
+class WordVectors:
+    """The word vectors of an index, ready to score passages. Safe to use from several threads.
+
+    The codes stay on the disk: each passage's are read when it is scored, so that they take the
+    system's page cache and not the process's memory. Only where each begins is held, 8 bytes a
+    passage.
+    """
+
+    def __init__(self, folder: Path, dimension: int) -> None:
+        """Open the files in `folder`. Raises IndexingError where they don't belong together."""
+        self.dimension = dimension
+        self._width = dimension // _PER_BYTE
+        counts = np.fromfile(folder / COUNTS, np.uint16)
+        self._ends = np.cumsum(counts, dtype=np.int64)
+        self.size = len(counts)
+        self._file = (folder / CODES).open("rb", buffering=0)
+        expected = int(self._ends[-1]) * self._width if self.size else 0
+        if (folder / CODES).stat().st_size != expected:
+            raise IndexingError(
+                f"{folder / CODES} and {COUNTS} do not belong together: build the index again"
+            )
+
+    def codes(self, id_: int) -> NDArray[np.uint8]:
+        """Return the codes of a passage's words, shape (words, dimension / 4)."""
+        first = int(self._ends[id_ - 1]) if id_ else 0
+        size = (int(self._ends[id_]) - first) * self._width
+        content = os.pread(self._file.fileno(), size, first * self._width)
+        return np.frombuffer(content, np.uint8).reshape(-1, self._width)
+
+    def scores(self, question: NDArray[np.float32], ids: Sequence[int]) -> NDArray[np.float32]:
+        """Return the late interaction, shape (len(ids),), of a question with these passages.
+
+        `question` has shape (words, dimension); each word's vector is as long as its weight. A
+        passage without words scores 0.
+        """
+        found = [self.codes(id_) for id_ in ids]
+        counts = np.array([len(codes) for codes in found])
+        scores = np.zeros(len(ids), np.float32)
+        held = np.flatnonzero(counts)
+        if not held.size or not len(question):
+            return scores
+        likeness = restored(np.concatenate(found)) @ question.T
+        starts = np.concatenate([[0], np.cumsum(counts[held])[:-1]])
+        scores[held] = np.maximum.reduceat(likeness, starts, axis=0).sum(1)
+        return scores
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

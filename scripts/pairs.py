@@ -1,0 +1,111 @@
+"""Questions with a passage that answers and passages that look as if: what an encoder learns from."""
+
+import re
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tqdm import tqdm
+
+from index.builder import embedding_text
+from index.corpora.squad import GoldQuestion
+from index.keywords import KeywordIndex, build_keywords
+from index.passages import PassageStore
+from index.search import KEYWORDS, PASSAGES
+from index.types import Passage
+
+_DEPTH = 40  # passages that BM25 finds, from which the wrong ones are taken
+_NEGATIVES = 20  # wrong passages kept for a question
+_AROUND = 400  # characters on either side of an answer that tell which of several places is meant
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question, a passage that answers it, and passages that BM25 finds and that don't.
+
+    `answers` are normalised (see `normalised`).
+    """
+
+    question: str
+    positive: str
+    negatives: tuple[str, ...]
+    answers: tuple[str, ...]
+
+
+def normalised(text: str) -> str:
+    """Return the words of `text` in lower case, with a space before, between and after them.
+
+    >>> normalised("SARS-CoV-2 (2019)")
+    ' sars cov 2 2019 '
+    """
+    return " ".join(["", *re.findall(r"\w+", text.lower()), ""])
+
+
+def holds_answer(text: str, answers: Sequence[str]) -> bool:
+    """Tell whether a text holds one of some normalised answers, word for word."""
+    words = normalised(text)
+    return any(answer in words for answer in answers)
+
+
+def corpus_pairs(questions: Sequence[GoldQuestion], version: Path) -> list[Pair]:
+    """Return a pair a question, its passages taken from the version of an index in `version`.
+
+    The right passage of a question about a paper is the one around its answer, and a question
+    without such a passage is left out; that of any other question is its own context.
+    """
+    keywords = KeywordIndex(version / KEYWORDS)
+    pairs = []
+    with closing(PassageStore(version / PASSAGES)) as store:
+        for gold in tqdm(questions, desc="mining", unit=" questions", mininterval=1):
+            answers = tuple(normalised(answer) for answer in gold.answers)
+            positive = gold.context
+            if gold.cord_uid:
+                own = _own_passage(store, gold, answers)
+                if own is None:
+                    continue
+                positive = _text(store, own)
+            hits = keywords.search(keywords.query(gold.question), _DEPTH)
+            found = store.get([hit.passage_id for hit in hits])
+            wrong = [one.id for one in found if not holds_answer(one.text, answers)]
+            negatives = tuple(_text(store, id_) for id_ in wrong[:_NEGATIVES])
+            pairs.append(Pair(gold.question, positive, negatives, answers))
+    return pairs
+
+
+def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
+    """Return a pair a question, its passages taken from the contexts of all the questions."""
+    contexts = list(dict.fromkeys(gold.context for gold in questions))
+    pairs = []
+    with TemporaryDirectory() as scratch:
+        build_keywords((("", context) for context in contexts), Path(scratch) / KEYWORDS)
+        keywords = KeywordIndex(Path(scratch) / KEYWORDS)
+        for gold in tqdm(questions, desc="mining", unit=" questions", mininterval=1):
+            answers = tuple(normalised(answer) for answer in gold.answers)
+            hits = keywords.search(keywords.query(gold.question), _DEPTH)
+            found = (contexts[hit.passage_id] for hit in hits)
+            wrong = [text for text in found if not holds_answer(text, answers)]
+            pairs.append(Pair(gold.question, gold.context, tuple(wrong[:_NEGATIVES]), answers))
+    return pairs
+
+
+def _own_passage(store: PassageStore, gold: GoldQuestion, answers: Sequence[str]) -> int | None:
+    """Return the id of the passage of the gold paper that holds the answer and what is around it.
+
+    The store's text is another parse of the paper than the question's context, so offsets say
+    nothing: of the passages that hold the answer it is the one that shares most words with the
+    answer's surroundings.
+    """
+    start, end = gold.starts[0], gold.starts[0] + len(gold.answers[0])
+    around = set(normalised(gold.context[max(0, start - _AROUND) : end + _AROUND]).split())
+    shared = {
+        passage.id: len(around & set(normalised(passage.text).split()))
+        for passage in store.of_paper(gold.cord_uid)
+        if holds_answer(passage.text, answers)
+    }
+    return max(shared, key=lambda id_: shared[id_]) if shared else None
+
+
+def _text(store: PassageStore, id_: int) -> str:
+    return embedding_text(*store.texts(id_, id_ + 1)[0])

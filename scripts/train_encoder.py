@@ -1,0 +1,295 @@
+"""Trains the encoder on questions and passages of the field, and gives its words vectors too.
+
+The passages that look right and are not come from the index's own BM25, so build an index first,
+with the stock encoder. Training can be stopped at any time: the same command goes on.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from index.corpora.squad import read_squad
+from index.keywords import STOPWORDS
+from index.manifest import current_version
+from index.types import CorpusError, IndexingError
+from models.contracts import ModelError
+from models.loading import STOCK, encoder_folder, pick_device
+from scripts.arguments import at_least
+from scripts.pairs import Pair, context_pairs, corpus_pairs, holds_answer
+
+if TYPE_CHECKING:
+    from models.contrastive import TrainedEncoder
+
+_WARM_UP = 0.1
+_HEAD_TEXTS = 256
+_CHECKPOINT_SECONDS = 300
+_LOG_STEPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of questions, how often a run goes through it, and where its passages come from."""
+
+    path: Path
+    passes: float
+    corpus: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Questions, and passages of which the first are theirs, in their order."""
+
+    questions: tuple[str, ...]
+    passages: tuple[str, ...]
+    excluded: tuple[tuple[bool, ...], ...]
+
+
+def planned(
+    pairs: Sequence[tuple[Sequence[Pair], float]], size: int, seed: int
+) -> list[tuple[int, tuple[int, ...]]]:
+    """Return the batches of a whole run: the number of a set of pairs, and which of its pairs.
+
+    A batch is of one set, so that its passages are hard to tell apart. The same arguments give
+    the same batches, so a run that goes on needs no state of a random generator.
+    """
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    batches: list[tuple[int, tuple[int, ...]]] = []
+    for number, (some, passes) in enumerate(pairs):
+        places: list[int] = []
+        while len(places) < passes * len(some):
+            once = list(range(len(some)))
+            chance.shuffle(once)
+            places += once
+        places = places[: round(passes * len(some))]
+        batches += [
+            (number, tuple(places[at : at + size])) for at in range(0, len(places) - 1, size)
+        ]
+    chance.shuffle(batches)
+    return batches
+
+
+def drawn(pairs: Sequence[Pair], places: Sequence[int], seed: int) -> Batch:
+    """Return a batch of these pairs, with one wrong passage of each drawn at random."""
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    some = [pairs[place] for place in places]
+    passages = [pair.positive for pair in some]
+    passages += [chance.choice(pair.negatives) for pair in some if pair.negatives]
+    return Batch(
+        tuple(pair.question for pair in some),
+        tuple(passages),
+        tuple(
+            tuple(
+                other != own and (text == pair.positive or holds_answer(text, pair.answers))
+                for other, text in enumerate(passages)
+            )
+            for own, pair in enumerate(some)
+        ),
+    )
+
+
+def rate_at(step: int, steps: int) -> float:
+    """Return the share of the greatest learning rate: a linear rise, then a linear fall to 0.
+
+    >>> [rate_at(step, 100) for step in (0, 9, 55, 100)]
+    [0.1, 1.0, 0.5, 0.0]
+    """
+    rise = max(1, round(_WARM_UP * steps))
+    return (step + 1) / rise if step < rise else (steps - step) / max(1, steps - rise)
+
+
+def train(
+    model: "TrainedEncoder",
+    sets: Sequence[tuple[Sequence[Pair], float]],
+    folder: Path,
+    *,
+    size: int,
+    rate: float,
+    seed: int,
+) -> None:
+    """Train to the end of the plan, from the checkpoint in `folder` where there is one."""
+    import torch  # noqa: PLC0415 - seconds that --help need not wait
+
+    from models import contrastive  # noqa: PLC0415 - likewise
+
+    batches = planned(sets, size, seed)
+    optimizer = contrastive.optimizer_of(model, rate)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    done = contrastive.load_checkpoint(folder, model, optimizer)
+    model.train()
+    saved = started = time.monotonic()
+    sums = [0.0, 0.0]
+    for step in range(done, len(batches)):
+        number, places = batches[step]
+        batch = drawn(sets[number][0], places, seed + step)
+        for group, highest in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = highest * rate_at(step, len(batches))
+        excluded = torch.tensor(batch.excluded, device=model.cosine_scale.device)
+        cosine, late = contrastive.batch_loss(model, batch.questions, batch.passages, excluded)
+        (cosine + late).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        sums = [sums[0] + cosine.item(), sums[1] + late.item()]
+        if (step + 1) % _LOG_STEPS == 0 or step + 1 == len(batches):
+            _log(folder, step + 1, len(batches), [s / _LOG_STEPS for s in sums], started)
+            sums = [0.0, 0.0]
+        if time.monotonic() - saved > _CHECKPOINT_SECONDS:
+            contrastive.save_checkpoint(folder, model, optimizer, step + 1)
+            saved = time.monotonic()
+    contrastive.save_checkpoint(folder, model, optimizer, len(batches))
+
+
+def _log(folder: Path, step: int, steps: int, losses: Sequence[float], started: float) -> None:
+    row = {
+        "step": step,
+        "of": steps,
+        "loss of vectors": round(losses[0], 4),
+        "loss of words": round(losses[1], 4),
+        "seconds": round(time.monotonic() - started),
+    }
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    print(f"step {step:,} of {steps:,}  vectors {losses[0]:.3f}  words {losses[1]:.3f}", flush=True)
+
+
+def publish(model: "TrainedEncoder", base: Path, output: Path) -> None:
+    """Write the trained encoder as a sentence-transformers folder, in half precision."""
+    temporary = output.with_name(output.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(base, temporary, ignore=shutil.ignore_patterns("*.bin", "README*", "*.onnx"))
+    model.transformer.half().save_pretrained(temporary)
+    model.head.save(temporary)
+    shutil.rmtree(output, ignore_errors=True)
+    temporary.replace(output)
+
+
+def mined(
+    sources: Sequence[Source], version: Path, held_out: set[str]
+) -> list[tuple[list[Pair], float]]:
+    """Return the pairs of each source, and how often a run goes through them."""
+    sets = []
+    for source in sources:
+        questions = [
+            gold
+            for gold in read_squad(source.path)
+            if gold.answers and gold.cord_uid not in held_out
+        ]
+        pairs = corpus_pairs(questions, version) if source.corpus else context_pairs(questions)
+        print(f"{source.path.name}: {len(questions):,} questions, {len(pairs):,} pairs")
+        sets.append((pairs, source.passes))
+    return sets
+
+
+def drawn_papers(sources: Sequence[Source], count: int, seed: int) -> list[str]:
+    """Return the cord_uids of `count` papers of the sources, to be left out of the training."""
+    papers = sorted(
+        {gold.cord_uid for source in sources for gold in read_squad(source.path)} - {""}
+    )
+    return sorted(random.Random(seed).sample(papers, min(count, len(papers))))  # noqa: S311
+
+
+def _source(*, corpus: bool) -> Callable[[str], Source]:
+    def parse(text: str) -> Source:
+        name, _, passes = text.partition("=")
+        try:
+            return Source(Path(name), float(passes or 1), corpus)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}: write FILE or FILE=PASSES") from None
+
+    return parse
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.train_encoder",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = arguments.add_argument
+    add(
+        "--index",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="an index of the corpus; wrong passages come from its BM25",
+    )
+    add(
+        "--corpus-questions",
+        dest="sources",
+        action="append",
+        type=_source(corpus=True),
+        metavar="FILE[=PASSES]",
+        help="SQuAD format; wrong passages from the corpus, and right ones too where a paragraph "
+        "has a cord_uid; PASSES is how often the run goes through the file (default: 1)",
+    )
+    add(
+        "--questions",
+        dest="sources",
+        action="append",
+        type=_source(corpus=False),
+        metavar="FILE[=PASSES]",
+        help="likewise; right and wrong passages from the file's own contexts",
+    )
+    add("--output", type=Path, required=True, metavar="DIR", help="where to write the encoder")
+    add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
+    add("--base", default=STOCK, metavar="DIR_OR_ID", help="the encoder to begin with")
+    add(
+        "--hold-out",
+        type=at_least(0),
+        default=0,
+        metavar="N",
+        help="leave N papers out, named in WORK/held_out.json: scores are calibrated on them",
+    )
+    add("--dimension", type=at_least(8), default=64, metavar="N", help="length of a word's vector")
+    add("--batch", type=at_least(2), default=32, metavar="N", help="questions in a batch")
+    add("--rate", type=float, default=5e-5, help="greatest learning rate (default: 5e-5)")
+    add("--seed", type=at_least(0), default=0, metavar="N")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    commands = parser()
+    options = commands.parse_args(argv)
+    if not options.sources:
+        commands.error("give at least one --corpus-questions or --questions")
+    try:
+        import torch  # noqa: PLC0415 - seconds that --help need not wait
+
+        from models.contrastive import TrainedEncoder  # noqa: PLC0415 - likewise
+
+        torch.manual_seed(options.seed)
+        options.work.mkdir(parents=True, exist_ok=True)
+        held_out = drawn_papers(options.sources, options.hold_out, options.seed)
+        (options.work / "held_out.json").write_text(json.dumps(held_out) + "\n", encoding="utf-8")
+        sets = mined(options.sources, current_version(options.index), set(held_out))
+        base = encoder_folder(options.base)
+        model = TrainedEncoder(base, options.dimension, sorted(STOPWORDS))
+        model.to(pick_device(options.device))
+        passages = [pair.positive for pairs, _ in sets for pair in pairs]
+        model.start_head(random.Random(options.seed).sample(passages, min(_HEAD_TEXTS, len(passages))))  # noqa: S311
+        train(
+            model, sets, options.work, size=options.batch, rate=options.rate, seed=options.seed
+        )
+        publish(model, base, options.output)
+    except (CorpusError, IndexingError, ModelError) as error:
+        print(f"train_encoder: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("train_encoder: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    print(f"written to {options.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
