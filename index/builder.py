@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from index.chunking import Chunker
 from index.corpora.cord19 import FolderParses
 from index.corpora.records import RecordPlan, read_metadata
+from index.filters import Attributes
 from index.keywords import build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, version_name, write_durably
 from index.passages import PassageStore
@@ -124,7 +125,7 @@ def build_index(
             progress.stage("publishing", 1, 0, "index")
             kind = build_faiss(vectors.read(), building / VECTORS)
             shutil.rmtree(building / KEYWORDS, ignore_errors=True)  # of a run that was cut off
-            build_keywords(_titles_and_texts(store), building / KEYWORDS)
+            build_keywords(_searchable(store), building / KEYWORDS)
             skipped, unreadable = store.skips(), store.unreadable()
             counts = store.papers, store.passages
         files = describe(building, without=(_PLAN, _STATE))
@@ -243,7 +244,6 @@ def _embed(
         progress.advance(len(rows))
 
 
-def _titles_and_texts(store: PassageStore) -> Iterator[tuple[str, str]]:
+def _searchable(store: PassageStore) -> Iterator[tuple[str, str, Attributes]]:
     for start in range(0, store.passages, BLOCK):
-        for title, _, text in store.texts(start, start + BLOCK):
-            yield title, text
+        yield from store.searchable(start, start + BLOCK)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from index.filters import NO_FILTERS, Filters
 from index.keywords import KeywordIndex
 from index.passages import PassageStore
 from index.types import Paper, Passage
@@ -65,16 +66,21 @@ class HybridSearch:
         self._vectors = vectors
         self._keywords = keywords
 
-    def candidates(self, question: str, vector: NDArray[np.float32]) -> list[Candidate]:
+    def candidates(
+        self, question: str, vector: NDArray[np.float32], filters: Filters = NO_FILTERS
+    ) -> list[Candidate]:
         """Return the best `DEPTH` passages of each search, by passage id.
 
-        `vector` is the question's, a unit vector of shape (dimension,).
+        `vector` is the question's, a unit vector of shape (dimension,). Both searches are among
+        the passages that match the filters. These change neither cosine nor BM25 share of a
+        passage, but its rank and its distance to the best are among other candidates.
         """
         query = self._keywords.query(question)
-        cosines = {
-            hit.passage_id: hit.score for hit in self._vectors.search(vector[None], DEPTH)[0]
-        }
-        scores = {hit.passage_id: hit.score for hit in self._keywords.search(query, DEPTH)}
+        allowed = self._store.matching(filters) if filters else None
+        nearest = self._vectors.search(vector[None], DEPTH, allowed)[0]
+        cosines = {hit.passage_id: hit.score for hit in nearest}
+        hits = self._keywords.search(query, DEPTH, filters)
+        scores = {hit.passage_id: hit.score for hit in hits}
         scores |= self._keywords.score(query, [i for i in cosines if i not in scores])
         cosines |= self._vectors.cosines(vector, [i for i in scores if i not in cosines])
         ids = sorted(cosines)

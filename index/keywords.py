@@ -3,6 +3,9 @@
 Words are lower-cased and stemmed. Compound names are findable in their usual spellings: a word
 with inner hyphens or slashes that holds a digit or a capital ("SARS-CoV-2", "IL-6") is indexed
 and searched both in its parts and joined ("sarscov2", "il6").
+
+What filters look at is indexed too, so that a search visits only the passages that match
+(docs/decisions/0006).
 """
 
 import math
@@ -14,6 +17,16 @@ from pathlib import Path
 
 import tantivy
 
+from index.filters import (
+    NO_FILTERS,
+    OPEN,
+    Attributes,
+    Filters,
+    days,
+    journal_keys,
+    name_key,
+    source_keys,
+)
 from index.types import Hit, IndexingError
 
 _ANALYZER = "science"
@@ -60,13 +73,18 @@ def _schema() -> tantivy.Schema:
     builder.add_integer_field("id", stored=False, indexed=True, fast=True)
     for name in ("title", "text"):
         builder.add_text_field(name, tokenizer_name=_ANALYZER, index_option="freq")
+    for name in ("first_day", "last_day", "full_text"):
+        builder.add_integer_field(name, stored=False, indexed=True, fast=True)
+    for name in ("source", "journal"):  # keys, see `index.filters`
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     return builder.build()
 
 
-def build_keywords(passages: Iterable[tuple[str, str]], folder: Path) -> None:
-    """Write the index of (title, text) of each passage, by id from 0, into a new `folder`.
+def build_keywords(passages: Iterable[tuple[str, str, Attributes]], folder: Path) -> None:
+    """Write the index of the passages, by id from 0, into a new `folder`.
 
-    Raises IndexingError when it cannot be written.
+    Each is given as its paper's title, its text and its paper's attributes. Raises IndexingError
+    when the index cannot be written.
     """
     try:
         _write(passages, folder)
@@ -74,14 +92,24 @@ def build_keywords(passages: Iterable[tuple[str, str]], folder: Path) -> None:
         raise IndexingError(f"{folder} cannot be written ({error}): is the disk full?") from error
 
 
-def _write(passages: Iterable[tuple[str, str]], folder: Path) -> None:
+def _write(passages: Iterable[tuple[str, str, Attributes]], folder: Path) -> None:
     folder.mkdir()
     index = tantivy.Index(_schema(), path=os.fspath(folder))
     index.register_tokenizer(_ANALYZER, _analyzer())
     writer = index.writer(heap_size=_HEAP, num_threads=1)  # one thread: the same files every time
-    for id_, (title, text) in enumerate(passages):
+    for id_, (title, text, paper) in enumerate(passages):
+        first_day, last_day = days(paper.publish_time)
         writer.add_document(
-            tantivy.Document(id=id_, title=with_joined_names(title), text=with_joined_names(text))
+            tantivy.Document(
+                id=id_,
+                title=with_joined_names(title),
+                text=with_joined_names(text),
+                first_day=first_day,
+                last_day=last_day,
+                full_text=int(paper.full_text),
+                source=source_keys(paper.source),
+                journal=journal_keys(paper.journal),
+            )
         )
     writer.commit()
     writer.wait_merging_threads()
@@ -129,21 +157,47 @@ class KeywordIndex:
             weights[term] = math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
         return KeywordQuery(weights)
 
-    def search(self, query: KeywordQuery, k: int) -> list[Hit]:
-        """Return at most `k` passages that hold a term of the query, by descending BM25 score."""
-        return self._run(self._any_term(query), k)
+    def search(self, query: KeywordQuery, k: int, filters: Filters = NO_FILTERS) -> list[Hit]:
+        """Return at most `k` passages that hold a term of the query, by descending BM25 score.
+
+        Filters leave passages out and change no score.
+        """
+        return self._run(self._among(self._any_term(query), self._clauses(filters)), k)
 
     def score(self, query: KeywordQuery, ids: Sequence[int]) -> dict[int, float]:
         """Return the BM25 score of those of these passages that hold a term of the query."""
         if not ids:
             return {}
-        among = tantivy.Query.const_score_query(
-            tantivy.Query.term_set_query(self._schema, "id", list(ids)), 0.0
-        )
-        both = tantivy.Query.boolean_query(
-            [(tantivy.Occur.Must, self._any_term(query)), (tantivy.Occur.Must, among)]
-        )
-        return {hit.passage_id: hit.score for hit in self._run(both, len(ids))}
+        among = self._among(self._any_term(query), [self._one_of("id", ids)])
+        return {hit.passage_id: hit.score for hit in self._run(among, len(ids))}
+
+    def _clauses(self, filters: Filters) -> list[tantivy.Query]:
+        """Return the queries that a passage must all match, for their match alone."""
+        clauses = []
+        if filters.period != OPEN:
+            first, last = filters.period
+            clauses += [self._range("last_day", first, None), self._range("first_day", None, last)]
+        if filters.sources:
+            clauses.append(self._one_of("source", [name_key(name) for name in filters.sources]))
+        if filters.journals:
+            clauses.append(self._one_of("journal", [name_key(name) for name in filters.journals]))
+        if filters.full_text:
+            clauses.append(self._one_of("full_text", [1]))
+        return clauses
+
+    def _one_of(self, field: str, values: Sequence[int] | Sequence[str]) -> tantivy.Query:
+        return tantivy.Query.term_set_query(self._schema, field, list(values))
+
+    def _range(self, field: str, lower: int | None, upper: int | None) -> tantivy.Query:
+        integer = tantivy.FieldType.Integer
+        return tantivy.Query.range_query(self._schema, field, integer, lower, upper)
+
+    def _among(self, query: tantivy.Query, clauses: Sequence[tantivy.Query]) -> tantivy.Query:
+        """Return `query` restricted to what matches all clauses, with the scores of `query`."""
+        if not clauses:
+            return query  # alone it is pruned while it is searched
+        plain = [tantivy.Query.const_score_query(clause, 0.0) for clause in clauses]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in (query, *plain)])
 
     def _any_term(self, query: KeywordQuery) -> tantivy.Query:
         return tantivy.Query.boolean_query(

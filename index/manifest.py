@@ -22,7 +22,7 @@ from pathlib import Path
 
 from index.types import IndexingError
 
-FORMAT = 1
+FORMAT = 2
 _CURRENT = "CURRENT"
 _MANIFEST = "manifest.json"
 _NO_MANIFEST = (ValueError, LookupError, TypeError, AttributeError)  # what parsing nonsense raises

@@ -6,10 +6,18 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from index.filters import Attributes, Facets, Filters
+from index.papers import PaperColumns
 from index.types import IndexingError, Paper, Passage
+
+_REMEMBERED = 4  # filters whose passages are kept, each of 8 bytes a passage
 
 _PAPER_COLUMNS = tuple(field.name for field in fields(Paper))
 _SCHEMA = f"""
@@ -117,10 +125,17 @@ class PassageStore:
             self.papers, self.passages = self._one(
                 "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages)"
             )
+            self._columns = PaperColumns(
+                self._connection().execute(
+                    "SELECT first_passage, passages, publish_time, source, journal, full_text"
+                    " FROM papers"
+                )
+            )
         except sqlite3.DatabaseError as error:
             raise IndexingError(
                 f"{path} is not a passage store ({error}): build the index again"
             ) from error
+        self._remembered = lru_cache(_REMEMBERED)(self._matching)
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -166,6 +181,19 @@ class PassageStore:
             marks = ",".join("?" * len(some))
             yield from self._connection().execute(f"{query} ({marks})", tuple(some))
 
+    def matching(self, filters: Filters) -> NDArray[np.int64]:
+        """Return the ids of the passages that match, ascending and read-only; shape (matching,)."""
+        return self._remembered(filters)
+
+    def _matching(self, filters: Filters) -> NDArray[np.int64]:
+        found = self._columns.matching(filters)
+        found.setflags(write=False)  # the same array is given to all who ask
+        return found
+
+    def facets(self) -> Facets:
+        """Return the names that there are to filter by."""
+        return self._columns.facets()
+
     def texts(self, start: int, stop: int) -> list[tuple[str, str, str]]:
         """Return (title, section, text) of the passages with ids in [start, stop), by id."""
         return (
@@ -177,6 +205,18 @@ class PassageStore:
             )
             .fetchall()
         )
+
+    def searchable(self, start: int, stop: int) -> list[tuple[str, str, Attributes]]:
+        """Return (title, text, attributes) of the passages with ids in [start, stop), by id."""
+        rows = self._connection().execute(
+            "SELECT title, text, publish_time, source, journal, full_text"
+            " FROM passages JOIN papers USING (cord_uid) WHERE id >= ? AND id < ? ORDER BY id",
+            (start, stop),
+        )
+        return [
+            (title, text, Attributes(published, source, journal, bool(full_text)))
+            for title, text, published, source, journal, full_text in rows
+        ]
 
     def find(self, rows: Sequence[tuple[str, str, str]]) -> dict[int, int]:
         """Return the ids of the passages that have this title, section and text, by place."""

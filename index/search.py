@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, HybridSearch
 from index.keywords import KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
@@ -21,9 +22,11 @@ KEYWORDS = "keywords"
 class PassageIndex:
     """One version of an index. Safe to use from several threads."""
 
-    def __init__(self, manifest: Manifest, search: HybridSearch) -> None:
+    def __init__(self, manifest: Manifest, store: PassageStore, search: HybridSearch) -> None:
         """Join the parts; `open` finds and checks them."""
         self.manifest = manifest
+        self.facets = store.facets()
+        self._store = store
         self._search = search
 
     @classmethod
@@ -39,11 +42,17 @@ class PassageIndex:
             raise IndexingError(
                 f"the parts of the index {folder} do not belong together: build it again"
             )
-        return cls(manifest, HybridSearch(store, vectors, keywords))
+        return cls(manifest, store, HybridSearch(store, vectors, keywords))
 
-    def candidates(self, question: str, vector: NDArray[np.float32]) -> list[Candidate]:
+    def candidates(
+        self, question: str, vector: NDArray[np.float32], filters: Filters = NO_FILTERS
+    ) -> list[Candidate]:
         """Return the passages that may answer; `vector` is the question's, shape (dimension,)."""
-        return self._search.candidates(question, vector)
+        return self._search.candidates(question, vector, filters)
+
+    def searched(self, filters: Filters) -> int:
+        """Return how many passages match the filters: those that a search is among."""
+        return len(self._store.matching(filters)) if filters else self.manifest.passages
 
 
 def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest]:

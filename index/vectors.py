@@ -88,9 +88,17 @@ class VectorIndex:
         self.size: int = self._index.ntotal
         self.dimension: int = self._index.d
 
-    def search(self, vectors: NDArray[np.float32], k: int) -> list[list[Hit]]:
-        """Return, for each row of `vectors`, at most `k` hits by descending inner product."""
-        scores, ids = self._index.search(np.ascontiguousarray(vectors, np.float32), k)
+    def search(
+        self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
+    ) -> list[list[Hit]]:
+        """Return, for each row of `vectors`, at most `k` hits by descending inner product.
+
+        With `allowed`, ids of shape (n,), only among these.
+        """
+        only = None
+        if allowed is not None:
+            only = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))  # type: ignore[call-arg] # the stub lacks it
+        scores, ids = self._index.search(np.ascontiguousarray(vectors, np.float32), k, params=only)
         return [
             [Hit(int(i), float(s)) for i, s in zip(row_ids, row_scores, strict=True) if i >= 0]
             for row_ids, row_scores in zip(ids, scores, strict=True)

@@ -5,14 +5,15 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
+from index.filters import Filters
 from service.cards import Card
 from service.loading import StartError, load_answerer
 from service.schemas import AnswersBody
 from service.settings import Settings, SettingsError
-from service.types import AnswerList
+from service.types import NO_MATCH, WIDEN, AnswerList
 from service.validation import InvalidQueryError, parse_query
 
 _BOLD, _DIM, _MARK, _END = "\x1b[1m", "\x1b[2m", "\x1b[1;7m", "\x1b[0m"
@@ -47,6 +48,42 @@ def parser() -> argparse.ArgumentParser:
         metavar="K",
         help="how many answers to show, 1 to 50 (default: COVIDQUEST_DEFAULT_TOP_K)",
     )
+    among = arguments.add_argument_group(
+        "filters", "search only the papers that fulfil all of these"
+    )
+    add_filter = among.add_argument
+    add_filter(
+        "--from",
+        dest="published_from",
+        metavar="DATE",
+        help="published on or after this date: 2020, 2020-03 or 2020-03-13",
+    )
+    add_filter(
+        "--to",
+        dest="published_to",
+        metavar="DATE",
+        help="published on or before this date; a paper dated only 2020 may be of any day of it",
+    )
+    add_filter(
+        "--source",
+        dest="sources",
+        action="append",
+        metavar="NAME",
+        help="from this source, such as PMC; give it again for any of several",
+    )
+    add_filter(
+        "--journal",
+        dest="journals",
+        action="append",
+        metavar="NAME",
+        help="in the journal of this whole name; give it again for any of several",
+    )
+    add_filter(
+        "--full-text",
+        action="store_true",
+        default=None,
+        help="with more than title and abstract in the index",
+    )
     add("--json", action="store_true", help="print what POST /api/v1/answers would return")
     return arguments
 
@@ -68,7 +105,9 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
     bold, dim, mark, end = (_BOLD, _DIM, _MARK, _END) if colour else ("", "", "[", "]")
     plain = end if colour else ""
     blocks = []
-    if found.no_answer_probability > threshold:
+    if not found.passages_searched:
+        blocks.append(f"{bold}{NO_MATCH}{plain} {WIDEN}")
+    elif found.no_answer_probability > threshold:
         blocks.append(f"{bold}No reliable answer found in these papers.{plain}")
     for rank, answer in enumerate(found.answers, start=1):
         card = Card.of(rank, answer)
@@ -83,12 +122,18 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
             f"{dim}{scores}{plain}"
         )
     source, took = found.source, found.took_ms
+    among = f"{found.passages_searched:,} of " if found.query.filters else ""
     blocks.append(
-        f"{dim}{source.passages:,} passages of {source.papers:,} papers, "
+        f"{dim}{among}{source.passages:,} passages of {source.papers:,} papers, "
         f"{took.total:,.0f} ms (encode {took.encode:,.0f}, retrieve {took.retrieve:,.0f}, "
         f"read {took.read:,.0f}){plain}"
     )
     return "\n\n".join(blocks)
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict[str, object]:
+    """Return those of the options that were given."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
 def _printable(text: str) -> str:
@@ -99,12 +144,14 @@ def _printable(text: str) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
-    given = {"question": options.question, "weight": options.weight, "top_k": options.top_k}
+    given = _given(options, "question", "weight", "top_k") | {
+        "filters": _given(options, *(field.name for field in fields(Filters)))
+    }
     try:
         settings = Settings.from_environment(os.environ)
         settings = replace(settings, index=options.index or settings.index)
         query = parse_query(
-            {name: value for name, value in given.items() if value is not None},
+            given,
             weight=settings.default_weight,
             top_k=settings.default_top_k,
         )

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate
 from index.search import PassageIndex
 from models.calibration import LogisticCalibration
@@ -47,9 +48,13 @@ class ReadPassage:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was retrieved and read for a question, by descending retrieval score."""
+    """What was retrieved and read for a question, by descending retrieval score.
+
+    `passages_searched` is how many passages the retrieval was among.
+    """
 
     passages: tuple[ReadPassage, ...]
+    passages_searched: int
     took_ms: Timings
 
 
@@ -95,6 +100,7 @@ class Answerer:
         self.calibrations = calibrations
         self._candidates = candidates
         self._models = Lock()  # two forward passes side by side take longer than in turn
+        self.facets = index.facets
         manifest = index.manifest
         self.source = Source(
             index_version=manifest.version,
@@ -107,35 +113,37 @@ class Answerer:
 
     def answer(self, query: Query) -> AnswerList:
         """Answer one question. Raises BusyError when too many are waiting."""
-        return self.rank(query, self.read(query.question, query.top_k))
+        return self.rank(query, self.read(query.question, query.top_k, query.filters))
 
     def rank(self, query: Query, reading: Reading) -> AnswerList:
         """Return the answers to a query, given what was read for its question and `top_k`.
 
         Whether there is an answer at all is judged by the first `candidates` passages alone, so
-        that it does not depend on `top_k`.
+        that it does not depend on `top_k`. Without a passage there surely is none.
         """
         answers = without_repeats(self._fused(query, reading.passages))
-        seen = evidence(reading.passages[: self._candidates])
         return AnswerList(
             query=query,
             answers=tuple(islice(answers, query.top_k)),
-            no_answer_probability=float(self.calibrations.no_answer.probability([seen])[0]),
+            no_answer_probability=self._no_answer(reading.passages[: self._candidates]),
+            passages_searched=reading.passages_searched,
             source=self.source,
             took_ms=reading.took_ms,
         )
 
-    def read(self, question: str, top_k: int) -> Reading:
+    def read(self, question: str, top_k: int, filters: Filters = NO_FILTERS) -> Reading:
         """Retrieve the passages for a question and read each.
 
         They are `candidates` passages, or half as many again as `top_k` when that is more: some
-        answers repeat a sentence. Raises BusyError when too many questions are waiting.
+        answers repeat a sentence. They are fewer where fewer match the filters. Raises BusyError
+        when too many questions are waiting.
         """
         wanted = max(self._candidates, top_k + top_k // 2)
         started = time.perf_counter()
         vector = self._encode(question)
         encoded = time.perf_counter()
-        found = self._by_retrieval_score(self._index.candidates(question, vector))[:wanted]
+        candidates = self._index.candidates(question, vector, filters)
+        found = self._by_retrieval_score(candidates)[:wanted]
         retrieved = time.perf_counter()
         with self._turn():
             spans = self._reader.read(question, [one.passage.text for one, _ in found])
@@ -145,6 +153,7 @@ class Answerer:
                 ReadPassage(candidate, score, span)
                 for (candidate, score), span in zip(found, spans, strict=True)
             ),
+            passages_searched=self._index.searched(filters),
             took_ms=Timings(
                 encode=1000 * (encoded - started),
                 retrieve=1000 * (retrieved - encoded),
@@ -180,11 +189,21 @@ class Answerer:
 
     def _by_retrieval_score(self, found: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
         """Return the candidates with their retrieval scores, best first."""
+        if not found:
+            return []
         scores = self.calibrations.retrieval.probability([one.features for one in found])
         pairs = zip(found, scores.tolist(), strict=True)
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0].passage.id))
 
+    def _no_answer(self, read: Sequence[ReadPassage]) -> float:
+        """Return the probability that the question has no answer, 1 where nothing was read."""
+        if not read:
+            return 1.0
+        return float(self.calibrations.no_answer.probability([evidence(read)])[0])
+
     def _fused(self, query: Query, read: Sequence[ReadPassage]) -> list[Answer]:
+        if not read:
+            return []
         reader = self.calibrations.reader.probability([[one.span.score] for one in read])
         return ranked(
             Answer(

@@ -51,7 +51,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app.register_blueprint(create_pages(settings, future))
     app.register_blueprint(create_api(settings, future))
     _add_probes(app, future)
-    _add_error_handler(app, settings)
+    _add_error_handler(app, settings, future)
     app.before_request(_read_body)
 
     @app.after_request
@@ -91,7 +91,7 @@ def _add_probes(app: Flask, answerer: Future[AnswererProtocol]) -> None:
         return jsonify(status="ready")
 
 
-def _add_error_handler(app: Flask, settings: Settings) -> None:
+def _add_error_handler(app: Flask, settings: Settings, answerer: Future[AnswererProtocol]) -> None:
     @app.errorhandler(Exception)
     def handle(error: Exception) -> Response:
         problem = problem_of(error)
@@ -99,4 +99,4 @@ def _add_error_handler(app: Flask, settings: Settings) -> None:
             log.error("cannot answer %s %s", request.method, request.path, exc_info=error)
         if request.path == "/api" or request.path.startswith("/api/"):
             return problem_response(problem)
-        return render_page(settings, Form.empty(settings), problem=problem)
+        return render_page(settings, answerer, Form.empty(settings), problem=problem)

@@ -55,15 +55,22 @@ class Problem:
         }
         if self.fields:
             members["errors"] = [
-                {"pointer": json_pointer(problem.field), "detail": problem.detail}
+                {"pointer": json_pointer(problem.within, problem.field), "detail": problem.detail}
                 for problem in self.fields
             ]
         return members
 
 
-def json_pointer(name: str) -> str:
-    """Return the RFC 6901 pointer, as a URI fragment, to a member of the request's object."""
-    return "#/" + quote(name.replace("~", "~0").replace("/", "~1"), safe="~") if name else "#"
+def json_pointer(*names: str) -> str:
+    """Return the RFC 6901 pointer, as a URI fragment, to a member of a member of an object.
+
+    Empty names are left out.
+
+    >>> json_pointer("filters", "a/b"), json_pointer("")
+    ('#/filters/a~1b', '#')
+    """
+    escaped = (name.replace("~", "~0").replace("/", "~1") for name in names if name)
+    return "#" + "".join("/" + quote(name, safe="~") for name in escaped)
 
 
 def problem_of(error: Exception) -> Problem:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from pydantic_core import from_json
+from werkzeug.datastructures import MultiDict
 
+from index.filters import Facets, name_key
 from service.questions import QUESTIONS
 from service.settings import Settings
 from service.types import Query
@@ -16,12 +18,20 @@ TOP_K_CHOICES = (5, 10, 20, 30, 50)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields as texts, so that the page can show again whatever was entered."""
+    """The fields as texts, so that the page can show again whatever was entered.
+
+    `sources` and `journals` may be entered several times each; blank ones are left out.
+    """
 
     question: str
     question_select: str
     weight: str
     top_k: str
+    published_from: str = ""
+    published_to: str = ""
+    sources: tuple[str, ...] = ()
+    journals: tuple[str, ...] = ()
+    full_text: str = ""
 
     @classmethod
     def empty(cls, settings: Settings) -> Self:
@@ -30,7 +40,7 @@ class Form:
         return cls(question="", question_select="", weight=weight, top_k=top_k)
 
     @classmethod
-    def entered(cls, values: Mapping[str, str], settings: Settings) -> Self:
+    def entered(cls, values: MultiDict[str, str], settings: Settings) -> Self:
         """Return the form with what was entered in it."""
         form = cls.empty(settings)
         return cls(
@@ -38,7 +48,30 @@ class Form:
             question_select=values.get("question_select", ""),
             weight=values.get("weight", "") or form.weight,
             top_k=values.get("top_k", "") or form.top_k,
+            published_from=values.get("published_from", ""),
+            published_to=values.get("published_to", ""),
+            sources=_filled(values.getlist("sources")),
+            journals=_filled(values.getlist("journals")),
+            full_text=values.get("full_text", ""),
         )
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether anything is entered in the filters."""
+        dates = (self.published_from + self.published_to).strip()
+        return bool(dates or self.sources or self.journals or self.full_text.strip())
+
+    def source_choices(self, facets: Facets) -> list[tuple[str, int | None, bool]]:
+        """Return the sources to choose from: name, papers where known, and whether it is chosen.
+
+        They are those of the index, then what else was entered.
+        """
+        chosen = {name_key(name): name for name in self.sources}
+        known = [
+            (source.name, source.papers, chosen.pop(name_key(source.name), None) is not None)
+            for source in facets.sources
+        ]
+        return [*known, *((name, None, True) for name in chosen.values())]
 
     @property
     def top_k_choices(self) -> list[int]:
@@ -67,6 +100,13 @@ class Form:
             "question": question,
             "weight": _number(self.weight),
             "top_k": _number(self.top_k),
+            "filters": {
+                "published_from": self.published_from,
+                "published_to": self.published_to,
+                "sources": list(self.sources),
+                "journals": list(self.journals),
+                "full_text": _TICKED.get(self.full_text.strip(), self.full_text),
+            },
         }
         try:
             query = parse_query(
@@ -79,6 +119,8 @@ class Form:
         return query
 
 
+_TICKED = {"": False, "1": True}
+
 FIELD_NAMES = frozenset(field.name for field in fields(Form))
 
 
@@ -89,6 +131,10 @@ def _suggested(number: str) -> str | None:
     if type(value) is not int or not 1 <= value <= len(QUESTIONS):
         raise ValueError(number)
     return QUESTIONS[value - 1].text
+
+
+def _filled(texts: list[str]) -> tuple[str, ...]:
+    return tuple(text for text in texts if text.strip())
 
 
 def _number(text: str) -> object:

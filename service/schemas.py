@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from service.types import Answer, AnswerList
+from service.types import NO_MATCH, WIDEN, Answer, AnswerList
 
 
 class PassageBody(BaseModel):
@@ -91,12 +91,29 @@ class TimingsBody(BaseModel):
     total: float
 
 
+class FiltersBody(BaseModel):
+    """The filters that a question was asked with, as a request may give them again."""
+
+    published_from: str
+    published_to: str
+    sources: list[str]
+    journals: list[str]
+    full_text: bool
+
+
 class AnswersBody(BaseModel):
-    """The answers to a question, best first."""
+    """The answers to a question, best first.
+
+    `passages_searched` are those that match the filters. `note` is for people, and null but where
+    there is none of them.
+    """
 
     question: str
     weight: float
     top_k: int
+    filters: FiltersBody
+    passages_searched: int
+    note: str | None
     answers: list[AnswerBody]
     no_answer_probability: float
     index: IndexBody
@@ -111,6 +128,9 @@ class AnswersBody(BaseModel):
             question=found.query.question,
             weight=found.query.weight,
             top_k=found.query.top_k,
+            filters=FiltersBody.model_validate(found.query.filters, from_attributes=True),
+            passages_searched=found.passages_searched,
+            note=None if found.passages_searched else f"{NO_MATCH} {WIDEN}",
             answers=[AnswerBody.of(rank, a) for rank, a in enumerate(found.answers, start=1)],
             no_answer_probability=found.no_answer_probability,
             index=IndexBody(

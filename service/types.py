@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from index.filters import NO_FILTERS, Facets, Filters
 from index.types import Paper, Passage
+
+NO_MATCH = "No paper matches these filters."
+"""Said where nothing could be searched."""
+WIDEN = "Remove one of them, or widen the dates."
+"""Said after that: how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +19,7 @@ class Query:
     question: str
     weight: float
     top_k: int
+    filters: Filters = NO_FILTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class AnswerList:
-    """Answers by descending final score, at most `query.top_k`, at most one per passage."""
+    """Answers by descending final score, at most `query.top_k`, at most one per passage.
+
+    `passages_searched` are those that match the query's filters; there is no answer without any.
+    """
 
     query: Query
     answers: tuple[Answer, ...]
     no_answer_probability: float
+    passages_searched: int
     source: Source
     took_ms: Timings
 
@@ -72,6 +83,11 @@ class BusyError(Exception):
 
 class AnswererProtocol(Protocol):
     """What the web application needs: anything that answers a query."""
+
+    @property
+    def facets(self) -> Facets:
+        """The names that there are to filter by."""
+        ...
 
     def answer(self, query: Query) -> AnswerList:
         """Answer one question. Safe to call from several threads. Raises BusyError."""

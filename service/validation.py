@@ -1,19 +1,35 @@
-"""What a question may be: the one place that decides, for the API and for the page."""
+"""What a question may be: the one place that decides, for the API, the page and the command."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from index.filters import Filters, days
 from service.types import Query
 
 QUESTION_LENGTH = 500
 """The longest question, in Unicode code points."""
 TOP_K = 50
 """The most answers that one question can ask for."""
+
+NAMES = 20
+"""The most sources, and the most journals, that one question can be restricted to."""
+NAME_LENGTH = 300
+"""The longest name of a source or a journal, in Unicode code points."""
 
 REPORTED_PROBLEMS = 20
 """How many problems of one query are reported: a hostile one can have thousands."""
@@ -24,10 +40,14 @@ SHOWN_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """What is wrong with one field. `field` is empty when it is the whole input."""
+    """What is wrong with one field. `field` is empty when it is the whole input.
+
+    `within` is the field that holds it, empty when it is the input itself.
+    """
 
     field: str
     detail: str
+    within: str = ""
 
 
 class InvalidQueryError(Exception):
@@ -43,7 +63,17 @@ _EXPECTED = {
     "question": "The question must be a text of valid Unicode.",
     "weight": "The weight must be a number from 0 to 1.",
     "top_k": f"The number of answers (top_k) must be a whole number from 1 to {TOP_K}.",
+    "filters": 'The filters must be an object, such as {"sources": ["PMC"]}.',
+    "published_from": "The first date (published_from) must be written as 2020, 2020-03 or "
+    "2020-03-13.",
+    "published_to": "The last date (published_to) must be written as 2020, 2020-03 or 2020-03-13.",
+    "sources": f"The sources must be a list of at most {NAMES} names of 1 to {NAME_LENGTH} "
+    "characters.",
+    "journals": f"The journals must be a list of at most {NAMES} names of 1 to {NAME_LENGTH} "
+    "characters.",
+    "full_text": "With full text only (full_text) must be true or false.",
 }
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
 
 
 def _clean_question(text: str) -> str:
@@ -67,9 +97,67 @@ def _clean_question(text: str) -> str:
     return " ".join(text.split())
 
 
+def _clean_date(text: str) -> str:
+    """Trim a date; an empty one is none."""
+    text = text.strip()
+    if not text:
+        return ""
+    if not _DATE.fullmatch(text):
+        raise ValueError("no date")  # pydantic cannot repeat every text
+    try:
+        date.fromisoformat(text + "-01-01"[len(text) - 4 :])  # what is missing of it
+    except ValueError:
+        raise PydanticCustomError("filter", "There is no date {date}.", {"date": text}) from None
+    return text
+
+
+def _clean_name(text: str) -> str:
+    """Trim a name and make every run of white space in it one space."""
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= NAME_LENGTH or any("\ud800" <= c <= "\udfff" for c in name):
+        raise ValueError("no name")
+    return name
+
+
+Date = Annotated[str, AfterValidator(_clean_date)]
+Names = Annotated[list[Annotated[str, AfterValidator(_clean_name)]], Field(max_length=NAMES)]
 Question = Annotated[str, AfterValidator(_clean_question)]
 Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 TopK = Annotated[int, Field(ge=1, le=TOP_K)]
+
+
+class FilterFields(BaseModel):
+    """The filters of a query; see `index.filters.Filters`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    published_from: Date = ""
+    published_to: Date = ""
+    sources: Names = []
+    journals: Names = []
+    full_text: bool = False
+
+    @field_validator("published_to")
+    @classmethod
+    def _after_the_first(cls, last: str, info: ValidationInfo) -> str:
+        first = info.data.get("published_from")
+        if first and last and days(first)[0] > days(last)[1]:
+            raise PydanticCustomError(
+                "filter",
+                "The last date, {last}, is before the first, {first}.",
+                {"first": first, "last": last},
+            )
+        return last
+
+    def filters(self) -> Filters:
+        """Return the filters; a name that was given twice counts once."""
+        return Filters(
+            published_from=self.published_from,
+            published_to=self.published_to,
+            sources=tuple(dict.fromkeys(self.sources)),
+            journals=tuple(dict.fromkeys(self.journals)),
+            full_text=self.full_text,
+        )
 
 
 class QueryFields(BaseModel):
@@ -80,6 +168,7 @@ class QueryFields(BaseModel):
     question: Question
     weight: Weight
     top_k: TopK
+    filters: FilterFields = FilterFields()
 
 
 def parse_query(values: Mapping[str, object], *, weight: float, top_k: int) -> Query:
@@ -93,20 +182,21 @@ def parse_query(values: Mapping[str, object], *, weight: float, top_k: int) -> Q
         checked = QueryFields.model_validate({"weight": weight, "top_k": top_k, **values})
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        problems = tuple(_problem(detail) for detail in details[:REPORTED_PROBLEMS])
-        raise InvalidQueryError(problems) from None
-    return Query(checked.question, checked.weight, checked.top_k)
+        problems = dict.fromkeys(_problem(detail) for detail in details)  # one for a whole list
+        raise InvalidQueryError(tuple(problems)[:REPORTED_PROBLEMS]) from None
+    return Query(checked.question, checked.weight, checked.top_k, checked.filters.filters())
 
 
 def _problem(detail: ErrorDetails) -> FieldProblem:
-    field = str(detail["loc"][0]) if detail["loc"] else ""
+    within, field = ["", "", *(str(name) for name in detail["loc"] if isinstance(name, str))][-2:]
     match detail["type"]:
-        case "question":
-            return FieldProblem(field, detail["msg"])
+        case "question" | "filter":
+            said = detail["msg"]
         case "missing":
-            return FieldProblem(field, f"The field {field} is missing.")
+            said = f"The field {field} is missing."
         case "extra_forbidden":
             shown = field if len(field) <= SHOWN_NAME else field[:SHOWN_NAME] + "…"
-            return FieldProblem(field, f"The field {shown} is unknown.")
+            said = f"The field {shown} is unknown."
         case _:
-            return FieldProblem(field, _EXPECTED.get(field, "The fields cannot be read."))
+            said = _EXPECTED.get(field, "The fields cannot be read.")
+    return FieldProblem(field, said, within)

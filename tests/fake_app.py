@@ -6,6 +6,7 @@ Its answers are fixed; a question that contains "nothing" finds nothing, and one
 
 from dataclasses import dataclass
 
+from index.filters import Facet, Facets
 from index.types import Paper, Passage
 from service.app import create_app
 from service.settings import Settings
@@ -119,21 +120,34 @@ ANSWERS = (
 )
 
 
+FACETS = Facets(
+    sources=(Facet("Medline", 7_846), Facet("PMC", 5_451), Facet("WHO", 19)),
+    journals=(Facet("PLoS One", 524), Facet("Annals of Internal Medicine", 2)),
+)
+
+
 @dataclass
 class FakeAnswerer:
-    """Answers every question with the same answers, after `error` if there is one."""
+    """Answers every question with the same answers, after `error` if there is one.
+
+    No paper is in the journal "Nowhere"; whatever else is filtered by changes nothing.
+    """
 
     answers: tuple[Answer, ...] = ANSWERS
     error: Exception | None = None
+    facets: Facets = FACETS
 
     def answer(self, query: Query) -> AnswerList:
         if self.error:
             raise self.error
-        found = () if "nothing" in query.question else self.answers[: query.top_k]
+        searched = 0 if "Nowhere" in query.filters.journals else 1204
+        nothing = "nothing" in query.question or not searched
+        found = () if nothing else self.answers[: query.top_k]
         return AnswerList(
             query=query,
             answers=found,
             no_answer_probability=0.9 if "unsure" in query.question else 0.1,
+            passages_searched=searched,
             source=Source("2021-01-05T10:00Z", 62, 1204, "all-MiniLM-L6-v2", "covidquest", "cpu"),
             took_ms=Timings(encode=9.1, retrieve=3.2, read=310.4, total=324.0),
         )

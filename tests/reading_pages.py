@@ -29,11 +29,15 @@ class Elements(HTMLParser):
         return found
 
 
-def selected(html: str, name: str) -> list[str | None]:
+def options(html: str, name: str) -> list[dict[str, str | None]]:
     select = re.search(rf'<select id="{name}".*?</select>', html, re.DOTALL)
     assert select
-    return [o["value"] for o in Elements(select[0]).named("option") if "selected" in o]
+    return Elements(select[0]).named("option")
+
+
+def selected(html: str, name: str) -> list[str | None]:
+    return [option["value"] for option in options(html, name) if "selected" in option]
 
 
 def ask(client: FlaskClient, **fields: object) -> TestResponse:
-    return client.get(f"{URL}?{urlencode(fields)}")
+    return client.get(f"{URL}?{urlencode(fields, doseq=True)}")

@@ -110,6 +110,11 @@ def test_the_settings_are_those_of_the_service(main: Main, monkeypatch: pytest.M
         (["why", "--top-k", "0"], "(top_k) must be a whole number from 1 to 50."),
         (["why", "--top-k", "51"], "(top_k) must be a whole number from 1 to 50."),
         (["why", "--top-k", "2.5"], "(top_k) must be a whole number from 1 to 50."),
+        (["why", "--from", "2020-02-30"], "There is no date 2020-02-30."),
+        (["why", "--from", "2021", "--to", "2020"], "2020, is before the first, 2021."),
+        (["why", "--to", "last year"], "must be written as 2020, 2020-03 or 2020-03-13."),
+        (["why", "--source", ""], "at most 20 names of 1 to 300 characters."),
+        (["why", "--journal", "\udcff"], "at most 20 names of 1 to 300 characters."),
         (["why", "--top-k", "9" * 5000], "(top_k) must be a whole number from 1 to 50."),
     ],
 )
@@ -124,6 +129,28 @@ def test_bad_input_is_told_in_one_line(main: Main, arguments: list[str], said: s
 def test_numbers_may_be_written_as_people_write_them(main: Main) -> None:
     found = json.loads(main("why", "--weight", ".5", "--top-k", " 3", "--json")[1])
     assert (found["weight"], found["top_k"]) == (0.5, 3)
+
+
+def test_filters_are_given_as_options(main: Main) -> None:
+    dates = ["--from", "2020-03", "--to", "2021"]
+    names = ["--source", "PMC", "--source", "WHO", "--journal", "Nature", "--journal", "Cell"]
+    found = json.loads(main("why", *dates, *names, "--full-text", "--json")[1])
+    assert found["filters"] == {
+        "published_from": "2020-03",
+        "published_to": "2021",
+        "sources": ["PMC", "WHO"],
+        "journals": ["Nature", "Cell"],
+        "full_text": True,
+    }
+    assert not any(json.loads(main("why", "--json")[1])["filters"].values())
+
+
+def test_where_no_paper_matches_that_is_told(main: Main) -> None:
+    status, out, err = main("why", "--journal", "Nowhere")
+    assert (status, err) == (0, "")
+    first, closing = out.rstrip("\n").split("\n\n")
+    assert first == "No paper matches these filters. Remove one of them, or widen the dates."
+    assert closing.startswith("0 of 1,204 passages of 62 papers")
 
 
 def test_a_missing_index_is_told_in_one_line(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from index.builder import BuildReport, EncoderSpec, build_index, embedding_text
+from index.filters import Attributes
 from index.keywords import build_keywords
 from index.manifest import current_version
 from index.passages import PassageStore
@@ -351,7 +352,7 @@ def test_a_full_disk_is_one_error_and_what_was_done_is_kept(
 
 @pytest.mark.parametrize("size", [0, 1_000, 20_000])
 def test_a_keyword_index_that_cannot_be_written(tmp_path: Path, size: int) -> None:
-    texts = [(f"Title {n}", f"word{n} and some words " * 30) for n in range(2_000)]
+    texts = [(f"Title {n}", f"word{n} and some words " * 30, Attributes()) for n in range(2_000)]
     with largest_file(size), pytest.raises(IndexingError, match="is the disk full"):
         build_keywords(texts, tmp_path / "keywords")
 

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from index.filters import Filters
 from index.hybrid import HybridSearch, features, ranks
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
@@ -9,6 +12,7 @@ from tests.making import a_paper
 
 WORDS = "fever cough mask"
 TEXTS = [f"{word} seen in case {n}" for n in range(150) for word in WORDS.split()]
+RARE = 7  # the first passages, of a paper in Nature; all others are of one in Science
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +25,20 @@ def vectors() -> np.ndarray:
 def search(tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray) -> HybridSearch:
     folder = tmp_path_factory.mktemp("index")
     writer = PassageWriter(folder / "p")
-    writer.add(a_paper(), [("", text, 0, len(text)) for text in TEXTS], full_text=True)
+    papers = [
+        (replace(a_paper("u1"), journal="Nature"), TEXTS[:RARE]),
+        (replace(a_paper("u2"), journal="Science", publish_time="2020"), TEXTS[RARE:]),
+    ]
+    for paper, texts in papers:
+        writer.add(paper, [("", text, 0, len(text)) for text in texts], full_text=True)
     writer.commit(0)
     writer.close()
+    store = PassageStore(folder / "p")
     file = VectorFile(folder / "e", 16)
     file.append(vectors)
     build_faiss(file.read(), folder / "v")
-    build_keywords([("A paper", text) for text in TEXTS], folder / "k")
-    return HybridSearch(
-        PassageStore(folder / "p"), VectorIndex(folder / "v"), KeywordIndex(folder / "k")
-    )
+    build_keywords(store.searchable(0, len(TEXTS)), folder / "k")
+    return HybridSearch(store, VectorIndex(folder / "v"), KeywordIndex(folder / "k"))
 
 
 def test_features_tell_of_the_value_and_of_its_place() -> None:
@@ -74,3 +82,22 @@ def test_a_question_of_unknown_words_is_answered_by_meaning(
     found = search.candidates("zebra?", vectors[3])
     assert len(found) == 100
     assert {candidate.bm25_share for candidate in found} == {0.0}
+
+
+def test_all_that_match_are_found_however_few(search: HybridSearch, vectors: np.ndarray) -> None:
+    question, vector = "mask seen in case 149", vectors[400]  # what fits best is filtered out
+    found = search.candidates(question, vector, Filters(journals=("nature",)))
+    assert [candidate.passage.id for candidate in found] == list(range(RARE))
+    assert all(candidate.bm25_share > 0 for candidate in found)
+    assert len(search.candidates(question, vector, Filters(published_from="2020"))) > 100
+    assert search.candidates(question, vector, Filters(published_from="2021")) == []
+
+
+def test_filters_change_neither_cosine_nor_share(search: HybridSearch, vectors: np.ndarray) -> None:
+    question, vector = "fever seen in case 1", vectors[2]
+    among_all = {c.passage.id: c for c in search.candidates(question, vector)}
+    for one in search.candidates(question, vector, Filters(journals=("Nature",))):
+        if one.passage.id in among_all:
+            assert one.cosine == pytest.approx(among_all[one.passage.id].cosine, abs=1e-6)
+            assert one.bm25_share == among_all[one.passage.id].bm25_share
+    assert among_all.keys() & set(range(RARE))

@@ -3,10 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from index.filters import Attributes, Filters
 from index.keywords import KeywordIndex, build_keywords
 from index.types import IndexingError
 
-PASSAGES = [
+UNKNOWN = Attributes()
+TITLES_AND_TEXTS = [
     ("Receptors", "SARS-CoV-2 enters cells through the receptor ACE2."),
     ("Cytokines", "Levels of IL-6 were raised in severe disease."),
     ("Transmission", "Droplets transmit the virus; transmission by surfaces is rare."),
@@ -14,6 +16,7 @@ PASSAGES = [
     ("Masks", ""),
     ("Angstroms", "冠状病毒 🦠 β-coronavirus " + "x" * 5_000),
 ]
+PASSAGES = [(title, text, UNKNOWN) for title, text in TITLES_AND_TEXTS]
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +69,8 @@ def test_scores_are_those_of_the_search(keywords: KeywordIndex) -> None:
 
 
 def test_the_bound_holds_where_a_passage_is_nothing_but_the_question(tmp_path: Path) -> None:
-    others = [("", "cough " * 200)] * 50  # as long, so that length does not count
-    build_keywords([("", "fever " * 200), *others], tmp_path / "k")
+    others = [("", "cough " * 200, UNKNOWN)] * 50  # as long, so that length does not count
+    build_keywords([("", "fever " * 200, UNKNOWN), *others], tmp_path / "k")
     keywords = KeywordIndex(tmp_path / "k")
     query = keywords.query("fever?")
     assert keywords.search(query, 1)[0].score == pytest.approx(query.bound, rel=0.02)
@@ -78,6 +81,56 @@ def test_the_same_passages_give_the_same_scores(keywords: KeywordIndex, tmp_path
     again = KeywordIndex(tmp_path / "again")
     query = "receptor droplets levels"
     assert again.search(again.query(query), 9) == keywords.search(keywords.query(query), 9)
+
+
+PAPERS = [
+    Attributes("2020-03-13", "Medline; PMC", "PLoS One", full_text=True),
+    Attributes("2020", "WHO", "plos  ONE", full_text=False),
+    Attributes("2021-01", "PMC", "J. <b>", full_text=True),
+    Attributes(),
+]
+
+
+@pytest.mark.parametrize(
+    ("filters", "papers"),
+    [
+        (Filters(), {0, 1, 2, 3}),
+        (Filters(published_from="2020-04"), {1, 2}),
+        (Filters(published_to="2020-03-12"), {1}),
+        (Filters(published_from="2020-03-13", published_to="2020"), {0, 1}),
+        (Filters(published_from="0000", published_to="9999"), {0, 1, 2}),
+        (Filters(sources=("pmc",)), {0, 2}),
+        (Filters(sources=("WHO", "medline")), {0, 1}),
+        (Filters(journals=("PLOS ONE",)), {0, 1}),
+        (Filters(journals=("PLoS",)), set()),
+        (Filters(journals=("J. <b>", "")), {2}),
+        (Filters(full_text=True), {0, 2}),
+        (Filters("2020", "2020", ("PMC", "WHO"), ("plos one",), full_text=True), {0}),
+        (Filters(published_from="2022"), set()),
+        (Filters(sources=("x" * 70_000,)), set()),
+    ],
+)
+def test_filters_leave_passages_out_and_change_no_score(
+    tmp_path: Path, filters: Filters, papers: set[int]
+) -> None:
+    texts = [f"{'fever ' * (1 + n % 7)} in case {n}" for n in range(80)]
+    passages = [("Fever", text, PAPERS[n % 4]) for n, text in enumerate(texts)]
+    build_keywords(passages, tmp_path / "k")
+    keywords = KeywordIndex(tmp_path / "k")
+    query = keywords.query("Who had fever?")
+    everything = keywords.search(query, 80)
+    assert len(everything) == 80
+    expected = [hit for hit in everything if hit.passage_id % 4 in papers]
+    found = keywords.search(query, 80, filters)
+    assert {hit.passage_id: hit.score for hit in found} == {
+        hit.passage_id: hit.score for hit in expected
+    }
+    scores = [hit.score for hit in keywords.search(query, 5, filters)]  # the best of them
+    assert scores == [hit.score for hit in expected[:5]]
+
+
+def test_a_question_without_a_known_word_finds_nothing_among_some(keywords: KeywordIndex) -> None:
+    assert keywords.search(keywords.query("zebra ?!"), 10, Filters(full_text=True)) == []
 
 
 def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from index.filters import Attributes, Facet, Facets, Filters
 from index.passages import PassageStore, PassageWriter, digest
 from index.types import IndexingError, Paper, Passage
 
@@ -177,3 +178,35 @@ def test_reading_does_not_write(path: Path, writer: PassageWriter) -> None:
     store.close()
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["passages.sqlite"]
+
+
+def test_filters_find_the_passages_of_papers(path: Path, writer: PassageWriter) -> None:
+    new = replace(OTHER, cord_uid="0", source="WHO; PMC", publish_time="2021-05", journal="K")
+    writer.add(PAPER, rows("One.", "Two."), full_text=True)
+    writer.add(OTHER, rows("Two.", "Three."), full_text=False)
+    writer.add(new, rows("Four.", "Five."), full_text=False)
+    writer.commit(2)
+    writer.close()
+    store = PassageStore(path)
+    assert store.matching(Filters(full_text=True)).tolist() == [0, 1]
+    assert store.matching(Filters(published_to="2020")).tolist() == [0, 1, 2]
+    assert store.matching(Filters(sources=("who",))).tolist() == [3, 4]
+    assert store.matching(Filters(journals=("L",))).tolist() == []
+    assert store.facets() == Facets(
+        (Facet("PMC", 3), Facet("WHO", 1)), (Facet("J", 2), Facet("K", 1))
+    )
+    assert store.searchable(2, 9) == [
+        ("Fever", "Three.", Attributes("2020", "PMC", "J", full_text=False)),
+        *[("Fever", t, Attributes("2021-05", "WHO; PMC", "K")) for t in ("Four.", "Five.")],
+    ]
+    store.close()
+
+
+def test_what_filters_found_cannot_be_changed(path: Path, writer: PassageWriter) -> None:
+    writer.add(PAPER, rows("One."), full_text=True)
+    writer.commit(0)
+    writer.close()
+    store = PassageStore(path)
+    with pytest.raises(ValueError, match="read-only"):
+        store.matching(Filters(full_text=True))[0] = 7
+    store.close()

@@ -83,6 +83,19 @@ def test_more_hits_than_there_are_vectors(tmp_path: Path) -> None:
     assert [sorted(hit.passage_id for hit in row) for row in hits] == [[0, 1, 2], [0, 1, 2]]
 
 
+def test_search_among_some_rows_is_that_of_brute_force_among_them(tmp_path: Path) -> None:
+    vectors = unit(2_000).astype(np.float16)
+    build_faiss(vectors, tmp_path / "v.faiss")
+    index = VectorIndex(tmp_path / "v.faiss")
+    questions = unit(3, seed=1)
+    scores = questions @ vectors.astype(np.float32).T
+    for allowed in (np.arange(3, 2_000, 7), np.arange(1_990, 1_997), np.array([5]), np.arange(0)):
+        for row, hits in zip(scores, index.search(questions, 100, allowed), strict=True):
+            best = allowed[np.argsort(-row[allowed])][:100]
+            assert [hit.passage_id for hit in hits] == best.tolist()
+            assert [hit.score for hit in hits] == pytest.approx(row[best].tolist(), abs=1e-6)
+
+
 def test_an_index_of_nothing(tmp_path: Path) -> None:
     build_faiss(unit(0).astype(np.float16), tmp_path / "v.faiss")
     assert VectorIndex(tmp_path / "v.faiss").search(unit(1), 10) == [[]]

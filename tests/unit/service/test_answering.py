@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from index.filters import Facets, Filters
 from index.hybrid import FEATURES, Candidate
 from index.manifest import Manifest
 from index.types import Passage
@@ -20,9 +21,15 @@ class FakeIndex:
     """Finds every text; the one with number n has the cosine n/100 and no word of the question."""
 
     manifest = Manifest(1, "v1", "", "", "fake", 2, "", "", "", 1, len(TEXTS), {})
+    facets = Facets()
 
-    def candidates(self, question: str, vector: FloatArray) -> list[Candidate]:
+    def searched(self, filters: Filters) -> int:
+        return 0 if filters.journals else len(TEXTS)
+
+    def candidates(self, question: str, vector: FloatArray, filters: Filters) -> list[Candidate]:
         assert vector.shape == (2,)
+        if not self.searched(filters):
+            return []
         return [
             Candidate(
                 Passage(n, "u1", question, text, 0, len(text)), a_paper(), (n / 100, *[0.0] * 5)
@@ -123,6 +130,12 @@ def test_evidence_of_a_question_stays_finite(answerer: Answerer) -> None:
     assert len(evidence(passages)) == len(EVIDENCE)
     found = answerer.answer(Query("How long?", 0.5, 5))
     assert 0 <= found.no_answer_probability <= 1
+
+
+def test_where_no_paper_matches_there_is_no_answer(answerer: Answerer) -> None:
+    found = answerer.answer(Query("How long?", 0.5, 5, Filters(journals=("Nowhere",))))
+    assert (found.answers, found.no_answer_probability, found.passages_searched) == ((), 1.0, 0)
+    assert answerer.answer(Query("How long?", 0.5, 5)).passages_searched == len(TEXTS)
 
 
 def test_one_reading_serves_every_weight(answerer: Answerer) -> None:

@@ -39,6 +39,15 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
         "question": "How long?",
         "weight": 0.5,
         "top_k": 1,
+        "filters": {
+            "published_from": "",
+            "published_to": "",
+            "sources": [],
+            "journals": [],
+            "full_text": False,
+        },
+        "passages_searched": 1204,
+        "note": None,
         "answers": [
             {
                 "rank": 1,
@@ -144,6 +153,53 @@ def test_another_content_type_is_refused(client: FlaskClient, content_type: str 
     assert_problem(response, 415)
 
 
+FILTERS = {
+    "published_from": "2020-03",
+    "published_to": "2021",
+    "sources": ["PMC"],
+    "journals": ["Nature"],
+    "full_text": True,
+}
+
+
+def test_filters_are_told_as_they_were_understood(client: FlaskClient) -> None:
+    given = FILTERS | {"sources": [" PMC ", "PMC"]}
+    body = json.loads(post(client, {"question": "Why?", "filters": given}).data)
+    assert body["filters"] == FILTERS
+    again = json.loads(post(client, {"question": "Why?", "filters": body["filters"]}).data)
+    assert again["filters"] == FILTERS
+    nothing = json.loads(post(client, {"question": "Why?"}).data)["filters"]
+    assert post(client, {"question": "Why?", "filters": nothing}).status_code == 200
+
+
+def test_where_no_paper_matches_that_is_said(client: FlaskClient) -> None:
+    response = post(client, {"question": "Why?", "filters": {"journals": ["Nowhere"]}})
+    assert response.status_code == 200
+    body = json.loads(response.data)
+    assert (body["answers"], body["passages_searched"]) == ([], 0)
+    assert body["note"] == "No paper matches these filters. Remove one of them, or widen the dates."
+
+
+@pytest.mark.parametrize(
+    ("filters", "pointers"),
+    [
+        ([], ["#/filters"]),
+        ({"published_from": "2020-13"}, ["#/filters/published_from"]),
+        ({"published_from": "2021", "published_to": "2020"}, ["#/filters/published_to"]),
+        ({"sources": ["PMC", 5, ""]}, ["#/filters/sources"]),
+        ({"journals": ["x"] * 21, "full_text": 1}, ["#/filters/journals", "#/filters/full_text"]),
+        ({"a/b~": 1}, ["#/filters/a~1b~0"]),
+    ],
+)
+def test_a_bad_filter_is_pointed_at(
+    client: FlaskClient, filters: object, pointers: list[str]
+) -> None:
+    problem = assert_problem(post(client, {"question": "Why?", "filters": filters}), 422)
+    errors = problem["errors"]
+    assert isinstance(errors, list)
+    assert [error["pointer"] for error in errors] == pointers
+
+
 def test_the_content_type_may_have_parameters(client: FlaskClient) -> None:
     content_type = "application/json; charset=utf-8"
     response = client.post(URL, data=b'{"question": "Why?"}', content_type=content_type)
@@ -207,6 +263,10 @@ def test_no_json_is_answered_with_500(client: FlaskClient) -> None:
     odd = [None, True, -1, 0, 1, 5, 0.5, 1e308, 10**30, "", "a", "?", "\x00", "\u202e", [], {}, [1]]
     for question, weight, top_k in itertools.product(odd, odd, odd):
         body = {"question": question, "weight": weight, "top_k": top_k}
+        assert post(client, body).status_code in {200, 422}
+    for name, value, filters in itertools.product(FILTERS, odd, odd):
+        given = FILTERS | {name: value} if filters is None else filters
+        body = {"question": "Why?", "filters": given}
         assert post(client, body).status_code in {200, 422}
 
 

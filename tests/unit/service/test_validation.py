@@ -1,5 +1,6 @@
 import pytest
 
+from index.filters import NO_FILTERS, Filters
 from service.types import Query
 from service.validation import InvalidQueryError, parse_query
 
@@ -81,3 +82,93 @@ def test_a_flood_of_unknown_fields_is_reported_in_part() -> None:
     found = problems(question="Why?", **flood)
     assert len(found) == 20
     assert all(len(detail) < 100 for detail in found.values())
+
+
+def test_filters_are_optional_and_trimmed() -> None:
+    assert parse(question="Why?").filters == NO_FILTERS
+    assert parse(question="Why?", filters={}).filters == NO_FILTERS
+    empty = {"published_from": "", "published_to": " ", "sources": [], "journals": []}
+    assert parse(question="Why?", filters={**empty, "full_text": False}).filters == NO_FILTERS
+    given = {
+        "published_from": " 2020-03 ",
+        "published_to": "2021-02-28",
+        "sources": ["PMC", " a \n b ", "PMC"],
+        "journals": ["x" * 300, "\x07"],
+        "full_text": True,
+    }
+    assert parse(question="Why?", filters=given).filters == Filters(
+        "2020-03", "2021-02-28", ("PMC", "a b"), ("x" * 300, "\x07"), full_text=True
+    )
+
+
+@pytest.mark.parametrize("date", ["2020", "2020-02", "2020-02-29", "0001", "9999-12-31"])
+def test_a_date_may_be_vague(date: str) -> None:
+    assert parse(question="Why?", filters={"published_from": date}).filters.published_from == date
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        *(
+            ("published_from", date, "must be written as 2020, 2020-03 or 2020-03-13")
+            for date in [
+                "20",
+                "2020-3",
+                "2020-03-1",
+                "2020/03",
+                "March 2020",
+                "٢٠٢٠",
+                "2020-",
+                "\ud800",
+            ]
+        ),
+        *(("published_to", date, "must be written as") for date in [2020, None, ["2020"], True]),
+        *(
+            ("published_to", date, f"There is no date {date}.")
+            for date in ["2020-13", "2020-00", "2021-02-29", "2020-04-31", "0000", "2020-01-00"]
+        ),
+        *(
+            (field, names, "must be a list of at most 20 names of 1 to 300 characters")
+            for field in ("sources", "journals")
+            for names in [
+                *("PMC", None, 5, {"PMC": 1}, [""], [" "], [5], [None], [["PMC"]]),
+                *(["x" * 301], ["x"] * 21, ["PMC", "\ud800"]),
+            ]
+        ),
+        *(("full_text", value, "must be true or false") for value in [1, 0, "true", None, []]),
+        ("language", "en", "The field language is unknown."),
+        ("x" * 50, 1, f"The field {'x' * 40}… is unknown."),
+    ],
+)
+def test_a_bad_filter_says_why(field: str, value: object, why: str) -> None:
+    assert why in problems(question="Why?", filters={field: value})[field]
+
+
+@pytest.mark.parametrize("filters", [None, [], "PMC", 5, True, [{"full_text": True}]])
+def test_filters_that_are_no_object(filters: object) -> None:
+    assert "must be an object" in problems(question="Why?", filters=filters)["filters"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "possible"),
+    [
+        ("2020", "2020", True),
+        ("2020-03", "2020", True),
+        ("2020", "2020-03", True),
+        ("2020-03-13", "2020-03-13", True),
+        ("2020-03-13", "2020-03-12", False),
+        ("2020-04", "2020-03-31", False),
+        ("2021", "2020-12-31", False),
+    ],
+)
+def test_the_last_date_must_not_be_before_the_first(first: str, last: str, possible: bool) -> None:
+    filters = {"published_from": first, "published_to": last}
+    if possible:
+        assert parse(question="Why?", filters=filters).filters == Filters(first, last)
+    else:
+        said = f"The last date, {last}, is before the first, {first}."
+        assert problems(question="Why?", filters=filters) == {"published_to": said}
+
+
+def test_a_list_of_bad_names_is_one_problem() -> None:
+    assert len(problems(question="Why?", filters={"sources": [5] * 15, "journals": [""]})) == 2

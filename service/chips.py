@@ -1,0 +1,65 @@
+"""The filters of a query as the page shows them above the answers. No HTML here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from index.filters import NO_FILTERS, Filters
+from service.cards import long_date
+from service.types import Query
+
+Fields = dict[str, str | list[str]]
+"""The fields of the page's form, as arguments of its address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One filter in words, and the form's fields that ask the same question without it."""
+
+    label: str
+    without: Fields
+
+
+def chips(query: Query) -> list[Chip]:
+    """Return a chip for each filter of a query."""
+    return [
+        Chip(label, fields_of(replace(query, filters=rest)))
+        for label, rest in _one_by_one(query.filters)
+    ]
+
+
+def fields_of(query: Query) -> Fields:
+    """Return the form's fields that ask a query; empty ones are left out."""
+    filters = query.filters
+    fields: Fields = {
+        "question": query.question,
+        "weight": f"{query.weight:g}",
+        "top_k": str(query.top_k),
+        "published_from": filters.published_from,
+        "published_to": filters.published_to,
+        "sources": list(filters.sources),
+        "journals": list(filters.journals),
+        "full_text": "1" if filters.full_text else "",
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def without_filters(query: Query) -> Fields:
+    """Return the form's fields that ask a query among all papers."""
+    return fields_of(replace(query, filters=NO_FILTERS))
+
+
+def _one_by_one(filters: Filters) -> Iterator[tuple[str, Filters]]:
+    """Yield each filter in words, with all the others."""
+    if filters.published_from:
+        label = f"From {long_date(filters.published_from)}"
+        yield label, replace(filters, published_from="")
+    if filters.published_to:
+        yield f"To {long_date(filters.published_to)}", replace(filters, published_to="")
+    for name in filters.sources:
+        rest = tuple(other for other in filters.sources if other != name)
+        yield f"Source: {name}", replace(filters, sources=rest)
+    for name in filters.journals:
+        rest = tuple(other for other in filters.journals if other != name)
+        yield f"Journal: {name}", replace(filters, journals=rest)
+    if filters.full_text:
+        yield "With full text", replace(filters, full_text=False)
