@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from index.chunking import Chunker
 from index.corpora.cord19 import FolderParses
 from index.corpora.records import RecordPlan, read_metadata
-from index.filters import Attributes
-from index.keywords import build_keywords
+from index.keywords import Searchable, build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, version_name, write_durably
 from index.passages import PassageStore
 from index.reading import write_passages
@@ -244,6 +243,6 @@ def _embed(
         progress.advance(len(rows))
 
 
-def _searchable(store: PassageStore) -> Iterator[tuple[str, str, Attributes]]:
+def _searchable(store: PassageStore) -> Iterator[Searchable]:
     for start in range(0, store.passages, BLOCK):
         yield from store.searchable(start, start + BLOCK)

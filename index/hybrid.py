@@ -1,11 +1,13 @@
-"""Candidates from both searches, each with what both say of it.
+"""Candidates of both searches, each with what all that can be said of it.
 
 BM25 finds the words of the question, the vectors its meaning; neither is the better one for every
-question. So a passage that either found gets both scores, and what the two say together is turned
-into one probability by a calibration (see `service.answering`). docs/decisions/0003 tells why
-these features.
+question. So a passage that either found gets the scores of both, and a third one that compares the
+question's words with the passage's one by one, each in its context (`index.word_vectors`). What they
+say together is turned into one probability by a calibration (see `service.answering`).
+docs/decisions/0003 and 0007 tell why these features.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,33 +16,56 @@ from numpy.typing import NDArray
 from index.filters import NO_FILTERS, Filters
 from index.keywords import KeywordIndex
 from index.passages import PassageStore
-from index.types import Paper, Passage
+from index.types import Hit, Paper, Passage
 from index.vectors import VectorIndex
+from index.word_vectors import WordVectors
 
 DEPTH = 100
 """How many passages each search contributes to the candidates of a question."""
 
-FEATURES = (
-    "cosine",
-    "cosine below best",
-    "log cosine rank",
-    "bm25 share",
-    "bm25 share below best",
-    "log bm25 rank",
+_SCORES = ("cosine", "bm25 share", "late interaction")
+FEATURES = tuple(
+    feature
+    for score in _SCORES
+    for feature in (score, f"{score} below best", f"log {score} rank")
 )
-"""What a calibration is told of a candidate, in this order (see `Candidate`)."""
+"""What a calibration is told of a candidate, in this order (see `Candidates`)."""
+PLAIN_FEATURES = FEATURES[:6]
+"""The same for an index without word vectors."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """A question as the searches take it.
+
+    `vector` is a unit vector of shape (dimension,). `words` has shape (words, word dimension), each
+    row as long as the word's weight; it is empty where the encoder has no vectors of words.
+    """
+
+    text: str
+    vector: NDArray[np.float32]
+    words: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """The passages that may answer a question, and how well each search likes them.
+
+    `ids`, shape (n,), ascend. `features`, shape (n, f), are the values of `FEATURES`, or of
+    `PLAIN_FEATURES` where there are no word vectors. The cosine is that of question and passage.
+    The BM25 share is the BM25 score divided by the greatest that any passage could have for this
+    question: plain scores grow with the length of the question, shares compare across questions.
+    "Below best" is the distance to the greatest value among the question's candidates, and a rank
+    counts from 1 among them.
+    """
+
+    ids: NDArray[np.int64]
+    features: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A passage that may answer, its paper, and how well both searches like it.
-
-    `features` are the values of `FEATURES`. The cosine is that of question and passage. The BM25
-    share is the BM25 score divided by the greatest that any passage could have for this question:
-    plain scores grow with the length of the question, shares compare across questions. "Below
-    best" is the distance to the greatest value among the question's candidates, and a rank counts
-    from 1 among them.
-    """
+    """One candidate: the passage, its paper, and its row of `Candidates.features`."""
 
     passage: Passage
     paper: Paper
@@ -60,53 +85,67 @@ class Candidate:
 class HybridSearch:
     """Both searches over one passage store. Safe to use from several threads."""
 
-    def __init__(self, store: PassageStore, vectors: VectorIndex, keywords: KeywordIndex) -> None:
+    def __init__(
+        self,
+        store: PassageStore,
+        vectors: VectorIndex,
+        keywords: KeywordIndex,
+        words: WordVectors | None,
+    ) -> None:
         """Join the parts of one index."""
         self._store = store
         self._vectors = vectors
         self._keywords = keywords
+        self._words = words
 
-    def candidates(
-        self, question: str, vector: NDArray[np.float32], filters: Filters = NO_FILTERS
-    ) -> list[Candidate]:
-        """Return the best `DEPTH` passages of each search, by passage id.
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the features of this index's candidates."""
+        return FEATURES if self._words else PLAIN_FEATURES
 
-        `vector` is the question's, a unit vector of shape (dimension,). Both searches are among
-        the passages that match the filters. These change neither cosine nor BM25 share of a
+    def by_meaning(self, question: Question, k: int) -> list[Hit]:
+        """Return the `k` passages whose vectors are nearest to the question's."""
+        return self._vectors.search(question.vector[None], k)[0]
+
+    def by_words(self, question: Question, k: int) -> list[Hit]:
+        """Return the `k` passages with the greatest BM25 scores."""
+        return self._keywords.search(self._keywords.query(question.text), k)
+
+    def candidates(self, question: Question, filters: Filters = NO_FILTERS) -> Candidates:
+        """Return the best `DEPTH` passages of each search.
+
+        Both searches are among the passages that match the filters. These change no score of a
         passage, but its rank and its distance to the best are among other candidates.
         """
-        query = self._keywords.query(question)
+        query = self._keywords.query(question.text)
         allowed = self._store.matching(filters) if filters else None
-        nearest = self._vectors.search(vector[None], DEPTH, allowed)[0]
+        nearest = self._vectors.search(question.vector[None], DEPTH, allowed)[0]
         cosines = {hit.passage_id: hit.score for hit in nearest}
         hits = self._keywords.search(query, DEPTH, filters)
         scores = {hit.passage_id: hit.score for hit in hits}
         scores |= self._keywords.score(query, [i for i in cosines if i not in scores])
-        cosines |= self._vectors.cosines(vector, [i for i in scores if i not in cosines])
+        cosines |= self._vectors.cosines(question.vector, [i for i in scores if i not in cosines])
         ids = sorted(cosines)
-        passages = self._store.get(ids)
-        papers = self._store.get_papers(sorted({passage.cord_uid for passage in passages}))
         bound = query.bound or 1.0  # of a question without a word that can be searched
-        rows = features(
+        columns = [
             np.array([cosines[id_] for id_ in ids]),
             np.array([scores.get(id_, 0.0) / bound for id_ in ids]),
-        )
-        return [
-            Candidate(passage, papers[passage.cord_uid], tuple(row))
-            for passage, row in zip(passages, rows.tolist(), strict=True)
         ]
+        if self._words:
+            columns.append(self._words.scores(question.words, ids).astype(np.float64))
+        return Candidates(np.array(ids, np.int64), features(columns))
 
 
-def features(cosine: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the `FEATURES` of n candidates, shape (n, 6); both arguments have shape (n,)."""
+def features(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return each score, its distance to the best and the logarithm of its rank, side by side.
+
+    Each of the s scores has shape (n,); the result has shape (n, 3 s).
+    """
     return np.column_stack(
         [
-            cosine,
-            cosine.max(initial=0) - cosine,
-            np.log(ranks(cosine)),
-            share,
-            share.max(initial=0) - share,
-            np.log(ranks(share)),
+            column
+            for score in scores
+            for column in (score, score.max(initial=-1) - score, np.log(ranks(score)))
         ]
     )
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import tantivy
 
@@ -29,11 +30,16 @@ from index.filters import (
 )
 from index.types import Hit, IndexingError
 
+Searchable: TypeAlias = tuple[str, str, str, Attributes]
+"""What is indexed of a passage: its paper's title, its section, its text, its paper's attributes."""
+
 _ANALYZER = "science"
 _LONGEST_WORD = 60  # characters; longer ones are sequences and debris
 _HEAP = 128_000_000  # bytes that the writer buffers
 _MOST_TERMS = 64  # of a question; 500 characters hold fewer words than that, but for debris
 _K1 = 1.2  # tantivy's BM25 parameter, for the bound on a term's score
+_SHARES = {"text": 1.0, "title": 0.5, "section": 0.3}
+"""What a word found in a field counts, compared with one found in the passage's own text."""
 _COMPOUND = re.compile(r"\w+(?:[-‐‑–/]\w+)+")
 STOPWORDS = frozenset(
     """
@@ -71,7 +77,7 @@ def _analyzer() -> tantivy.TextAnalyzer:
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_integer_field("id", stored=False, indexed=True, fast=True)
-    for name in ("title", "text"):
+    for name in _SHARES:
         builder.add_text_field(name, tokenizer_name=_ANALYZER, index_option="freq")
     for name in ("first_day", "last_day", "full_text"):
         builder.add_integer_field(name, stored=False, indexed=True, fast=True)
@@ -80,11 +86,10 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-def build_keywords(passages: Iterable[tuple[str, str, Attributes]], folder: Path) -> None:
+def build_keywords(passages: Iterable[Searchable], folder: Path) -> None:
     """Write the index of the passages, by id from 0, into a new `folder`.
 
-    Each is given as its paper's title, its text and its paper's attributes. Raises IndexingError
-    when the index cannot be written.
+    Raises IndexingError when the index cannot be written.
     """
     try:
         _write(passages, folder)
@@ -92,17 +97,18 @@ def build_keywords(passages: Iterable[tuple[str, str, Attributes]], folder: Path
         raise IndexingError(f"{folder} cannot be written ({error}): is the disk full?") from error
 
 
-def _write(passages: Iterable[tuple[str, str, Attributes]], folder: Path) -> None:
+def _write(passages: Iterable[Searchable], folder: Path) -> None:
     folder.mkdir()
     index = tantivy.Index(_schema(), path=os.fspath(folder))
     index.register_tokenizer(_ANALYZER, _analyzer())
     writer = index.writer(heap_size=_HEAP, num_threads=1)  # one thread: the same files every time
-    for id_, (title, text, paper) in enumerate(passages):
+    for id_, (title, section, text, paper) in enumerate(passages):
         first_day, last_day = days(paper.publish_time)
         writer.add_document(
             tantivy.Document(
                 id=id_,
                 title=with_joined_names(title),
+                section=with_joined_names(section),
                 text=with_joined_names(text),
                 first_day=first_day,
                 last_day=last_day,
@@ -117,7 +123,10 @@ def _write(passages: Iterable[tuple[str, str, Attributes]], folder: Path) -> Non
 
 @dataclass(frozen=True, slots=True)
 class KeywordQuery:
-    """A question's terms, and the weight of each: its BM25 inverse document frequency."""
+    """A question's terms, and the weight of each: the most that a match of it counts, but for k1.
+
+    That is its BM25 inverse document frequency in the text, the title or the section.
+    """
 
     weights: dict[str, float]
 
@@ -151,11 +160,19 @@ class KeywordIndex:
 
     def query(self, question: str) -> KeywordQuery:
         """Prepare a question for `search` and `score`."""
-        weights = {}
-        for term in self.terms(question):
-            frequency = self._searcher.doc_freq("text", term)
-            weights[term] = math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
-        return KeywordQuery(weights)
+        return KeywordQuery(
+            {
+                term: max(share * self._rarity(name, term) for name, share in _SHARES.items())
+                for term in self.terms(question)
+            }
+        )
+
+    def _rarity(self, field: str, term: str) -> float:
+        """Return the inverse document frequency, 0 where no passage has the term in the field."""
+        frequency = self._searcher.doc_freq(field, term)
+        if not frequency and field != "text":
+            return 0.0
+        return math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
 
     def search(self, query: KeywordQuery, k: int, filters: Filters = NO_FILTERS) -> list[Hit]:
         """Return at most `k` passages that hold a term of the query, by descending BM25 score.
@@ -201,9 +218,17 @@ class KeywordIndex:
 
     def _any_term(self, query: KeywordQuery) -> tantivy.Query:
         return tantivy.Query.boolean_query(
+            [(tantivy.Occur.Should, self._in_any_field(term)) for term in query.weights]
+        )
+
+    def _in_any_field(self, term: str) -> tantivy.Query:
+        """Return the query for a term that counts once, in the field where it counts most."""
+        return tantivy.Query.disjunction_max_query(
             [
-                (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "text", term))
-                for term in query.weights
+                tantivy.Query.boost_query(
+                    tantivy.Query.term_query(self._schema, name, term), share
+                )
+                for name, share in _SHARES.items()
             ]
         )
 

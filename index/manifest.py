@@ -34,7 +34,7 @@ class Manifest:
     """The description of one version of an index.
 
     `files` maps each file's name to its size in bytes and its SHA-256. `built_at` is UTC,
-    ISO 8601. `metric` is always "inner_product": of unit vectors, their cosine.
+    ISO 8601. `word_dimension` is 0 for an index without vectors of words. `metric` is always "inner_product": of unit vectors, their cosine.
     """
 
     format: int
@@ -43,6 +43,7 @@ class Manifest:
     corpus: str
     encoder: str
     dimension: int
+    word_dimension: int
     metric: str
     vector_index: str
     chunker: str

@@ -206,16 +206,16 @@ class PassageStore:
             .fetchall()
         )
 
-    def searchable(self, start: int, stop: int) -> list[tuple[str, str, Attributes]]:
-        """Return (title, text, attributes) of the passages with ids in [start, stop), by id."""
+    def searchable(self, start: int, stop: int) -> list[tuple[str, str, str, Attributes]]:
+        """Return (title, section, text, attributes) of passages with ids in [start, stop), by id."""
         rows = self._connection().execute(
-            "SELECT title, text, publish_time, source, journal, full_text"
+            "SELECT title, section, text, publish_time, source, journal, full_text"
             " FROM passages JOIN papers USING (cord_uid) WHERE id >= ? AND id < ? ORDER BY id",
             (start, stop),
         )
         return [
-            (title, text, Attributes(published, source, journal, bool(full_text)))
-            for title, text, published, source, journal, full_text in rows
+            (title, section, text, Attributes(published, source, journal, bool(full_text)))
+            for title, section, text, published, source, journal, full_text in rows
         ]
 
     def find(self, rows: Sequence[tuple[str, str, str]]) -> dict[int, int]:

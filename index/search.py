@@ -1,18 +1,19 @@
 """An opened index: verified, ready to search, with the passages and papers behind its hits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.filters import NO_FILTERS, Filters
-from index.hybrid import Candidate, HybridSearch
+from index.hybrid import Candidate, Candidates, HybridSearch, Question
 from index.keywords import KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PassageStore
-from index.types import IndexingError
+from index.types import Hit, IndexingError, Passage
 from index.vectors import VectorIndex
+from index.word_vectors import CODES, COUNTS, WordVectors
 
 PASSAGES = "passages.sqlite"
 VECTORS = "vectors.faiss"
@@ -36,19 +37,53 @@ class PassageIndex:
         store = PassageStore(folder / PASSAGES)
         vectors = VectorIndex(folder / VECTORS)
         keywords = KeywordIndex(folder / KEYWORDS)
-        found = (store.papers, store.passages, vectors.size, keywords.size, vectors.dimension)
-        passages = manifest.passages
-        if found != (manifest.papers, passages, passages, passages, manifest.dimension):
+        dimension = manifest.word_dimension
+        words = WordVectors(folder, dimension) if dimension else None
+        sizes = {store.passages, vectors.size, keywords.size, *([words.size] if words else [])}
+        if (store.papers, sizes, vectors.dimension) != (
+            manifest.papers,
+            {manifest.passages},
+            manifest.dimension,
+        ):
             raise IndexingError(
                 f"the parts of the index {folder} do not belong together: build it again"
             )
-        return cls(manifest, store, HybridSearch(store, vectors, keywords))
+        return cls(manifest, store, HybridSearch(store, vectors, keywords, words))
 
-    def candidates(
-        self, question: str, vector: NDArray[np.float32], filters: Filters = NO_FILTERS
-    ) -> list[Candidate]:
-        """Return the passages that may answer; `vector` is the question's, shape (dimension,)."""
-        return self._search.candidates(question, vector, filters)
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the features of its candidates."""
+        return self._search.features
+
+    def candidates(self, question: Question, filters: Filters = NO_FILTERS) -> Candidates:
+        """Return the passages that may answer a question."""
+        return self._search.candidates(question, filters)
+
+    def by_meaning(self, question: Question, k: int) -> list[Hit]:
+        """Return the best `k` passages of the search by meaning alone."""
+        return self._search.by_meaning(question, k)
+
+    def by_words(self, question: Question, k: int) -> list[Hit]:
+        """Return the best `k` passages of the search by words alone."""
+        return self._search.by_words(question, k)
+
+    def passages(self, ids: Sequence[int]) -> list[Passage]:
+        """Return the passages with these ids, in their order."""
+        return self._store.get(ids)
+
+    def of_paper(self, cord_uid: str) -> list[Passage]:
+        """Return the passages of a paper, by id; none where the index does not have it."""
+        return self._store.of_paper(cord_uid)
+
+    def fetch(self, found: Candidates, places: Sequence[int]) -> list[Candidate]:
+        """Return the candidates at these places of `found`, with passage and paper."""
+        passages = self._store.get(found.ids[list(places)].tolist())
+        papers = self._store.get_papers(sorted({passage.cord_uid for passage in passages}))
+        rows = found.features[list(places)].tolist()
+        return [
+            Candidate(passage, papers[passage.cord_uid], tuple(row))
+            for passage, row in zip(passages, rows, strict=True)
+        ]
 
     def searched(self, filters: Filters) -> int:
         """Return how many passages match the filters: those that a search is among."""
@@ -70,7 +105,8 @@ def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest
             f"would be embedded with {encoder}: use that encoder, or build the index again"
         )
     parts = {name.split("/")[0] for name in manifest.files}
-    if missing := {PASSAGES, VECTORS, KEYWORDS} - parts:
+    words = {CODES, COUNTS} if manifest.word_dimension else set()
+    if missing := ({PASSAGES, VECTORS, KEYWORDS} | words) - parts:
         raise IndexingError(
             f"the index {folder} has no {', '.join(sorted(missing))}: build it again"
         )

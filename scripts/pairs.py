@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from index.builder import embedding_text
 from index.corpora.squad import GoldQuestion
+from index.filters import Attributes
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore
 from index.search import KEYWORDS, PASSAGES
@@ -79,7 +80,7 @@ def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
     contexts = list(dict.fromkeys(gold.context for gold in questions))
     pairs = []
     with TemporaryDirectory() as scratch:
-        build_keywords((("", context) for context in contexts), Path(scratch) / KEYWORDS)
+        build_keywords((("", "", context, Attributes()) for context in contexts), Path(scratch) / KEYWORDS)
         keywords = KeywordIndex(Path(scratch) / KEYWORDS)
         for gold in tqdm(questions, desc="mining", unit=" questions", mininterval=1):
             answers = tuple(normalised(answer) for answer in gold.answers)

@@ -10,10 +10,9 @@ from threading import Lock
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.filters import NO_FILTERS, Filters
-from index.hybrid import Candidate
+from index.hybrid import Candidate, Candidates, Question
 from index.search import PassageIndex
 from models.calibration import LogisticCalibration
 from models.contracts import Encoder, Reader, Span
@@ -28,7 +27,7 @@ _LONGEST_WAIT = 20.0
 class Calibrations:
     """What turns raw scores into probabilities, the same for every request.
 
-    `retrieval` takes a candidate's `index.hybrid.FEATURES`, `reader` a span's score, `no_answer`
+    `retrieval` takes the features of a candidate (`index.hybrid.Candidates`), `reader` a span's score, `no_answer`
     the evidence of a whole question (`EVIDENCE`).
     """
 
@@ -94,7 +93,7 @@ class Answerer:
         device: str,
     ) -> None:
         """Join the parts. `candidates` passages are retrieved and read for a question."""
-        self._index = index
+        self.index = index
         self._encoder = encoder
         self._reader = reader
         self.calibrations = calibrations
@@ -140,10 +139,9 @@ class Answerer:
         """
         wanted = max(self._candidates, top_k + top_k // 2)
         started = time.perf_counter()
-        vector = self._encode(question)
+        encoded_question = self.encode(question)
         encoded = time.perf_counter()
-        candidates = self._index.candidates(question, vector, filters)
-        found = self._by_retrieval_score(candidates)[:wanted]
+        found = self.best(self.index.candidates(encoded_question, filters), wanted)
         retrieved = time.perf_counter()
         with self._turn():
             spans = self._reader.read(question, [one.passage.text for one, _ in found])
@@ -153,7 +151,7 @@ class Answerer:
                 ReadPassage(candidate, score, span)
                 for (candidate, score), span in zip(found, spans, strict=True)
             ),
-            passages_searched=self._index.searched(filters),
+            passages_searched=self.index.searched(filters),
             took_ms=Timings(
                 encode=1000 * (encoded - started),
                 retrieve=1000 * (retrieved - encoded),
@@ -162,9 +160,11 @@ class Answerer:
             ),
         )
 
-    def candidates(self, question: str) -> list[Candidate]:
-        """Return the passages that the retrieval considers for a question, by passage id."""
-        return self._index.candidates(question, self._encode(question))
+    def retrieve(
+        self, question: str, most: int, filters: Filters = NO_FILTERS
+    ) -> list[tuple[Candidate, float]]:
+        """Return at most `most` candidates with their retrieval scores, best first."""
+        return self.best(self.index.candidates(self.encode(question), filters), most)
 
     def recalibrated(self, calibrations: Calibrations) -> Self:
         """Return an answerer of the same parts with other calibrations."""
@@ -182,18 +182,19 @@ class Answerer:
         finally:
             self._models.release()
 
-    def _encode(self, question: str) -> NDArray[np.float32]:
+    def encode(self, question: str) -> Question:
+        """Encode a question. Raises BusyError when too many are waiting."""
         with self._turn():
-            vector: NDArray[np.float32] = self._encoder.encode([question])[0]
-            return vector
+            made = self._encoder.encode_questions([question])
+        return Question(question, made.vectors[0], made.words[0])
 
-    def _by_retrieval_score(self, found: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
-        """Return the candidates with their retrieval scores, best first."""
-        if not found:
+    def best(self, found: Candidates, most: int) -> list[tuple[Candidate, float]]:
+        """Return the candidates with the greatest retrieval scores, and these, best first."""
+        if not found.ids.size:
             return []
-        scores = self.calibrations.retrieval.probability([one.features for one in found])
-        pairs = zip(found, scores.tolist(), strict=True)
-        return sorted(pairs, key=lambda pair: (-pair[1], pair[0].passage.id))
+        scores = self.calibrations.retrieval.probability(found.features)
+        best = np.lexsort((found.ids, -scores))[:most].tolist()
+        return list(zip(self.index.fetch(found, best), scores[best].tolist(), strict=True))
 
     def _no_answer(self, read: Sequence[ReadPassage]) -> float:
         """Return the probability that the question has no answer, 1 where nothing was read."""

@@ -1,0 +1,199 @@
+"""Measures the searches alone: does a passage that answers come back, and how far up."""
+
+import argparse
+import csv
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import ir_measures
+from ir_measures import Measure, Qrel, R, ScoredDoc, Success, nDCG
+from tqdm import tqdm
+
+from index.corpora.squad import GoldQuestion, read_squad
+from index.hybrid import Question
+from index.types import CorpusError
+from scripts.arguments import at_least
+from scripts.pairs import holds_answer, normalised
+from service.answering import Answerer
+from service.loading import load_answerer
+from service.settings import Settings
+
+DEPTHS = (1, 5, 10, 20, 50, 100)
+_NOWHERE = "nowhere"  # the passage that a question without one is waiting for, in vain
+_PER_PAPER = 10  # passages that are looked at for each paper of a ranking of papers
+
+Search = Callable[[Question, int], list[int]]
+"""A question and a number of passages to the ids of the best, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalFigures:
+    """Quality of each search over `n` questions or topics, by mode and then by measure, in [0, 1].
+
+    For questions, "recall@k" is the share of them for which one of the first k passages is of the
+    right paper and holds a gold answer, word for word. For topics it is the mean share of the
+    relevant papers that are among the first k, each paper standing where its best passage does.
+    """
+
+    n: int
+    what: str
+    index_version: str
+    encoder: str
+    modes: dict[str, dict[str, float]]
+    median_ms: dict[str, float]
+
+
+def of_questions(answerer: Answerer, questions: Sequence[GoldQuestion]) -> RetrievalFigures:
+    """Measure whether the passage that holds the gold answer is found."""
+    gold = [
+        Qrel(str(number), str(id_), 1)
+        for number, question in enumerate(questions)
+        for id_ in gold_passages(answerer, question) or [_NOWHERE]
+    ]
+    measures = {**{f"recall@{k}": Success @ k for k in DEPTHS}, "nDCG@10": nDCG @ 10}
+    asked = [question.question for question in questions]
+    return _figures(answerer, "questions", asked, gold, measures)
+
+
+def of_topics(
+    answerer: Answerer, topics: Sequence[tuple[str, str]], judged: Sequence[Qrel]
+) -> RetrievalFigures:
+    """Measure the ranking of papers for topics, (number, question) each, against judgments."""
+    place = {topic: str(number) for number, (topic, _) in enumerate(topics)}
+    gold = [Qrel(place[q.query_id], q.doc_id, q.relevance) for q in judged if q.query_id in place]
+    measures = {**{f"recall@{k}": R @ k for k in DEPTHS}, "nDCG@10": nDCG @ 10}
+    asked = [question for _, question in topics]
+    return _figures(answerer, "topics", asked, gold, measures, papers=True)
+
+
+def gold_passages(answerer: Answerer, gold: GoldQuestion) -> list[int]:
+    """Return the ids of the passages of the gold paper that hold a gold answer."""
+    answers = [normalised(answer) for answer in gold.answers]
+    return [
+        passage.id
+        for passage in answerer.index.of_paper(gold.cord_uid)
+        if holds_answer(passage.text, answers)
+    ]
+
+
+def searches(answerer: Answerer) -> dict[str, Search]:
+    """Return the ways to search: each of the two searches alone, and both by retrieval score."""
+    index = answerer.index
+    return {
+        "dense": lambda question, k: [hit.passage_id for hit in index.by_meaning(question, k)],
+        "bm25": lambda question, k: [hit.passage_id for hit in index.by_words(question, k)],
+        "hybrid": lambda question, k: [
+            candidate.passage.id
+            for candidate, _ in answerer.best(index.candidates(question), k)
+        ],
+    }
+
+
+def _figures(
+    answerer: Answerer,
+    what: str,
+    questions: Sequence[str],
+    gold: Sequence[Qrel],
+    measures: dict[str, Measure],
+    *,
+    papers: bool = False,
+) -> RetrievalFigures:
+    modes: dict[str, dict[str, float]] = {}
+    took: dict[str, float] = {}
+    encoded = [answerer.encode(question) for question in tqdm(questions, desc="encoding")]
+    for mode, search in searches(answerer).items():
+        run: list[ScoredDoc] = []
+        times = []
+        for number, question in enumerate(encoded):
+            started = time.perf_counter()
+            ids = search(question, max(DEPTHS) * (_PER_PAPER if papers else 1))
+            times.append(1000 * (time.perf_counter() - started))
+            found = _papers(answerer, ids) if papers else [str(id_) for id_ in ids]
+            run += [
+                ScoredDoc(str(number), document, -float(rank))
+                for rank, document in enumerate(found[: max(DEPTHS)], 1)
+            ]
+        values = ir_measures.calc_aggregate(list(measures.values()), gold, run)
+        modes[mode] = {name: round(float(values[m]), 4) for name, m in measures.items()}
+        took[mode] = round(statistics.median(times), 2)
+    source = answerer.source
+    return RetrievalFigures(
+        len(questions), what, source.index_version, source.encoder, modes, took
+    )
+
+
+def _papers(answerer: Answerer, ids: Sequence[int]) -> list[str]:
+    return list(dict.fromkeys(passage.cord_uid for passage in answerer.index.passages(ids)))
+
+
+def table(figures: RetrievalFigures) -> str:
+    """Return the figures for people to read, a line a mode."""
+    names = list(next(iter(figures.modes.values())))
+    head = f"{figures.n} {figures.what}"
+    lines = [f"{head:<16}" + "".join(f"{name:>12}" for name in names) + f"{'ms':>8}"]
+    lines += [
+        f"{mode:<16}"
+        + "".join(f"{values[name]:>12.3f}" for name in names)
+        + f"{figures.median_ms[mode]:>8.1f}"
+        for mode, values in figures.modes.items()
+    ]
+    return "\n".join(lines)
+
+
+def read_topics(path: Path) -> list[tuple[str, str]]:
+    """Return the topics, (number, question) each, of a tab-separated file with these columns.
+
+    Raises CorpusError where it cannot be read or has no such columns.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        return [(row["topic"], row["question"]) for row in rows]
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
+    except (KeyError, ValueError, csv.Error) as error:
+        raise CorpusError(
+            f"{path} is not a file of topics: a tab-separated file with the columns topic and "
+            "question is expected"
+        ) from error
+
+
+def read_judgments(path: Path) -> list[Qrel]:
+    """Return TREC judgments: "topic 0 cord_uid grade" a line. Raises CorpusError."""
+    try:
+        return list(ir_measures.read_trec_qrels(str(path)))
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CorpusError(f"{path} is not a file of TREC judgments: {error}") from error
+
+
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = arguments.add_argument
+    add("--questions", type=Path, metavar="FILE", help="SQuAD format, with cord_uid")
+    add("--topics", type=Path, metavar="FILE", help="TREC-COVID topics, tab-separated")
+    add("--qrels", type=Path, metavar="FILE", help="the judgments of these topics")
+    add("--index", type=Path, metavar="DIR", help="the index (default: COVIDQUEST_INDEX)")
+    add("--limit", type=at_least(1), metavar="N", help="only the first N questions or topics")
+    add("--json", action="store_true", help="print the figures as JSON")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> str:
+    """Measure, and return what to print. Raises CorpusError and StartError."""
+    if bool(options.topics) != bool(options.qrels) or bool(options.topics) == bool(
+        options.questions
+    ):
+        raise CorpusError("give --questions, or --topics together with --qrels")
+    answerer = load_answerer(settings)
+    if options.questions:
+        questions = [q for q in read_squad(options.questions, options.limit) if q.answers]
+        figures = of_questions(answerer, questions)
+    else:
+        topics = read_topics(options.topics)[: options.limit]
+        figures = of_topics(answerer, topics, read_judgments(options.qrels))
+    return json.dumps(asdict(figures), indent=2) if options.json else table(figures)
