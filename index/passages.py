@@ -2,12 +2,13 @@
 
 import hashlib
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, fields
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from weakref import finalize
 
 from index.types import IndexingError, Paper, Passage
 
@@ -107,31 +108,29 @@ class PassageWriter:
 
 
 class PassageStore:
-    """Reads a passage store. Safe to use from several threads: each has its own connection."""
+    """Reads a passage store. Safe to use from several threads, which take turns.
+
+    The file is opened once, so a store goes on reading when its index folder is deleted. It is
+    closed by `close`, or when nothing refers to the store any more.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the store at `path`. Raises IndexingError when it is not one."""
-        self._uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        self._local = threading.local()
+        self._turn = Lock()
         try:
-            self.papers, self.passages = self._one(
-                "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages)"
-            )
+            uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+            self._db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._closing = finalize(self, self._db.close)
+            counts = "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages)"
+            ((self.papers, self.passages),) = self._rows(counts)
         except sqlite3.DatabaseError as error:
             raise IndexingError(
                 f"{path} is not a passage store ({error}): build the index again"
             ) from error
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
-            self._local.connection = connection
-        return connection
-
-    def _one(self, query: str) -> tuple[int, int]:
-        first, second = self._connection().execute(query).fetchone()
-        return int(first), int(second)
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._turn:
+            return self._db.execute(query, values).fetchall()
 
     def get(self, ids: Sequence[int]) -> list[Passage]:
         """Return the passages of these ids, in their order. Raises KeyError for an unknown id."""
@@ -154,18 +153,14 @@ class PassageStore:
         for at in range(0, len(keys), 500):  # well under SQLite's bound on placeholders
             some = keys[at : at + 500]
             marks = ",".join("?" * len(some))
-            yield from self._connection().execute(f"{query} ({marks})", tuple(some))
+            yield from self._rows(f"{query} ({marks})", some)
 
     def texts(self, start: int, stop: int) -> list[tuple[str, str, str]]:
         """Return (title, section, text) of the passages with ids in [start, stop), by id."""
-        return (
-            self._connection()
-            .execute(
-                "SELECT papers.title, section, text FROM passages JOIN papers USING (cord_uid)"
-                " WHERE id >= ? AND id < ? ORDER BY id",
-                (start, stop),
-            )
-            .fetchall()
+        return self._rows(
+            "SELECT papers.title, section, text FROM passages JOIN papers USING (cord_uid)"
+            " WHERE id >= ? AND id < ? ORDER BY id",
+            (start, stop),
         )
 
     def find(self, rows: Sequence[tuple[str, str, str]]) -> dict[int, int]:
@@ -190,9 +185,8 @@ class PassageStore:
         query = (
             f"SELECT reason, COUNT(*) FROM {table} GROUP BY reason ORDER BY COUNT(*) DESC, reason"  # noqa: S608 - our tables
         )
-        return dict(self._connection().execute(query).fetchall())
+        return dict(self._rows(query))
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        with closing(self._connection()):
-            del self._local.connection
+        """Close the file."""
+        self._closing()
