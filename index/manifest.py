@@ -90,6 +90,20 @@ def current_version(index_dir: Path) -> Path:
     return index_dir / name
 
 
+def current_name(index_dir: Path) -> str:
+    """Return what `CURRENT` holds, be it the name of a version or not; "" when it is not there.
+
+    Raises IndexingError when it cannot be read.
+    """
+    pointer = index_dir / _CURRENT
+    return _named(pointer) if pointer.is_file() else ""
+
+
+def versions(index_dir: Path) -> list[Path]:
+    """Return the folders of all versions in `index_dir`, by name, published or not."""
+    return sorted(path for path in index_dir.iterdir() if _VERSION.fullmatch(path.name))
+
+
 def _named(pointer: Path) -> str:
     try:
         return pointer.read_text(encoding="utf-8", errors="replace").strip()
@@ -144,21 +158,21 @@ def publish(building: Path, index_dir: Path, version: str) -> Path:
     an OSError, `building` and `CURRENT` are as they were.
     """
     for path in (building, *building.rglob("*")):
-        _sync(path)
+        sync(path)
     pointer = index_dir / _CURRENT
-    before = _named(pointer) if pointer.is_file() else ""
+    before = current_name(index_dir)
     prepared = _written(pointer, version + "\n")
     folder = index_dir / version
     building.rename(folder)
     try:
-        _sync(index_dir)
+        sync(index_dir)
         prepared.replace(pointer)
     except OSError:
         folder.rename(building)
         raise
-    _sync(index_dir)
-    for path in index_dir.iterdir():
-        if _VERSION.fullmatch(path.name) and path.name not in {version, before}:
+    sync(index_dir)
+    for path in versions(index_dir):
+        if path.name not in {version, before}:
             shutil.rmtree(path, ignore_errors=True)
     return folder
 
@@ -166,7 +180,7 @@ def publish(building: Path, index_dir: Path, version: str) -> Path:
 def write_durably(path: Path, text: str) -> None:
     """Write a small file so that it is complete or absent, whatever happens."""
     _written(path, text).replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _written(path: Path, text: str) -> Path:
@@ -179,7 +193,8 @@ def _written(path: Path, text: str) -> Path:
     return temporary
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Return when what was written to the file or folder `path` is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

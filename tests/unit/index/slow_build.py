@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from index import builder, reading
+from index import builder, embedding, reading
 from tests.unit.index.fake_encoder import ENCODER, Silent
 
 
@@ -25,7 +25,7 @@ class Slow(Silent):
 
 
 if __name__ == "__main__":
-    builder.BLOCK = 8
+    embedding.BLOCK = 8
     reading._PAPERS_PER_COMMIT = 5
     corpus, index_dir, workers, *resume = sys.argv[1:]
     builder.build_index(

@@ -189,11 +189,11 @@ def test_a_store_outlives_its_file_and_is_closed_with_its_last_user(
     store = PassageStore(path)
     shutil.rmtree(path.parent)
     read: list[Passage] = []
-    reader = threading.Thread(target=lambda: read.extend(store.get([0])))
+    reader = threading.Thread(target=lambda get: read.extend(get([0])), args=(store.get,))
     reader.start()
     reader.join()
     assert [passage.text for passage in read] == ["One."]
     connection = store._db
-    del store
+    del reader, store
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
