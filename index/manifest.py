@@ -23,7 +23,9 @@ from pathlib import Path
 from index.types import IndexingError
 
 FORMAT = 1
-_CURRENT = "CURRENT"
+CURRENT = "CURRENT"
+"""The name of the file that names the current version."""
+
 _MANIFEST = "manifest.json"
 _NO_MANIFEST = (ValueError, LookupError, TypeError, AttributeError)  # what parsing nonsense raises
 _VERSION = re.compile(r"\d{8}T\d{6}\.\d{6}-[0-9a-f]{8}")
@@ -74,7 +76,7 @@ def describe(folder: Path, without: Collection[str] = ()) -> dict[str, tuple[int
 
 def current_version(index_dir: Path) -> Path:
     """Return the folder of the published version. Raises IndexingError when there is none."""
-    pointer = index_dir / _CURRENT
+    pointer = index_dir / CURRENT
     if not pointer.is_file():
         what = "is not an index (it has no file CURRENT)" if index_dir.is_dir() else "is not there"
         raise IndexingError(
@@ -95,7 +97,7 @@ def current_name(index_dir: Path) -> str:
 
     Raises IndexingError when it cannot be read.
     """
-    pointer = index_dir / _CURRENT
+    pointer = index_dir / CURRENT
     return _named(pointer) if pointer.is_file() else ""
 
 
@@ -159,7 +161,7 @@ def publish(building: Path, index_dir: Path, version: str) -> Path:
     """
     for path in (building, *building.rglob("*")):
         sync(path)
-    pointer = index_dir / _CURRENT
+    pointer = index_dir / CURRENT
     before = current_name(index_dir)
     prepared = _written(pointer, version + "\n")
     folder = index_dir / version

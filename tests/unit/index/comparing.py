@@ -17,15 +17,16 @@ QUESTIONS = (
 )
 
 
-def everything(index_dir: Path) -> dict[str, object]:
+def everything(index_dir: Path, *, finished: bool = True) -> dict[str, object]:
     """Return all that must be the same in two indexes of one corpus, after verifying it.
 
-    Every column of every table, every vector, and what BM25 finds, with its scores.
+    Every column of every table, every vector, and what BM25 finds, with its scores. A build that
+    is not `finished` may have left its scaffolds in the version that it published.
     """
     folder, manifest = checked(index_dir)
-    assert not {path.name for path in folder.iterdir()} & set(SCAFFOLDS)
-    assert {path.name.split(".")[0] for path in folder.iterdir()} == {
-        *("manifest", "passages", "vectors", "embeddings", "keywords"),
+    scaffolds = () if finished else SCAFFOLDS
+    assert {path.name for path in folder.iterdir()} - set(scaffolds) == {
+        *("manifest.json", PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS),
     }
     with closing(sqlite3.connect(folder / PASSAGES)) as db:
         tables = {
