@@ -87,7 +87,7 @@ class Answerer:
         *,
         candidates: int,
         device: str,
-        turn: Lock | None = None,
+        turn: "Lock | None" = None,
     ) -> None:
         """Join the parts. `candidates` passages are retrieved and read for a question.
 

@@ -40,6 +40,7 @@ class Following:
         self._take = take
         self._seen = _mark(pointer)  # before the snapshot: what comes meanwhile is seen later
         self._snapshot = self._taken()
+        self._tell()
         if every:
             thread = Thread(target=self._watch, args=(every,), name="following", daemon=True)
             thread.start()
@@ -62,7 +63,10 @@ class Following:
         except Exception as error:  # noqa: BLE001 - whatever it is, the version before is served
             log_failure(logging.ERROR, f"still serving index version {serving}", error)
         else:
-            log.info("serving index version %s", self._snapshot.source.index_version)
+            self._tell()
+
+    def _tell(self) -> None:
+        log.info("serving index version %s", self._snapshot.source.index_version)
 
     def _taken(self) -> Snapshot:
         for _ in range(_TRIES):
