@@ -1,63 +1,46 @@
 """Builds an index: papers to passages to vectors to a published version, each stage resumable."""
 
-import fcntl
-import json
 import shutil
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from index.chunking import Chunker
 from index.corpora.cord19 import FolderParses
 from index.corpora.records import RecordPlan, read_metadata
+from index.embedding import EncoderSpec, Progress, embed
 from index.keywords import Searchable, build_keywords
-from index.manifest import FORMAT, Manifest, describe, publish, version_name, write_durably
+from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
 from index.passages import PassageStore
 from index.reading import write_passages
 from index.reuse import KnownVectors
 from index.search import KEYWORDS, PASSAGES, VECTORS
 from index.types import IndexingError
+from index.unfinished import (
+    EMBEDDED,
+    PLAN,
+    SCAFFOLDS,
+    Arguments,
+    alone,
+    begin,
+    fingerprint,
+    just_published,
+    remove_scaffolds,
+)
 from index.vectors import EMBEDDINGS, VectorFile, build_faiss
 
-BLOCK = 512  # passages embedded between two checkpoints
-_PLAN = "plan.sqlite"
-_STATE = "build.json"
-
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]
-
-
-class Progress(Protocol):
-    """What a builder tells whoever watches."""
-
-    def stage(self, name: str, total: int, done: int, unit: str) -> None:
-        """Say that a stage begins, of which `done` of `total` are done already."""
-        ...
-
-    def advance(self, count: int) -> None:
-        """Say that `count` more of the current stage are done."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderSpec:
-    """The encoder as the builder needs it: who it is, and how to call it."""
-
-    name: str
-    dimension: int
-    encode: Encode
+_PAGE = 1024  # passages that are read at a time for the keyword index
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What became of a corpus. Every record is indexed, merged into another, or skipped."""
+    """What became of a corpus. Every record is indexed, merged into another, or skipped.
+
+    `skipped` and `unreadable` count records and parses by reason; `size` is in bytes.
+    """
 
     version: str
     records: int
@@ -69,12 +52,6 @@ class BuildReport:
     size: int
 
 
-def embedding_text(title: str, section: str, text: str) -> str:
-    """Return what the encoder sees of a passage: its paper's title, its section, its text."""
-    heading = f"{title}. {section}" if section else title
-    return f"{heading}\n{text}"
-
-
 def build_index(
     corpus: Path,
     index_dir: Path,
@@ -84,165 +61,118 @@ def build_index(
     limit: int | None = None,
     workers: int = 0,
     resume: bool = False,
-    reuse: bool = False,
 ) -> BuildReport:
     """Build an index of the CORD-19 release in `corpus` and publish it in `index_dir`.
 
-    With `resume`, a build that was cut off goes on where it was. With `reuse`, passages that the
-    published version holds as they are keep their vectors, and only the rest are embedded.
+    With `resume`, a build that was cut off goes on where it was.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that cannot
     be written; what `index_dir` had published before stays as it was.
     """
     started = time.monotonic()
-    chunker = Chunker()
-    metadata = corpus / "metadata.csv"
-    next(read_metadata(metadata), None)  # a mistyped folder shall not cost what is there
-    building = index_dir / ".building"
-    arguments = {
-        "format": FORMAT,
-        "corpus": str(corpus.resolve()),
-        "limit": limit,
-        "encoder": encoder.name,
-        "chunker": chunker.name,
-    }
-    with _alone(index_dir), _explained(index_dir):
-        _prepare(building, arguments, resume=resume)
-        plan = RecordPlan(building / _PLAN)
-        plan.make(metadata, limit)
-        records, papers = plan.counts()
-        progress.stage("reading papers", papers, 0, "papers")
-        parses, passages = FolderParses(corpus), building / PASSAGES
-        write_passages(plan, parses, chunker, passages, progress.advance, workers=workers)
-        store = PassageStore(passages)
-        with closing(store):
-            if store.passages == 0:
-                raise IndexingError(f"{corpus} holds no text to index")
-            vectors = VectorFile(building / EMBEDDINGS, encoder.dimension)
-            with closing(KnownVectors.of(index_dir, encoder.name, use=reuse)) as known:
-                _embed(store, vectors, encoder.encode, known, progress)
-            progress.stage("publishing", 1, 0, "index")
-            kind = build_faiss(vectors.read(), building / VECTORS)
-            shutil.rmtree(building / KEYWORDS, ignore_errors=True)  # of a run that was cut off
-            build_keywords(_searchable(store), building / KEYWORDS)
-            skipped, unreadable = store.skips(), store.unreadable()
-            counts = store.papers, store.passages
-        files = describe(building, without=(_PLAN, _STATE))
-        now = datetime.now(UTC)
-        manifest = Manifest(
-            format=FORMAT,
-            version=version_name(now, files[PASSAGES][1]),
-            built_at=now.isoformat(timespec="seconds"),
-            corpus=corpus.resolve().name,
-            encoder=encoder.name,
-            dimension=encoder.dimension,
-            metric="inner_product",
-            vector_index=kind,
-            chunker=chunker.name,
-            papers=counts[0],
-            passages=counts[1],
-            files=files,
-        )
-        manifest.write(building)
-        folder = publish(building, index_dir, manifest.version)
-        for scaffold in (_PLAN, _STATE):  # only now: until CURRENT is replaced, --resume needs them
-            (folder / scaffold).unlink(missing_ok=True)
-    progress.advance(1)
-    return BuildReport(
-        version=manifest.version,
-        records=records,
-        papers=manifest.papers,
-        passages=manifest.passages,
-        skipped=skipped,
-        unreadable=unreadable,
-        seconds=time.monotonic() - started,
-        size=sum(size for size, _ in files.values()),
-    )
+    arguments = arguments_of("build_index", corpus, encoder.name, limit)
+    with alone(index_dir):
+        folder = just_published(index_dir, arguments) if resume else None
+        if folder is None:
+            building = begin(index_dir, arguments, resume=resume)
+            read_corpus(corpus, building, progress, limit=limit, workers=workers)
+            folder = complete(corpus, building, index_dir, encoder, progress)
+        report = report_of(folder, started)
+        remove_scaffolds(folder)
+        return report
 
 
-@contextmanager
-def _alone(index_dir: Path) -> Iterator[None]:
-    """Keep a second build out of `index_dir`; the lock goes with the process that holds it."""
-    try:
-        index_dir.mkdir(parents=True, exist_ok=True)
-        lock = (index_dir / ".lock").open("w", encoding="utf-8")
-    except OSError as error:
-        raise IndexingError(f"{index_dir} cannot be written: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise IndexingError(
-                f"another build is writing to {index_dir}: wait for it, or give another --index"
-            ) from error
-        yield
+def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = None) -> Arguments:
+    """Return what must be the same when a build goes on.
 
-
-@contextmanager
-def _explained(index_dir: Path) -> Iterator[None]:
-    """Turn what a full disk or a damaged unfinished build raises into an IndexingError."""
-    try:
-        yield
-    except OSError as error:
-        raise IndexingError(
-            f"the build in {index_dir} stopped: {error.strerror or error}; "
-            "mend that and go on with --resume"
-        ) from error
-    except sqlite3.Error as error:
-        raise IndexingError(
-            f"the build in {index_dir} stopped: {error}; free space on the disk and go on with "
-            "--resume, or leave it out to start afresh"
-        ) from error
-
-
-def _prepare(building: Path, arguments: dict[str, object], *, resume: bool) -> None:
-    """Make the folder of the build, or check that the one that is there is of the same build."""
-    state = building / _STATE
-    if resume and state.is_file():
-        try:
-            before = dict(json.loads(state.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise IndexingError(
-                f"{state} is damaged: leave out --resume to start afresh"
-            ) from error
-        different = [name for name in arguments if before.get(name) != arguments[name]]
-        if different:
-            raise IndexingError(
-                f"the unfinished build in {building} has another {', '.join(different)}: "
-                "give the same arguments, or leave out --resume to start afresh"
-            )
-        return
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir()
-    write_durably(state, json.dumps(arguments))
-
-
-def _embed(
-    store: PassageStore,
-    vectors: VectorFile,
-    encode: Encode,
-    known: KnownVectors,
-    progress: Progress,
-) -> None:
-    """Append the vectors that `vectors` lacks, a block at a time.
-
-    Blocks begin at the same passages in every run, so a resumed build ends in the same vectors.
+    Raises CorpusError when `corpus` is none: before anything is written, so that a mistyped folder
+    does not cost what is there.
     """
-    done = vectors.rows // BLOCK * BLOCK if vectors.rows < store.passages else store.passages
-    vectors.truncate(done)
-    progress.stage("embedding", store.passages, done, "passages")
-    for start in range(done, store.passages, BLOCK):
-        rows = store.texts(start, start + BLOCK)
-        found = known.find(rows)
-        new = [place for place in range(len(rows)) if place not in found]
-        made = encode([embedding_text(*rows[place]) for place in new])
-        if len(made) != len(new):
-            raise IndexingError(f"the encoder made {len(made)} vectors of {len(new)} texts")
-        found |= dict(zip(new, made, strict=True))
-        vectors.append(np.array([found[place] for place in range(len(rows))], np.float32))
-        progress.advance(len(rows))
+    metadata = corpus / "metadata.csv"
+    next(read_metadata(metadata), None)
+    return {
+        "format": FORMAT,
+        "command": command,
+        "corpus": str(corpus.resolve()),
+        "metadata.csv": fingerprint(metadata),
+        "limit": limit,
+        "encoder": encoder,
+        "chunker": Chunker().name,
+    }
+
+
+def read_corpus(
+    corpus: Path, building: Path, progress: Progress, *, limit: int | None, workers: int
+) -> None:
+    """Write the passages of a corpus into the folder of a build, as far as they are not there."""
+    plan = RecordPlan(building / PLAN)
+    plan.make(corpus / "metadata.csv", limit)
+    progress.stage("reading papers", plan.counts()[1], 0, "papers")
+    parses, passages = FolderParses(corpus), building / PASSAGES
+    write_passages(plan, parses, Chunker(), passages, progress.advance, workers=workers)
+
+
+def complete(
+    corpus: Path,
+    building: Path,
+    index_dir: Path,
+    encoder: EncoderSpec,
+    progress: Progress,
+    *,
+    known: KnownVectors | None = None,
+) -> Path:
+    """Make an index of the passages in `building` and publish it; return the version's folder.
+
+    Vectors that are `known` are not made again.
+    """
+    with closing(PassageStore(building / PASSAGES)) as store:
+        if store.passages == 0:
+            raise IndexingError(f"{corpus} holds no text to index")
+        vectors = VectorFile(building / EMBEDDINGS, encoder.dimension)
+        embed(store, vectors, building / EMBEDDED, encoder, progress, known=known)
+        progress.stage("publishing", 1, 0, "index")
+        kind = build_faiss(vectors.read(), building / VECTORS)
+        shutil.rmtree(building / KEYWORDS, ignore_errors=True)  # of a run that was cut off
+        build_keywords(_searchable(store), building / KEYWORDS)
+        papers, passages = store.papers, store.passages
+    files = describe(building, without=SCAFFOLDS)
+    now = datetime.now(UTC)
+    manifest = Manifest(
+        format=FORMAT,
+        version=version_name(now, files[PASSAGES][1]),
+        built_at=now.isoformat(timespec="seconds"),
+        corpus=corpus.resolve().name,
+        encoder=encoder.name,
+        dimension=encoder.dimension,
+        metric="inner_product",
+        vector_index=kind,
+        chunker=Chunker().name,
+        papers=papers,
+        passages=passages,
+        files=files,
+    )
+    manifest.write(building)
+    folder = publish(building, index_dir, manifest.version)
+    progress.advance(1)
+    return folder
+
+
+def report_of(folder: Path, started: float) -> BuildReport:
+    """Return the report of a version that still has its scaffolds; `started` is monotonic."""
+    manifest = read_manifest(folder)
+    with closing(PassageStore(folder / PASSAGES)) as store:
+        return BuildReport(
+            version=manifest.version,
+            records=RecordPlan(folder / PLAN).counts()[0],
+            papers=manifest.papers,
+            passages=manifest.passages,
+            skipped=store.skips(),
+            unreadable=store.unreadable(),
+            seconds=time.monotonic() - started,
+            size=sum(size for size, _ in manifest.files.values()),
+        )
 
 
 def _searchable(store: PassageStore) -> Iterator[Searchable]:
-    for start in range(0, store.passages, BLOCK):
-        yield from store.searchable(start, start + BLOCK)
+    for start in range(0, store.passages, _PAGE):
+        yield from store.searchable(start, start + _PAGE)

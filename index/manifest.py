@@ -23,7 +23,9 @@ from pathlib import Path
 from index.types import IndexingError
 
 FORMAT = 2
-_CURRENT = "CURRENT"
+CURRENT = "CURRENT"
+"""The name of the file that names the current version."""
+
 _MANIFEST = "manifest.json"
 _NO_MANIFEST = (ValueError, LookupError, TypeError, AttributeError)  # what parsing nonsense raises
 _VERSION = re.compile(r"\d{8}T\d{6}\.\d{6}-[0-9a-f]{8}")
@@ -75,7 +77,7 @@ def describe(folder: Path, without: Collection[str] = ()) -> dict[str, tuple[int
 
 def current_version(index_dir: Path) -> Path:
     """Return the folder of the published version. Raises IndexingError when there is none."""
-    pointer = index_dir / _CURRENT
+    pointer = index_dir / CURRENT
     if not pointer.is_file():
         what = "is not an index (it has no file CURRENT)" if index_dir.is_dir() else "is not there"
         raise IndexingError(
@@ -89,6 +91,20 @@ def current_version(index_dir: Path) -> Path:
             "build it again"
         )
     return index_dir / name
+
+
+def current_name(index_dir: Path) -> str:
+    """Return what `CURRENT` holds, be it the name of a version or not; "" when it is not there.
+
+    Raises IndexingError when it cannot be read.
+    """
+    pointer = index_dir / CURRENT
+    return _named(pointer) if pointer.is_file() else ""
+
+
+def versions(index_dir: Path) -> list[Path]:
+    """Return the folders of all versions in `index_dir`, by name, published or not."""
+    return sorted(path for path in index_dir.iterdir() if _VERSION.fullmatch(path.name))
 
 
 def _named(pointer: Path) -> str:
@@ -145,21 +161,21 @@ def publish(building: Path, index_dir: Path, version: str) -> Path:
     an OSError, `building` and `CURRENT` are as they were.
     """
     for path in (building, *building.rglob("*")):
-        _sync(path)
-    pointer = index_dir / _CURRENT
-    before = _named(pointer) if pointer.is_file() else ""
+        sync(path)
+    pointer = index_dir / CURRENT
+    before = current_name(index_dir)
     prepared = _written(pointer, version + "\n")
     folder = index_dir / version
     building.rename(folder)
     try:
-        _sync(index_dir)
+        sync(index_dir)
         prepared.replace(pointer)
     except OSError:
         folder.rename(building)
         raise
-    _sync(index_dir)
-    for path in index_dir.iterdir():
-        if _VERSION.fullmatch(path.name) and path.name not in {version, before}:
+    sync(index_dir)
+    for path in versions(index_dir):
+        if path.name not in {version, before}:
             shutil.rmtree(path, ignore_errors=True)
     return folder
 
@@ -167,7 +183,7 @@ def publish(building: Path, index_dir: Path, version: str) -> Path:
 def write_durably(path: Path, text: str) -> None:
     """Write a small file so that it is complete or absent, whatever happens."""
     _written(path, text).replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _written(path: Path, text: str) -> Path:
@@ -180,7 +196,8 @@ def _written(path: Path, text: str) -> Path:
     return temporary
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Return when what was written to the file or folder `path` is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

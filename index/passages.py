@@ -2,13 +2,14 @@
 
 import hashlib
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,18 +116,23 @@ class PassageWriter:
 
 
 class PassageStore:
-    """Reads a passage store. Safe to use from several threads: each has its own connection."""
+    """Reads a passage store. Safe to use from several threads, which take turns.
+
+    The file is opened once, so a store goes on reading when its index folder is deleted. It is
+    closed by `close`, or when nothing refers to the store any more.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the store at `path`. Raises IndexingError when it is not one."""
-        self._uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        self._local = threading.local()
+        self._turn = Lock()
         try:
-            self.papers, self.passages = self._one(
-                "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages)"
-            )
+            uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+            self._db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._closing = finalize(self, self._db.close)
+            counts = "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages)"
+            ((self.papers, self.passages),) = self._rows(counts)
             self._columns = PaperColumns(
-                self._connection().execute(
+                self._db.execute(
                     "SELECT first_passage, passages, publish_time, source, journal, full_text"
                     " FROM papers"
                 )
@@ -135,18 +141,11 @@ class PassageStore:
             raise IndexingError(
                 f"{path} is not a passage store ({error}): build the index again"
             ) from error
-        self._remembered = lru_cache(_REMEMBERED)(self._matching)
+        self._remembered = lru_cache(_REMEMBERED)(partial(_matching, self._columns))
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
-            self._local.connection = connection
-        return connection
-
-    def _one(self, query: str) -> tuple[int, int]:
-        first, second = self._connection().execute(query).fetchone()
-        return int(first), int(second)
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._turn:
+            return self._db.execute(query, values).fetchall()
 
     def get(self, ids: Sequence[int]) -> list[Passage]:
         """Return the passages of these ids, in their order. Raises KeyError for an unknown id."""
@@ -167,7 +166,7 @@ class PassageStore:
 
     def of_paper(self, cord_uid: str) -> list[Passage]:
         """Return the passages of a paper, by id; none where the store does not have it."""
-        rows = self._connection().execute(
+        rows = self._rows(
             'SELECT id, cord_uid, section, text, "start", "end" FROM passages WHERE id >='
             " (SELECT first_passage FROM papers WHERE cord_uid = ?1) AND id <"
             " (SELECT first_passage + passages FROM papers WHERE cord_uid = ?1) ORDER BY id",
@@ -179,16 +178,11 @@ class PassageStore:
         for at in range(0, len(keys), 500):  # well under SQLite's bound on placeholders
             some = keys[at : at + 500]
             marks = ",".join("?" * len(some))
-            yield from self._connection().execute(f"{query} ({marks})", tuple(some))
+            yield from self._rows(f"{query} ({marks})", some)
 
     def matching(self, filters: Filters) -> NDArray[np.int64]:
         """Return the ids of the passages that match, ascending and read-only; shape (matching,)."""
         return self._remembered(filters)
-
-    def _matching(self, filters: Filters) -> NDArray[np.int64]:
-        found = self._columns.matching(filters)
-        found.setflags(write=False)  # the same array is given to all who ask
-        return found
 
     def facets(self) -> Facets:
         """Return the names that there are to filter by."""
@@ -196,19 +190,15 @@ class PassageStore:
 
     def texts(self, start: int, stop: int) -> list[tuple[str, str, str]]:
         """Return (title, section, text) of the passages with ids in [start, stop), by id."""
-        return (
-            self._connection()
-            .execute(
-                "SELECT papers.title, section, text FROM passages JOIN papers USING (cord_uid)"
-                " WHERE id >= ? AND id < ? ORDER BY id",
-                (start, stop),
-            )
-            .fetchall()
+        return self._rows(
+            "SELECT papers.title, section, text FROM passages JOIN papers USING (cord_uid)"
+            " WHERE id >= ? AND id < ? ORDER BY id",
+            (start, stop),
         )
 
     def searchable(self, start: int, stop: int) -> list[tuple[str, str, str, Attributes]]:
         """Return (title, section, text, attributes) of passages with ids in [start, stop), by id."""
-        rows = self._connection().execute(
+        rows = self._rows(
             "SELECT title, section, text, publish_time, source, journal, full_text"
             " FROM passages JOIN papers USING (cord_uid) WHERE id >= ? AND id < ? ORDER BY id",
             (start, stop),
@@ -240,9 +230,14 @@ class PassageStore:
         query = (
             f"SELECT reason, COUNT(*) FROM {table} GROUP BY reason ORDER BY COUNT(*) DESC, reason"  # noqa: S608 - our tables
         )
-        return dict(self._connection().execute(query).fetchall())
+        return dict(self._rows(query))
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        with closing(self._connection()):
-            del self._local.connection
+        """Close the file."""
+        self._closing()
+
+
+def _matching(columns: PaperColumns, filters: Filters) -> NDArray[np.int64]:
+    found = columns.matching(filters)
+    found.setflags(write=False)  # the same array is given to all who ask
+    return found

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.manifest import current_version, read_manifest
+from index.manifest import read_manifest
 from index.passages import PassageStore
 from index.search import PASSAGES
 from index.types import IndexingError
@@ -18,43 +17,42 @@ Row = tuple[str, str, str]
 
 
 class KnownVectors:
-    """The vectors of one version, found by what was embedded."""
+    """The vectors of one version, found by what was embedded.
 
-    def __init__(self, store: PassageStore | None, vectors: NDArray[np.float16]) -> None:
-        """Take a store and its vectors, shape (passages, dimension); None knows no vector."""
-        self._store = store
-        self._vectors = vectors
+    Versions hold most passages in the same order. So a row is looked for where the one before it
+    was found, which reads the store from front to back, and only then by its digest.
+    """
 
-    @classmethod
-    def of(cls, index_dir: Path, encoder: str, *, use: bool) -> Self:
-        """Return the vectors of the version that is published.
+    def __init__(self, folder: Path) -> None:
+        """Open the version in `folder`. Raises IndexingError when it is damaged."""
+        dimension = read_manifest(folder).dimension
+        file = VectorFile(folder / EMBEDDINGS, dimension)
+        self._store = PassageStore(folder / PASSAGES)
+        if file.rows != self._store.passages:
+            self._store.close()
+            raise IndexingError(
+                f"{folder / EMBEDDINGS} holds {file.rows:,} vectors of {self._store.passages:,} "
+                "passages: build the index again"
+            )
+        self._vectors = file.read()
+        self._next = 0
 
-        None is known unless `use`, nor where no version is published, where another encoder made
-        its vectors, and where its vector file was left out.
+    def find(self, rows: Sequence[Row]) -> tuple[list[int], NDArray[np.float16]]:
+        """Return the places of those rows that are known, ascending, and their vectors.
+
+        The vectors have shape (places, dimension).
         """
-        nothing = np.zeros((0, 0), np.float16)
-        try:
-            folder = current_version(index_dir)
-            manifest = read_manifest(folder)
-            if not use or manifest.encoder != encoder:
-                return cls(None, nothing)
-            store = PassageStore(folder / PASSAGES)
-        except IndexingError:
-            return cls(None, nothing)
-        file = VectorFile(folder / EMBEDDINGS, manifest.dimension)
-        if file.rows != store.passages:
-            store.close()
-            return cls(None, nothing)
-        return cls(store, file.read())
-
-    def find(self, rows: Sequence[Row]) -> dict[int, NDArray[np.float32]]:
-        """Return the vectors, shape (dimension,), of those rows that are known, by place."""
-        if self._store is None:
-            return {}
-        same = self._store.find(rows).items()
-        return {place: np.asarray(self._vectors[id_], np.float32) for place, id_ in same}
+        near = self._store.texts(self._next, self._next + len(rows))
+        id_of = {row: self._next + n for n, row in enumerate(near)}
+        ids = {place: id_of[row] for place, row in enumerate(rows) if row in id_of}
+        far = [place for place in range(len(rows)) if place not in ids]
+        found = self._store.find([rows[place] for place in far])
+        ids |= {far[n]: id_ for n, id_ in found.items()}
+        places = sorted(ids)
+        if places:
+            self._next = ids[places[-1]] + 1
+        return places, self._vectors[[ids[place] for place in places]]
 
     def close(self) -> None:
         """Close the store."""
-        if self._store is not None:
-            self._store.close()
+        self._store.close()

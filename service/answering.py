@@ -91,14 +91,18 @@ class Answerer:
         *,
         candidates: int,
         device: str,
+        turn: "Lock | None" = None,
     ) -> None:
-        """Join the parts. `candidates` passages are retrieved and read for a question."""
+        """Join the parts. `candidates` passages are retrieved and read for a question.
+
+        Answerers that share models share the lock `turn`, which is held while a model computes.
+        """
         self.index = index
         self._encoder = encoder
         self._reader = reader
         self.calibrations = calibrations
         self._candidates = candidates
-        self._models = Lock()  # two forward passes side by side take longer than in turn
+        self._models = turn or Lock()  # two forward passes side by side take longer than in turn
         self.facets = index.facets
         manifest = index.manifest
         self.source = Source(

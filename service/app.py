@@ -39,9 +39,9 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     """
 
     def load() -> AnswererProtocol:
-        from service.loading import load_answerer  # noqa: PLC0415 - imports the models, slowly
+        from service.loading import load_following  # noqa: PLC0415 - imports the models, slowly
 
-        return load_answerer(settings)
+        return load_following(settings)
 
     future = loaded(answerer) if answerer else load_in_background(load, stop_server)
     app = Flask(__name__)

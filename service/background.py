@@ -62,16 +62,16 @@ def answerer_of(future: Future[AnswererProtocol]) -> AnswererProtocol:
 def stop_server(error: BaseException) -> None:
     """Say why the answerer could not be loaded, and end gunicorn as a whole."""
     try:
-        _log_failure(error)
+        log_failure(logging.CRITICAL, "cannot start", error)
         logging.shutdown()
         sys.stderr.flush()
     finally:
         os._exit(WORKER_BOOT_ERROR)  # sys.exit would end only the thread that loads
 
 
-def _log_failure(error: BaseException) -> None:
+def log_failure(level: int, what: str, error: BaseException) -> None:
     """Log an expected failure in one line, any other with its traceback."""
     from service.loading import StartError  # noqa: PLC0415 - as lazy as the loading itself
 
     expected = isinstance(error, StartError)
-    log.critical("cannot start: %s", error, exc_info=None if expected else error)
+    log.log(level, "%s: %s", what, error, exc_info=None if expected else error)

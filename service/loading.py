@@ -1,14 +1,19 @@
 """The composition root: settings in, a ready answerer out."""
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from index.hybrid import FEATURES
+from index.manifest import CURRENT
 from index.search import PassageIndex, checked
 from index.types import IndexingError
 from models import calibration
-from models.contracts import ModelError
+from models.contracts import Encoder, ModelError, Reader
 from models.loading import DEFAULT, encoder_folder, identity, reader_folder
 from service.answering import EVIDENCE, Answerer, Calibrations
+from service.following import Following
 from service.settings import Settings
 
 SHARED_CALIBRATIONS = Path(__file__).parent / "calibration"
@@ -32,8 +37,18 @@ def preflight(settings: Settings) -> None:
         raise StartError(_one_line(error)) from error
 
 
-def load_answerer(settings: Settings) -> Answerer:
-    """Open the index and load the models. Raises StartError."""
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of a process, loaded once, and the lock that whoever computes with them holds."""
+
+    encoder: Encoder
+    reader: Reader
+    device: str
+    turn: Lock
+
+
+def load_models(settings: Settings) -> Models:
+    """Load the models. Raises StartError."""
     import torch  # noqa: PLC0415 - hundreds of megabytes that `preflight` must not load
 
     from models.encoder import SentenceEncoder  # noqa: PLC0415 - likewise
@@ -45,16 +60,42 @@ def load_answerer(settings: Settings) -> Answerer:
     try:
         device = pick_device(settings.device)
         encoder = SentenceEncoder(settings.encoder, device=device)
+        reader = TransformersReader(settings.reader, device=device)
+    except ModelError as error:
+        raise StartError(_one_line(error)) from error
+    return Models(encoder, reader, device, Lock())
+
+
+def snapshot(settings: Settings, models: Models) -> Answerer:
+    """Open the current version of the index, and make all that depends on it.
+
+    Its folder is `settings.index / answerer.source.index_version`. Raises StartError.
+    """
+    try:
         return Answerer(
-            PassageIndex.open(settings.index, encoder.name),
-            encoder,
-            TransformersReader(settings.reader, device=device),
+            PassageIndex.open(settings.index, models.encoder.name),
+            models.encoder,
+            models.reader,
             calibrations_for(settings.reader),
             candidates=settings.candidates,
-            device=device,
+            device=models.device,
+            turn=models.turn,
         )
     except (IndexingError, ModelError) as error:
         raise StartError(_one_line(error)) from error
+
+
+def load_answerer(settings: Settings) -> Answerer:
+    """Open the index and load the models. Raises StartError."""
+    return snapshot(settings, load_models(settings))
+
+
+def load_following(settings: Settings) -> Following:
+    """Load an answerer that goes over to each new version of the index. Raises StartError."""
+    models = load_models(settings)
+    return Following(
+        settings.index / CURRENT, partial(snapshot, settings, models), every=settings.index_poll
+    )
 
 
 def calibrations_for(reader: str = DEFAULT) -> Calibrations:

@@ -46,6 +46,16 @@ class Settings:
             "COVIDQUEST_INDEX", FOLDER, "The index that questions are answered from."
         ),
     )
+    index_poll: float = field(
+        default=5.0,
+        metadata=_variable(
+            "COVIDQUEST_INDEX_POLL",
+            number(0, 3600),
+            "How often to look for a new version of the index, which is then served without a "
+            "restart; 0 never looks.",
+            unit="seconds",
+        ),
+    )
     encoder: str = field(
         default="default",
         metadata=_variable(

@@ -1,6 +1,6 @@
 """The service's own gunicorn.conf.py, beside a stand-in for the module that loads index and models.
 
-`FAKE_FAILURE` makes one of its two functions fail: `preflight` or `load_answerer`.
+`FAKE_FAILURE` makes one of its two functions fail: `preflight` or `load_following`.
 """
 
 import os
@@ -23,13 +23,13 @@ def preflight(settings: Settings) -> None:
         raise StartError(f"{settings.index} is not an index")
 
 
-def load_answerer(settings: Settings) -> AnswererProtocol:
-    if os.environ.get("FAKE_FAILURE") == "load_answerer":
+def load_following(settings: Settings) -> AnswererProtocol:
+    if os.environ.get("FAKE_FAILURE") == "load_following":
         raise StartError(f"{settings.index} cannot be read")
     return FakeAnswerer()
 
 
 loading = ModuleType("service.loading")
-vars(loading).update(StartError=StartError, preflight=preflight, load_answerer=load_answerer)
+vars(loading).update(StartError=StartError, preflight=preflight, load_following=load_following)
 sys.modules["service.loading"] = loading
 globals().update(runpy.run_path(str(Path(__file__).parents[1] / "gunicorn.conf.py")))

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.manifest import sync
 from index.types import CorpusError
 
 _REQUIRED = ("cord_uid", "title", "abstract")
@@ -83,6 +84,7 @@ class RecordPlan:
                     "INSERT OR IGNORE INTO keys VALUES (?,?)", [(k, position) for k in keys]
                 )
             db.commit()
+            sync(self._path)  # the mark shall not be on the disk before what it stands for
             db.execute("PRAGMA user_version=1")
 
     def _is_made(self) -> bool:

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -20,8 +22,9 @@ from index.corpora.cord19 import FolderParses
 from index.corpora.records import read_metadata
 from index.manifest import current_version
 from index.passages import PassageStore
-from index.search import PASSAGES, VECTORS, checked
+from index.search import PASSAGES, checked
 from scripts.build_index import main
+from tests.unit.index.comparing import everything
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import write_dirty_release
 
@@ -29,6 +32,8 @@ ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"
 CORD19 = Path(os.environ.get("COVIDQUEST_SHARED", ROOT / ".." / "shared")) / "cord19"
 LIMIT = 300  # seconds that a process may take on a machine that has other work
+KILLS = int(os.environ.get("COVIDQUEST_KILLS", "0"))
+REAL_LIMIT = 1800  # seconds, likewise, with the real corpus
 
 needs_cord19 = pytest.mark.skipif(
     not (CORD19 / "metadata.csv").is_file(),
@@ -45,18 +50,6 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=LIMIT,
         check=False,
     )
-
-
-def contents(index_dir: Path) -> tuple[object, ...]:
-    """Return what must be the same in every build of a corpus."""
-    folder, manifest = checked(index_dir)
-    store = PassageStore(folder / PASSAGES)
-    passages = store.get(range(store.passages))
-    papers = store.get_papers(sorted({passage.cord_uid for passage in passages}))
-    skips = store.skips()
-    store.close()
-    vectors = [(folder / name).read_bytes() for name in ("embeddings.f16", VECTORS)]
-    return passages, papers, skips, vectors, manifest.papers
 
 
 def test_help_says_how() -> None:
@@ -138,32 +131,58 @@ def test_the_command_with_the_real_encoder(tmp_path: Path) -> None:
     assert manifest.dimension > 8
 
 
-def start(index_dir: Path, workers: int) -> subprocess.Popen[str]:
+def start(
+    index_dir: Path, workers: int, *, corpus: Path = SAMPLE, limit: int = 0
+) -> subprocess.Popen[str]:
+    """Start or resume a slow build, the leader of its own process group."""
+    arguments = [str(corpus), str(index_dir), str(workers), str(limit)]
     return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tests.unit.index.slow_build", str(SAMPLE), str(index_dir)),
-            *(str(workers), "resume"),
-        ],
+        [sys.executable, "-m", "tests.unit.index.slow_build", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
+
+
+def kill_until_done(index_dir: Path, kills: int, seconds: float, **options: Any) -> list[str]:
+    """Kill a build so many times, each after up to so many seconds; return where it was then.
+
+    All of its processes are killed at once. Then let it get through.
+    """
+    draw = random.Random(7)
+    stages = []
+    for _ in range(kills):
+        with start(index_dir, 2, **options) as process:
+            assert process.stdout is not None
+            first = process.stdout.readline()  # the imports are done
+            time.sleep(draw.uniform(0.0, seconds))
+            with suppress(ProcessLookupError):  # it got through
+                os.killpg(process.pid, signal.SIGKILL)
+            stages.append((first + process.stdout.read()).splitlines()[-1])
+        assert process.returncode in (-signal.SIGKILL, 0)
+        if process.returncode == 0:
+            return stages
+    with start(index_dir, 2, **options) as process:
+        assert process.wait(REAL_LIMIT) == 0
+    return stages
 
 
 def test_a_build_killed_again_and_again_ends_in_the_same_index(tmp_path: Path) -> None:
     build_index(SAMPLE, tmp_path / "calm", ENCODER, Silent(), workers=1)
-    draw = random.Random(7)
-    killed = tmp_path / "killed"
-    for _ in range(5):
-        with start(killed, workers=1) as process:
-            assert process.stdout is not None
-            process.stdout.readline()  # the imports are done
-            time.sleep(draw.uniform(0.0, 0.25))
-            process.send_signal(signal.SIGKILL)
-        assert process.returncode in (-signal.SIGKILL, 0)
-    with start(killed, workers=1) as process:
-        assert process.wait(LIMIT) == 0
-    assert contents(killed) == contents(tmp_path / "calm")
+    kill_until_done(tmp_path / "killed", kills=5, seconds=0.5)
+    assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
+
+
+@needs_cord19
+@pytest.mark.skipif(not KILLS, reason="takes minutes: COVIDQUEST_KILLS says how many kills")
+@pytest.mark.timeout(2 * REAL_LIMIT)
+def test_a_build_of_the_real_corpus_killed_again_and_again(tmp_path: Path) -> None:
+    """Run with -s, it says in which stage the build was killed, and how far that had got."""
+    build_index(CORD19, tmp_path / "calm", ENCODER, Silent(), limit=3000)
+    stages = kill_until_done(tmp_path / "killed", KILLS, 8, corpus=CORD19, limit=3000)
+    sys.stdout.write("\n".join(["", *stages, ""]))
+    assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
 
 
 def descendants(pid: int) -> list[int]:
@@ -200,8 +219,9 @@ def test_real_papers_are_read_clean(tmp_path: Path) -> None:
     report = build_index(CORD19, tmp_path, ENCODER, Silent(), limit=100, workers=1)
     assert report.records == 100 == report.papers + sum(report.skipped.values())
     assert report.unreadable == {}
-    passages, *_ = contents(tmp_path)
-    assert isinstance(passages, list)
+    store = PassageStore(current_version(tmp_path) / PASSAGES)
+    passages = store.get(range(store.passages))
+    store.close()
     assert len(passages) > 100
     for passage in passages:
         assert len(passage.text) == passage.end - passage.start

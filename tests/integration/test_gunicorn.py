@@ -30,13 +30,13 @@ def test_a_bad_index_stops_the_start_with_one_line() -> None:
 
 
 def test_a_worker_that_cannot_load_stops_the_server_with_one_line() -> None:
-    ended = run(COMMAND + FAKE, FAKE_FAILURE="load_answerer")
+    ended = run(COMMAND + FAKE, FAKE_FAILURE="load_following")
     assert ended.returncode == 3
     assert ended.stderr.count("cannot start: var/sample cannot be read\n") == 1
     assert "Traceback" not in ended.stderr
 
 
 def test_several_workers_that_cannot_load_stop_the_server() -> None:
-    ended = run(COMMAND + FAKE, FAKE_FAILURE="load_answerer", COVIDQUEST_WORKERS="3")
+    ended = run(COMMAND + FAKE, FAKE_FAILURE="load_following", COVIDQUEST_WORKERS="3")
     assert ended.returncode != 0
     assert "cannot start: var/sample cannot be read\n" in ended.stderr

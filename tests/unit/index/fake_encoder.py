@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index.builder import EncoderSpec
+from index.embedding import EncoderSpec
 from models.contracts import FloatArray
 
 DIMENSION = 8

@@ -1,13 +1,16 @@
 """Builds an index with the fake encoder, slowly and in small steps: a process to be killed.
 
-Usage: python -m tests.unit.index.slow_build CORPUS INDEX WORKERS [resume]
+Usage: python -m tests.unit.index.slow_build CORPUS INDEX WORKERS LIMIT
+
+It always resumes. LIMIT records are read, 0 for all.
 """
 
 import sys
 import time
 from pathlib import Path
 
-from index import builder, reading
+from index import embedding, reading
+from index.builder import build_index
 from tests.unit.index.fake_encoder import ENCODER, Silent
 
 
@@ -25,9 +28,15 @@ class Slow(Silent):
 
 
 if __name__ == "__main__":
-    builder.BLOCK = 8
+    embedding.BLOCK = 8
     reading._PAPERS_PER_COMMIT = 5
-    corpus, index_dir, workers, *resume = sys.argv[1:]
-    builder.build_index(
-        Path(corpus), Path(index_dir), ENCODER, Slow(), workers=int(workers), resume=bool(resume)
+    corpus, index_dir, workers, limit = sys.argv[1:]
+    build_index(
+        Path(corpus),
+        Path(index_dir),
+        ENCODER,
+        Slow(),
+        workers=int(workers),
+        limit=int(limit) or None,
+        resume=True,
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.builder import BuildReport, EncoderSpec, build_index, embedding_text
+from index.builder import BuildReport, build_index
+from index.embedding import EncoderSpec, embedding_text
 from index.filters import Attributes
 from index.keywords import build_keywords
 from index.manifest import current_version
@@ -28,7 +29,7 @@ LAYOUT = {
 
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.builder.BLOCK", 32)
+    monkeypatch.setattr("index.embedding.BLOCK", 32)
     monkeypatch.setattr("index.reading._PAPERS_PER_COMMIT", 10)
 
 
@@ -361,4 +362,6 @@ def test_the_state_names_what_must_stay_the_same(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         build(SAMPLE, tmp_path, limit=5, encoder=interrupting(after=1))
     state = json.loads((tmp_path / ".building" / "build.json").read_text())
-    assert set(state) == {"format", "corpus", "limit", "encoder", "chunker"}
+    assert set(state) == {
+        *("format", "command", "corpus", "metadata.csv", "limit", "encoder", "chunker"),
+    }

@@ -228,7 +228,7 @@ def test_every_file_is_on_the_disk_before_current_is_replaced(
 ) -> None:
     steps: list[str] = []
     replace = Path.replace
-    monkeypatch.setattr("index.manifest._sync", lambda path: steps.append(path.name))
+    monkeypatch.setattr("index.manifest.sync", lambda path: steps.append(path.name))
     monkeypatch.setattr(
         Path, "replace", lambda path, to: (steps.append("replace"), replace(path, to))[1]
     )

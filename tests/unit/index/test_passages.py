@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 import threading
 from dataclasses import replace
@@ -146,7 +147,6 @@ def test_many_threads_read_at_once(path: Path, writer: PassageWriter) -> None:
                 ids = [(seed * 7 + step * n) % 300 for n in range(20)]
                 if [p.text for p in store.get(ids)] != [f"Text {i}" for i in ids]:
                     wrong.append(ids)
-            store.close()
         except Exception as error:  # noqa: BLE001 - whatever it was, the test shall see it
             wrong.append(error)
 
@@ -174,7 +174,7 @@ def test_reading_does_not_write(path: Path, writer: PassageWriter) -> None:
     before = path.read_bytes()
     store = PassageStore(path)
     with pytest.raises(sqlite3.OperationalError):
-        store._connection().execute("DELETE FROM passages")
+        store._rows("DELETE FROM passages")
     store.close()
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["passages.sqlite"]
@@ -210,3 +210,23 @@ def test_what_filters_found_cannot_be_changed(path: Path, writer: PassageWriter)
     with pytest.raises(ValueError, match="read-only"):
         store.matching(Filters(full_text=True))[0] = 7
     store.close()
+
+
+def test_a_store_outlives_its_file_and_is_closed_with_its_last_user(
+    path: Path, writer: PassageWriter
+) -> None:
+    """A service reads on while the version that it has open is deleted."""
+    writer.add(PAPER, rows("One."), full_text=True)
+    writer.commit(0)
+    writer.close()
+    store = PassageStore(path)
+    shutil.rmtree(path.parent)
+    read: list[Passage] = []
+    reader = threading.Thread(target=lambda get: read.extend(get([0])), args=(store.get,))
+    reader.start()
+    reader.join()
+    assert [passage.text for passage in read] == ["One."]
+    connection = store._db
+    del reader, store
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")

@@ -51,11 +51,11 @@ def test_the_application_loads_its_answerer_with_its_settings(
     given: list[Settings] = []
     loading = ModuleType("service.loading")
 
-    def load_answerer(settings: Settings) -> AnswererProtocol:
+    def load_following(settings: Settings) -> AnswererProtocol:
         given.append(settings)
         return FakeAnswerer()
 
-    loading.load_answerer = load_answerer  # type: ignore[attr-defined] # a stand-in module
+    loading.load_following = load_following  # type: ignore[attr-defined] # a stand-in module
     monkeypatch.setitem(sys.modules, "service.loading", loading)
     settings = Settings(candidates=7)
     client = create_app(settings).test_client()

@@ -17,6 +17,7 @@ def test_every_setting_is_read() -> None:
     settings = Settings.from_environment(
         {
             "COVIDQUEST_INDEX": "some/index",
+            "COVIDQUEST_INDEX_POLL": "0.5",
             "COVIDQUEST_ENCODER": "org/encoder",
             "COVIDQUEST_READER": "some/reader",
             "COVIDQUEST_DEVICE": "CPU",
@@ -34,6 +35,7 @@ def test_every_setting_is_read() -> None:
     )
     assert settings == Settings(
         index=Path("some/index"),
+        index_poll=0.5,
         encoder="org/encoder",
         reader="some/reader",
         device="cpu",
@@ -57,6 +59,7 @@ def test_every_setting_is_read() -> None:
         ("COVIDQUEST_CANDIDATES", "0", "a whole number from 1 to 500"),
         ("COVIDQUEST_CANDIDATES", "501", "a whole number from 1 to 500"),
         ("COVIDQUEST_CANDIDATES", "3.5", "a whole number from 1 to 500"),
+        ("COVIDQUEST_INDEX_POLL", "-1", "a number from 0 to 3600"),
         ("COVIDQUEST_DEFAULT_WEIGHT", "nan", "a number from 0 to 1"),
         ("COVIDQUEST_DEFAULT_WEIGHT", "1.01", "a number from 0 to 1"),
         ("COVIDQUEST_DEFAULT_TOP_K", "51", "a whole number from 1 to 50"),

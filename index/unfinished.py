@@ -1,0 +1,156 @@
+"""The folder of an unfinished build: who may write it, whose it is, and how it goes on.
+
+    INDEX/.lock                   held by the process that builds
+    INDEX/.building/build.json    the arguments of the build: it goes on only with the same
+    INDEX/.building/...           the parts of the index, as far as they are made, and `SCAFFOLDS`
+
+A finished build becomes a version by a rename (see `index.manifest`), scaffolds and all, and loses
+them once `CURRENT` names it. So at any moment the scaffolds tell where a build was cut off.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from index.manifest import current_name, versions, write_durably
+from index.types import IndexingError
+
+PLAN = "plan.sqlite"
+STATE = "build.json"
+EMBEDDED = "embedded"
+SCAFFOLDS = (STATE, PLAN, EMBEDDED)
+"""The files that a build needs and an index does not."""
+
+_BUILDING = ".building"
+
+Arguments = Mapping[str, object]
+
+
+@contextmanager
+def alone(index_dir: Path) -> Iterator[None]:
+    """Keep a second build out of `index_dir`; the lock goes with the process that holds it.
+
+    Raises IndexingError when another build holds it, and for what a full disk or a damaged
+    unfinished build raises inside.
+    """
+    try:
+        index_dir.mkdir(parents=True, exist_ok=True)
+        lock = (index_dir / ".lock").open("w", encoding="utf-8")
+    except OSError as error:
+        raise IndexingError(f"{index_dir} cannot be written: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise IndexingError(
+                f"another build is writing to {index_dir}: wait for it, or give another --index"
+            ) from error
+        with _explained(index_dir):
+            yield
+
+
+@contextmanager
+def _explained(index_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise IndexingError(
+            f"the build in {index_dir} stopped: {error.strerror or error}; "
+            "mend that and go on with --resume"
+        ) from error
+    except sqlite3.Error as error:
+        raise IndexingError(
+            f"the build in {index_dir} stopped: {error}; free space on the disk and go on with "
+            "--resume, or leave it out to start afresh"
+        ) from error
+
+
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def just_published(index_dir: Path, arguments: Arguments) -> Path | None:
+    """Return the current version when its build was killed before it could say so.
+
+    None unless that build had these arguments.
+    """
+    current = _current(index_dir)
+    if current and (current / STATE).is_file() and _state(current) == arguments:
+        return current
+    return None
+
+
+def begin(index_dir: Path, arguments: Arguments, *, resume: bool) -> Path:
+    """Make the folder of a build or, with `resume`, find that of the one that was cut off.
+
+    Raises IndexingError when that was a build with other arguments, or is damaged.
+    """
+    building = index_dir / _BUILDING
+    current = _current(index_dir)
+    if current:
+        remove_scaffolds(current)
+    _take_back(index_dir, building)
+    if resume and (building / STATE).is_file():
+        _check(building, arguments)
+        for path in building.glob("*.tmp"):  # of a small file whose writing was cut off
+            path.unlink()
+        return building
+    discard(building)
+    building.mkdir()
+    write_durably(building / STATE, json.dumps(arguments))
+    return building
+
+
+def remove_scaffolds(folder: Path) -> None:
+    """Remove what a version does not need once `CURRENT` names it; until then --resume does."""
+    for name in SCAFFOLDS:
+        (folder / name).unlink(missing_ok=True)
+
+
+def discard(building: Path) -> None:
+    """Remove an unfinished build. First its state: without it, no remains are taken for one."""
+    (building / STATE).unlink(missing_ok=True)
+    if building.exists():
+        shutil.rmtree(building)
+
+
+def _take_back(index_dir: Path, building: Path) -> None:
+    """Make a build unfinished again that was killed as a version, before CURRENT named it."""
+    if (building / STATE).is_file():
+        return
+    for folder in versions(index_dir):
+        if folder != _current(index_dir) and (folder / STATE).is_file():
+            discard(building)
+            folder.rename(building)
+            return
+
+
+def _current(index_dir: Path) -> Path | None:
+    name = current_name(index_dir)
+    return next((folder for folder in versions(index_dir) if folder.name == name), None)
+
+
+def _check(building: Path, arguments: Arguments) -> None:
+    before = _state(building)
+    different = [name for name in arguments if before.get(name) != arguments[name]]
+    if different:
+        raise IndexingError(
+            f"the unfinished build in {building} has another {', '.join(different)}: "
+            "give the same arguments, or leave out --resume to start afresh"
+        )
+
+
+def _state(folder: Path) -> dict[str, object]:
+    try:
+        return dict(json.loads((folder / STATE).read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise IndexingError(
+            f"{folder / STATE} is damaged: leave out --resume to start afresh"
+        ) from error

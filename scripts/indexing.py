@@ -1,0 +1,117 @@
+"""What the commands that write an index share: arguments, progress, the encoder, errors."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from index.types import CorpusError, IndexingError
+from models.contracts import Encoder, FloatArray, ModelError
+from models.loading import encoder_folder, identity
+from scripts.arguments import at_least
+
+
+class TerminalProgress:
+    """One bar a stage on standard error: share, rate and remaining time."""
+
+    def __init__(self) -> None:
+        """Start without a bar."""
+        self._bar: tqdm[None] | None = None
+
+    def stage(self, name: str, total: int, done: int, unit: str) -> None:
+        """Begin a bar, of which `done` of `total` are done already."""
+        self.close()
+        self._bar = tqdm(desc=name, total=total, initial=done, unit=f" {unit}", mininterval=1)
+
+    def advance(self, count: int) -> None:
+        """Move the bar by `count`."""
+        if self._bar is not None:
+            self._bar.update(count)
+
+    def close(self) -> None:
+        """End the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: str) -> None:
+    """Add the arguments that building and updating share."""
+    add = arguments.add_argument
+    add(
+        "--corpus",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of a CORD-19 release: metadata.csv and document_parses/",
+    )
+    add("--index", type=Path, required=True, metavar="DIR", help=index_help)
+    add(
+        "--encoder",
+        default="default",
+        metavar="DIR_OR_ID",
+        help="sentence-transformers model, a folder or a hub id (default: all-MiniLM-L6-v2)",
+    )
+    add(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="where to run the encoder (default: auto, the GPU when there is one)",
+    )
+    add(
+        "--batch-size",
+        type=at_least(1),
+        metavar="N",
+        help="passages in one forward pass (default: 8 on a CPU, 256 on a GPU)",
+    )
+    add(
+        "--workers",
+        type=at_least(1),
+        default=0,
+        metavar="N",
+        help="processes that read and cut papers (default: one per core)",
+    )
+    add("--resume", action="store_true", help="go on with a run that was cut off")
+
+
+def load_encoder(options: argparse.Namespace) -> Encoder:
+    """Load the encoder that the arguments name. Raises ModelError."""
+    from models.encoder import SentenceEncoder  # noqa: PLC0415 - seconds that --help need not wait
+
+    return SentenceEncoder(options.encoder, device=options.device, batch_size=options.batch_size)
+
+
+class LazyEncoder:
+    """The encoder that the arguments name, loaded when it is first called."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Find the encoder. Raises ModelError when it is not there."""
+        self.name = identity(encoder_folder(options.encoder))
+        self._options = options
+        self._encoder: Encoder | None = None
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Encode as `Encoder.encode` does. Raises ModelError when it cannot be loaded."""
+        if self._encoder is None:
+            self._encoder = load_encoder(self._options)
+        return self._encoder.encode(texts)
+
+
+def reported(command: str, work: Callable[[TerminalProgress], str]) -> int:
+    """Do the work and print what it returns; return the command's exit status."""
+    progress = TerminalProgress()
+    try:
+        summary = work(progress)
+    except (CorpusError, IndexingError, ModelError) as error:
+        progress.close()
+        print(f"{command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        progress.close()
+        print(f"{command}: stopped; the same command with --resume goes on", file=sys.stderr)
+        return 130
+    progress.close()
+    print(summary)
+    return 0

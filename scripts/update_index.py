@@ -1,0 +1,63 @@
+"""Brings an index up to date with its corpus: embeds what is new or changed, drops what is gone."""
+
+import argparse
+import sys
+from dataclasses import astuple
+
+from index.updating import UpdateReport, update_index
+from scripts.build_index import summary
+from scripts.indexing import LazyEncoder, TerminalProgress, add_indexing_arguments, reported
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.update_index",
+        description=__doc__,
+        epilog="example: python -m scripts.update_index --corpus 2022-06-02 --index var/cord19",
+    )
+    where = "the index; its version stays in use until the new one is complete"
+    add_indexing_arguments(arguments, index_help=where)
+    arguments.add_argument(
+        "--dry-run", action="store_true", help="only say what would change; nothing is written"
+    )
+    return arguments
+
+
+def described(report: UpdateReport, *, dry_run: bool) -> str:
+    """Return the closing lines: what changed, and what was built of it."""
+    lines = [f"{'':<10} {'added':>10} {'changed':>10} {'kept':>10} {'dropped':>10}"]
+    for name, counts in [("papers", report.changes.papers), ("passages", report.changes.passages)]:
+        lines.append(" ".join([f"{name:<10}", *(f"{n:>10,}" for n in astuple(counts))]))
+    if report.built is not None:
+        lines += ["", summary(report.built)]
+    elif not report.changes.any_change:
+        lines.append(f"up to date: version {report.version} stays")
+    elif dry_run:
+        lines.append(f"dry run: version {report.version} stays")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+
+    def work(progress: TerminalProgress) -> str:
+        encoder = LazyEncoder(options)
+        report = update_index(
+            options.corpus,
+            options.index,
+            encoder.name,
+            encoder.encode,
+            progress,
+            workers=options.workers,
+            resume=options.resume,
+            dry_run=options.dry_run,
+        )
+        return described(report, dry_run=options.dry_run)
+
+    return reported("update_index", work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Goes over to each new version of the index while requests are answered."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Protocol
+
+from service.background import log_failure
+from service.types import AnswererProtocol, AnswerList, Query, Source
+
+log = logging.getLogger(__name__)
+
+_TRIES = 5
+"""How often a snapshot is tried that fails because the next version came while it was taken."""
+
+
+class Snapshot(AnswererProtocol, Protocol):
+    """An answerer from one version of the index, which never changes."""
+
+    source: Source
+
+
+class Following:
+    """Answers each question from the version of the index that is current when it comes.
+
+    A question is answered by one snapshot from start to end. A snapshot that was replaced is let
+    go, and its files are closed, when the last question that it answers is done: nothing else
+    refers to it. A version that cannot be opened is told once, and the one before goes on.
+    """
+
+    def __init__(self, pointer: Path, take: Callable[[], Snapshot], *, every: float) -> None:
+        """Take the first snapshot, and look at `pointer` every so many seconds; 0 never does.
+
+        `pointer` is the file that names the current version and is replaced with each, `take`
+        returns a snapshot of that version. Raises what `take` does.
+        """
+        self._pointer = pointer
+        self._take = take
+        self._seen = _mark(pointer)  # before the snapshot: what comes meanwhile is seen later
+        self._snapshot = self._taken()
+        self._tell()
+        if every:
+            thread = Thread(target=self._watch, args=(every,), name="following", daemon=True)
+            thread.start()
+
+    def answer(self, query: Query) -> AnswerList:
+        """Answer one question. Raises BusyError when too many are waiting."""
+        return self._snapshot.answer(query)
+
+    def look(self) -> None:
+        """Go over to the current version, if `pointer` was replaced since the last look."""
+        mark = _mark(self._pointer)
+        if mark == self._seen:
+            return
+        self._seen = mark
+        serving = self._snapshot.source.index_version
+        if _text(self._pointer) == serving:
+            return
+        try:
+            self._snapshot = self._taken()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the version before is served
+            log_failure(logging.ERROR, f"still serving index version {serving}", error)
+        else:
+            self._tell()
+
+    def _tell(self) -> None:
+        log.info("serving index version %s", self._snapshot.source.index_version)
+
+    def _taken(self) -> Snapshot:
+        for _ in range(_TRIES):
+            mark = _mark(self._pointer)
+            try:
+                return self._take()
+            except Exception:
+                if _mark(self._pointer) == mark:
+                    raise
+        return self._take()
+
+    def _watch(self, every: float) -> None:
+        while True:
+            time.sleep(every)
+            self.look()
+
+
+def _mark(pointer: Path) -> tuple[int, int] | None:
+    """Return what tells one `pointer` from the next, without reading it; None without one."""
+    try:
+        found = pointer.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _text(pointer: Path) -> str:
+    try:
+        return pointer.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,157 @@
+"""The real service while its index is updated: no request fails, and each new version is served."""
+
+import csv
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from index.manifest import current_version
+from index.updating import update_index
+from models.encoder import SentenceEncoder
+from tests.serving import MODELS_LIMIT, ROOT, Server, serving
+from tests.unit.index.fake_encoder import Silent
+
+SAMPLE = ROOT / "data" / "sample"
+REQUESTS = 1000
+CLIENTS = 4
+LIMIT = 540  # seconds for all requests on a machine that has other work; about 40 on an idle one
+CHEAP = {
+    "COVIDQUEST_CANDIDATES": "1",
+    "COVIDQUEST_INDEX_POLL": "0.1",
+    "COVIDQUEST_WEB_THREADS": str(CLIENTS),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: when it was sent and answered, and by which version of how many papers."""
+
+    sent: float
+    answered: float
+    version: str
+    papers: int
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SAMPLE, tmp_path / "corpus"))
+
+
+@pytest.fixture
+def index(sample_index: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(sample_index, tmp_path / "index"))
+
+
+@pytest.fixture
+def update(corpus: Path, index: Path) -> Callable[[int, int], str]:
+    """Return a function that updates the index to the papers first to last of the sample."""
+    encoder = SentenceEncoder(device="cpu")
+
+    def updated(first: int, last: int) -> str:
+        with (SAMPLE / "metadata.csv").open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        with (corpus / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([header, *rows[first:last]])
+        report = update_index(corpus, index, encoder.name, encoder.encode, Silent(), workers=1)
+        assert report.built is not None
+        assert report.built.papers == last - first
+        return report.version
+
+    return updated
+
+
+def ask(server: Server, number: int) -> Asked:
+    body = {"question": ("masks?", "fever?", "incubation period?")[number % 3], "top_k": 1}
+    sent = time.monotonic()
+    reply = server.post_json(body)
+    answered = time.monotonic()
+    assert reply.status == 200, reply.text
+    found = reply.json()
+    assert len(found["answers"]) == 1
+    return Asked(sent, answered, found["index"]["version"], found["index"]["papers"])
+
+
+def test_no_request_fails_while_the_index_is_updated(
+    index: Path, update: Callable[[int, int], str]
+) -> None:
+    versions = {current_version(index).name: 69}
+    done = Event()
+    end = time.monotonic() + LIMIT
+
+    def client(server: Server) -> Iterator[Asked]:
+        """Ask a share of the requests, and go on until the last version has been served."""
+        asked = 0
+        while (asked < REQUESTS // CLIENTS or not done.is_set()) and time.monotonic() < end:
+            yield ask(server, asked)
+            asked += 1
+
+    with (
+        serving(COVIDQUEST_INDEX=str(index), COVIDQUEST_WORKERS="1", **CHEAP) as server,
+        ThreadPoolExecutor(CLIENTS) as threads,
+    ):
+        clients = [threads.submit(lambda: list(client(server))) for _ in range(CLIENTS)]
+        try:
+            for first, last in [(0, 60), (5, 60), (3, 58)]:
+                version = update(first, last)
+                versions[version] = last - first
+                while ask(server, 0).version != version and time.monotonic() < end:
+                    time.sleep(0.05)
+        finally:
+            done.set()
+        asked = [one for future in clients for one in future.result()]
+        assert server.get("/readyz").json() == {"status": "ready"}
+        assert server.stop() == 0
+        logged = server.logged()
+
+    assert len(asked) >= REQUESTS
+    assert {one.version for one in asked} == set(versions)
+    assert all(versions[one.version] == one.papers for one in asked)
+    order = list(versions)
+    assert order == sorted(order)
+    for before, after in pairwise(order):
+        first_after = min(one.answered for one in asked if one.version == after)
+        later = [one.version for one in asked if one.sent > first_after]
+        assert before not in later  # no answer from a version once the next has answered
+    for version in order:
+        assert logged.count(f"serving index version {version}") == 1
+    assert "Traceback" not in logged
+    assert "still serving" not in logged
+
+
+def test_every_worker_goes_over_and_none_to_a_version_that_is_damaged(
+    index: Path, update: Callable[[int, int], str]
+) -> None:
+    with serving(COVIDQUEST_INDEX=str(index), COVIDQUEST_WORKERS="2", **CHEAP) as server:
+        wait_for(server, f"serving index version {current_version(index).name}", times=2)
+        first = update(0, 60)
+        wait_for(server, f"serving index version {first}", times=2)
+        assert {ask(server, n).version for n in range(20)} == {first}
+
+        published = current_version(index)
+        shutil.copytree(published, index / "20991231T000000.000000-00000000")
+        damaged = index / "20991231T000000.000000-00000000"
+        manifest = damaged / "manifest.json"
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99}))
+        (index / "CURRENT.tmp").write_text(damaged.name)
+        (index / "CURRENT.tmp").replace(index / "CURRENT")
+        wait_for(server, f"still serving index version {first}: ", times=2)
+        assert {ask(server, n).version for n in range(20)} == {first}
+        assert server.get("/readyz").status == 200
+        assert server.stop() == 0
+        assert server.logged().count("has format 99") == 2  # once a worker
+        assert "Traceback" not in server.logged()
+
+
+def wait_for(server: Server, text: str, times: int) -> None:
+    end = time.monotonic() + MODELS_LIMIT
+    while server.logged().count(text) < times and time.monotonic() < end:
+        time.sleep(0.05)
+    assert server.logged().count(text) == times, server.logged()

@@ -1,0 +1,376 @@
+import csv
+import fcntl
+import json
+import resource
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.builder import build_index
+from index.changes import Counts
+from index.embedding import EncoderSpec
+from index.manifest import current_version
+from index.search import PASSAGES, checked
+from index.types import CorpusError, IndexingError
+from index.updating import UpdateReport, update_index
+from models.contracts import FloatArray
+from tests.unit.index.comparing import everything
+from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
+
+SAMPLE = Path(__file__).parents[3] / "data" / "sample"
+ADDED = {"cord_uid": "new", "title": "New", "abstract": "A new abstract of seven words here."}
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.embedding.BLOCK", 32)
+    monkeypatch.setattr("index.embedding._WIDEST", 3)
+    monkeypatch.setattr("index.reading._PAPERS_PER_COMMIT", 10)
+
+
+class Counting:
+    """Encodes as the fake does, and remembers what; raises at the `fail`th call."""
+
+    def __init__(self, fail: int = 0) -> None:
+        self.calls: list[list[str]] = []
+        self._fail = fail
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts that were encoded."""
+        return [text for texts in self.calls for text in texts]
+
+    def __call__(self, texts: Sequence[str]) -> FloatArray:
+        if len(self.calls) + 1 == self._fail:
+            raise KeyboardInterrupt
+        self.calls.append(list(texts))
+        return encode(texts)
+
+
+def never(texts: Sequence[str]) -> FloatArray:
+    pytest.fail(f"{len(texts)} passages were embedded")
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the sample corpus and its index."""
+    root = tmp_path_factory.mktemp("updating")
+    shutil.copytree(SAMPLE, root / "corpus")
+    build_index(root / "corpus", root / "index", ENCODER, Silent(), workers=1)
+    return root
+
+
+@pytest.fixture
+def corpus(pristine: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(pristine / "corpus", tmp_path / "corpus"))
+
+
+@pytest.fixture
+def index(pristine: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(pristine / "index", tmp_path / "index"))
+
+
+def update(corpus: Path, index: Path, encode: object = never, **options: object) -> UpdateReport:
+    arguments = {"encoder": "fake", "progress": Silent(), "workers": 1} | options
+    return update_index(corpus, index, encode=encode, **arguments)  # type: ignore[arg-type]
+
+
+Records = list[dict[str, str]]
+
+
+def rewrite(corpus: Path, change: Callable[[Records], Records]) -> Records:
+    """Change the records of a corpus; return them."""
+    metadata = corpus / "metadata.csv"
+    with metadata.open(encoding="utf-8", newline="") as file:
+        records = list(csv.DictReader(file))
+    names = list(records[0])
+    records = change(records)
+    with metadata.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names, restval="")
+        writer.writeheader()
+        writer.writerows(records)
+    return records
+
+
+def another_corpus(corpus: Path) -> None:
+    """Drop a paper, rename one, add one at the beginning, and turn the rest around."""
+
+    def change(records: Records) -> Records:
+        _, renamed, *rest = records
+        renamed["title"] = "Another title that every passage of this paper is embedded with"
+        return [ADDED, renamed, *reversed(rest)]
+
+    rewrite(corpus, change)
+
+
+def built(corpus: Path, folder: Path) -> dict[str, object]:
+    """Return what an index of `corpus` that is built from nothing holds."""
+    build_index(corpus, folder, ENCODER, Silent(), workers=1)
+    return everything(folder)
+
+
+def files(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.name != ".lock"}
+
+
+@pytest.mark.parametrize("what", ["nothing", "the order of the records", "an unreadable parse"])
+def test_an_index_that_is_up_to_date_stays(corpus: Path, index: Path, what: str) -> None:
+    if what == "the order of the records":
+        rewrite(corpus, lambda records: records[::-1])
+    elif what == "an unreadable parse":
+
+        def change(records: Records) -> Records:
+            records[0]["pmc_json_files"] += "; nowhere.json"
+            return records
+
+        rewrite(corpus, change)
+    before, version = files(index), current_version(index).name
+    report = update(corpus, index)
+    assert (report.version, report.built) == (version, None)
+    assert report.changes.papers == Counts(0, 0, 69, 0)
+    assert not report.changes.any_change
+    after = files(index)
+    after.pop(index, None)
+    before.pop(index, None)
+    assert after == before
+
+
+def test_only_new_and_changed_passages_are_embedded(
+    corpus: Path, index: Path, tmp_path: Path
+) -> None:
+    another_corpus(corpus)
+    counting = Counting()
+    report = update(corpus, index, counting)
+    titles = {text.split("\n")[0].rsplit(". ", 1)[0] for text in counting.texts}
+    assert titles == {"New", "Another title that every passage of this paper is embedded with"}
+    assert report.changes.papers == Counts(added=1, changed=1, kept=67, dropped=1)
+    passages = report.changes.passages
+    assert passages.added + passages.changed == len(counting.texts)
+    assert report.built is not None
+    assert passages.added + passages.changed + passages.kept == report.built.passages
+    assert report.built.version == report.version == current_version(index).name
+    assert everything(index) == built(corpus, tmp_path / "other")
+    assert update(corpus, index).built is None
+
+
+def test_metadata_alone_changes_a_paper_and_no_vector(
+    corpus: Path, index: Path, tmp_path: Path
+) -> None:
+    def change(records: Records) -> Records:
+        records[3]["journal"] = "Another journal"
+        return records
+
+    rewrite(corpus, change)
+    report = update(corpus, index)
+    assert report.changes.papers == Counts(added=0, changed=1, kept=68, dropped=0)
+    assert not report.changes.passages.any_change
+    assert everything(index) == built(corpus, tmp_path / "other")
+
+
+def test_a_changed_text_is_embedded_again(corpus: Path, index: Path, tmp_path: Path) -> None:
+    """Letter case and white space count for the vector, though not for what is the same text."""
+
+    def change(records: Records) -> Records:
+        records[5]["abstract"] = records[5]["abstract"].upper()
+        return records
+
+    rewrite(corpus, change)
+    counting = Counting()
+    report = update(corpus, index, counting)
+    assert report.changes.papers.changed == 1
+    assert report.changes.passages.changed == len(counting.texts) > 0
+    assert everything(index) == built(corpus, tmp_path / "other")
+
+
+def test_a_dry_run_says_what_would_change_and_writes_nothing(corpus: Path, index: Path) -> None:
+    another_corpus(corpus)
+    with pytest.raises(KeyboardInterrupt):
+        update(corpus, index, Counting(fail=1))
+    before = files(index)
+    would = update(corpus, index, dry_run=True)
+    assert would.built is None
+    assert would.version == current_version(index).name
+    after = files(index)
+    after.pop(index, None)  # the folder that the trial was in
+    before.pop(index, None)
+    assert after == before
+    assert update(corpus, index, Counting(), resume=True).changes == would.changes
+
+
+@pytest.mark.parametrize("fail", [1, 2, 3])
+def test_an_update_that_was_cut_off_goes_on(
+    corpus: Path, index: Path, tmp_path: Path, fail: int
+) -> None:
+    another_corpus(corpus)
+    rewrite(corpus, lambda records: [r | {"title": f"{r['title']} II"} for r in records])
+    calm = Counting()
+    update(corpus, Path(shutil.copytree(index, tmp_path / "calm")), calm)
+    before = everything(index)
+    cut_off, rest = Counting(fail), Counting()
+    with pytest.raises(KeyboardInterrupt):
+        update(corpus, index, cut_off)
+    assert everything(index) == before
+    report = update(corpus, index, rest, resume=True)
+    assert cut_off.calls + rest.calls == calm.calls  # the same batches, none of them twice
+    assert report.changes.papers.added == 1
+    assert everything(index) == everything(tmp_path / "calm") == built(corpus, tmp_path / "new")
+
+
+def test_an_update_that_was_cut_off_can_be_left_behind(corpus: Path, index: Path) -> None:
+    another_corpus(corpus)
+    with pytest.raises(KeyboardInterrupt):
+        update(corpus, index, Counting(fail=1))
+    rewrite(corpus, lambda records: records[1:])
+    with pytest.raises(IndexingError, match=r"has another metadata.csv: .* or leave out --resume"):
+        update(corpus, index, resume=True)
+    with pytest.raises(IndexingError, match="has another command"):
+        build_index(corpus, index, ENCODER, Silent(), workers=1, resume=True)
+    assert update(corpus, index, Counting()).changes.papers.dropped == 1
+    assert {path.name for path in index.iterdir()} >= {"CURRENT", current_version(index).name}
+
+
+def test_few_new_passages_are_embedded_in_one_call(corpus: Path, index: Path) -> None:
+    """Also when they lie far apart: small batches are slow, and short of equal lengths."""
+    scattered = range(0, 69, 23)
+
+    def change(records: Records) -> Records:
+        for n in scattered:
+            records[n]["abstract"] = f"Paper {n} has got another abstract, which is a short one."
+        return records
+
+    rewrite(corpus, change)
+    counting = Counting()
+    report = update(corpus, index, counting)
+    assert report.built is not None
+    assert len(counting.calls) <= report.built.passages / 96 + 1  # a call per three blocks
+
+
+def test_two_versions_stay_on_the_disk(corpus: Path, index: Path) -> None:
+    versions = [current_version(index).name]
+    for _ in range(3):
+        rewrite(corpus, lambda records: records[1:])
+        versions.append(update(corpus, index).version)
+    assert versions == sorted(set(versions))
+    found = {path.name for path in index.iterdir()}
+    assert found == {*versions[-2:], "CURRENT", ".lock"}
+
+
+def refused(corpus: Path, index: Path, **options: object) -> str:
+    """Return the one line with which an update is refused; nothing has changed."""
+    before = files(index)
+    with pytest.raises(IndexingError) as caught:
+        update(corpus, index, **options)
+    assert files(index) == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_without_an_index_there_is_nothing_to_update(corpus: Path, tmp_path: Path) -> None:
+    said = refused(corpus, tmp_path / "nowhere")
+    assert "is not there: build one with `python -m scripts.build_index --corpus" in said
+    assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "empty").mkdir()
+    assert "is not an index" in refused(corpus, tmp_path / "empty")
+
+
+def test_another_encoder(corpus: Path, index: Path) -> None:
+    said = refused(corpus, index, encoder="other")
+    assert "was built with the encoder fake, and this is other: give --encoder" in said
+
+
+def test_another_chunker(corpus: Path, index: Path) -> None:
+    change_manifest(index, chunker="sentences/90w/1s/v1")
+    assert "was cut by sentences/90w/1s/v1, and this program cuts by" in refused(corpus, index)
+
+
+def test_an_index_of_a_later_program(corpus: Path, index: Path) -> None:
+    change_manifest(index, format=99, more={})
+    said = refused(corpus, index)
+    assert "has format 99, and this program reads format" in said
+    assert "update the program" in said
+
+
+def change_manifest(index: Path, **changes: object) -> None:
+    path = current_version(index) / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_version_that_is_gone(corpus: Path, index: Path) -> None:
+    shutil.rmtree(current_version(index))
+    said = refused(corpus, index)
+    assert "names the version" in said
+    assert "which is not in it: build it again" in said
+
+
+@pytest.mark.parametrize("name", [PASSAGES, "embeddings.f16", "vectors.faiss"])
+def test_vectors_of_a_damaged_version_are_not_taken_over(
+    corpus: Path, index: Path, name: str
+) -> None:
+    path = current_version(index) / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert f"{name} was altered" in refused(corpus, index)
+    path.unlink()
+    assert f"{name} is missing" in refused(corpus, index)
+
+
+def test_an_update_while_another_build_runs(corpus: Path, index: Path) -> None:
+    with (index / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another build is writing to" in refused(corpus, index)
+        assert "another build is writing to" in refused(corpus, index, dry_run=True)
+
+
+def test_a_mistyped_corpus(corpus: Path, index: Path) -> None:
+    before = files(index)
+    with pytest.raises(CorpusError, match="give --corpus the folder"):
+        update(corpus / "mistyped", index)
+    assert files(index) == before
+
+
+def test_a_corpus_without_text(corpus: Path, index: Path) -> None:
+    rewrite(corpus, lambda records: records[:0])
+    before = everything(index)
+    with pytest.raises(IndexingError, match="holds no text to index"):
+        update(corpus, index)
+    assert everything(index) == before
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let every write beyond `size` bytes of a file fail, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("size", [0, 50, 2_000, 20_000, 100_000, 200_000])
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_full_disk_is_one_error_and_what_was_published_stays(
+    corpus: Path, index: Path, tmp_path: Path, size: int, dry_run: bool
+) -> None:
+    another_corpus(corpus)
+    before = everything(index)
+    with largest_file(size), pytest.raises(IndexingError) as caught:
+        update(corpus, index, Counting(), dry_run=dry_run)
+    assert "\n" not in str(caught.value)
+    assert everything(index) == before
+    update(corpus, index, Counting(), resume=True)
+    assert everything(index) == built(corpus, tmp_path / "other")
+
+
+def test_an_encoder_that_makes_other_vectors_is_refused(corpus: Path, index: Path) -> None:
+    another_corpus(corpus)
+    with pytest.raises(IndexingError, match=r"made vectors of shape .* where .* was expected"):
+        update(corpus, index, lambda texts: np.ones((len(texts), DIMENSION + 1), np.float32))
+    with pytest.raises(IndexingError, match="not numbers"):
+        update(corpus, index, lambda texts: np.full((len(texts), DIMENSION), np.nan, np.float32))
+    assert checked(index, EncoderSpec("fake", DIMENSION, encode).name)

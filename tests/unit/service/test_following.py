@@ -1,0 +1,285 @@
+"""An answerer that goes over to new versions: real indexes, models that need no weights."""
+
+import gc
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from index.builder import build_index
+from index.manifest import current_version
+from models.contracts import FloatArray, Span
+from service.following import Following
+from service.loading import Models, StartError, snapshot
+from service.settings import Settings
+from service.types import Query
+from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
+from tests.unit.index.release import parse, sentences, write_release
+
+QUERY = Query("Who wore masks in hospital?", 0.5, 1)
+
+
+class FakeEncoder:
+    name = "fake"
+    dimension = DIMENSION
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        return encode(texts)
+
+
+class FakeReader:
+    """Marks the first word, when it is let."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.reads = threading.Event()
+        self.go = threading.Event()
+        self.go.set()
+
+    def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
+        self.reads.set()
+        assert self.go.wait(60)
+        return [Span(0, len(text.split()[0]), 1.0, 0.0) for text in contexts]
+
+
+@pytest.fixture
+def reader() -> FakeReader:
+    return FakeReader()
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    publish(tmp_path / "index", papers=2)
+    return tmp_path / "index"
+
+
+def publish(index: Path, papers: int) -> str:
+    """Publish a version that holds so many papers; return its name."""
+    corpus = index.with_name("corpus")
+    records = [{"cord_uid": f"u{n}", "pdf_json_files": f"{n}.json"} for n in range(papers)]
+    parses = {f"{n}.json": parse(sentences(30, f"ward{n}")) for n in range(papers)}
+    write_release(corpus, records, parses)
+    return build_index(corpus, index, ENCODER, Silent(), workers=1).version
+
+
+def follow(index: Path, reader: FakeReader, every: float = 0) -> Following:
+    settings = Settings(index=index, candidates=3)
+    models = Models(FakeEncoder(), reader, "cpu", threading.Lock())
+    return Following(index / "CURRENT", partial(snapshot, settings, models), every=every)
+
+
+def served(following: Following) -> tuple[str, int]:
+    found = following.answer(QUERY)
+    assert found.answers
+    return found.source.index_version, found.source.papers
+
+
+def opened(index: Path) -> set[str]:
+    """Return the names of the versions of which this process has a file open or mapped."""
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    links = Path("/proc/self/fd").iterdir()
+    paths = [line.split(maxsplit=5)[-1] for line in maps]
+    paths += [str(link.readlink()) for link in links if link.is_symlink()]
+    return {p.removeprefix(f"{index}/").split("/")[0] for p in paths if p.startswith(f"{index}/")}
+
+
+def test_a_new_version_is_served(index: Path, reader: FakeReader) -> None:
+    following = follow(index, reader)
+    assert served(following) == (current_version(index).name, 2)
+    for papers in (3, 1, 4):
+        version = publish(index, papers)
+        following.look()
+        assert served(following) == (version, papers)
+
+
+def test_it_is_found_without_being_told(index: Path, reader: FakeReader) -> None:
+    following = follow(index, reader, every=0.01)
+    version = publish(index, papers=3)
+    end = time.monotonic() + 60
+    while served(following) != (version, 3) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert served(following) == (version, 3)
+    following.look = lambda: None  # type: ignore[method-assign] # its thread lives on
+
+
+def test_it_is_not_looked_for_when_that_is_off(index: Path, reader: FakeReader) -> None:
+    before = threading.active_count()
+    follow(index, reader, every=0)
+    assert threading.active_count() == before
+
+
+def test_nothing_is_opened_while_nothing_changes(index: Path) -> None:
+    taken: list[Path] = []
+
+    class Counted:
+        source = type("Source", (), {"index_version": current_version(index).name})
+
+    def take() -> Counted:
+        taken.append(index)
+        return Counted()
+
+    following = Following(index / "CURRENT", take, every=0)  # type: ignore[arg-type] # counts only
+    for _ in range(3):
+        following.look()
+    (index / "CURRENT").write_bytes((index / "CURRENT").read_bytes())  # the same name
+    following.look()
+    assert len(taken) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="lists open files in /proc")
+def test_a_question_keeps_its_version_until_it_is_answered(index: Path, reader: FakeReader) -> None:
+    """Though three updates come, and the version's folder is long gone."""
+    following = follow(index, reader)
+    first = current_version(index)
+    reader.go.clear()
+    reader.reads.clear()
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(following.answer(QUERY)))
+    asking.start()
+    assert reader.reads.wait(60)
+    for papers in (3, 4, 5):
+        version = publish(index, papers)
+        following.look()
+    assert not first.exists()
+    assert opened(index) == {first.name, version}
+    reader.go.set()
+    asking.join(60)
+    assert answers[0].source.index_version == first.name
+    assert answers[0].source.papers == 2
+    del asking
+    gc.collect()
+    assert opened(index) == {version}
+    assert served(following) == (version, 5)
+
+
+def alter(version: Path) -> None:
+    path = version / "passages.sqlite"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def remove(version: Path) -> None:
+    shutil.rmtree(version)
+
+
+def of_another_encoder(version: Path) -> None:
+    change_manifest(version, encoder="other")
+
+
+def of_a_later_program(version: Path) -> None:
+    change_manifest(version, format=99)
+
+
+def change_manifest(version: Path, **changes: object) -> None:
+    path = version / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (alter, "passages.sqlite was altered"),
+        (remove, "which is not in it"),
+        (of_another_encoder, "was built with the encoder other"),
+        (of_a_later_program, "has format 99"),
+    ],
+)
+def test_a_version_that_cannot_be_served_is_told_once(
+    index: Path,
+    reader: FakeReader,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[Path], None],
+    said: str,
+) -> None:
+    following = follow(index, reader)
+    before = served(following)
+    publish(index, papers=3)
+    damage(current_version(index))
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            following.look()
+            assert served(following) == before
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.exc_info is None
+    line = record.getMessage()
+    assert line.startswith(f"still serving index version {before[0]}: ")
+    assert said in line
+    assert "\n" not in line
+    version = publish(index, papers=4)  # the next one is served
+    following.look()
+    assert served(following) == (version, 4)
+
+
+def test_a_missing_current_changes_nothing(
+    index: Path, reader: FakeReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    following = follow(index, reader)
+    before = served(following)
+    (index / "CURRENT").rename(index / "elsewhere")
+    following.look()
+    following.look()
+    assert served(following) == before
+    assert ["is not an index" in message for message in caplog.messages] == [True]
+    (index / "elsewhere").rename(index / "CURRENT")
+    following.look()
+    assert served(following) == before
+
+
+def test_an_unexpected_error_is_told_with_its_traceback(
+    index: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Old:
+        source = type("Source", (), {"index_version": "old"})
+
+    things: list[object] = [Old(), MemoryError("no room")]
+
+    def take() -> Old:
+        thing = things.pop(0)
+        if isinstance(thing, BaseException):
+            raise thing
+        assert isinstance(thing, Old)
+        return thing
+
+    following = Following(index / "CURRENT", take, every=0)  # type: ignore[arg-type] # names itself
+    publish(index, papers=3)
+    following.look()
+    (record,) = caplog.records
+    assert record.exc_info
+    assert "still serving index version old: no room" in record.getMessage()
+
+
+def test_a_version_that_goes_while_it_is_opened_is_no_error(
+    index: Path, reader: FakeReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two updates came: what was being opened is deleted, and the newest is there."""
+    following = follow(index, reader)
+    publish(index, papers=3)
+    take, tries = following._take, 0
+
+    def interrupted() -> object:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            publish(index, papers=4)
+            raise StartError("index file vectors.faiss is missing")
+        return take()
+
+    following._take = interrupted  # type: ignore[assignment,method-assign] # fails first
+    following.look()
+    assert served(following) == (current_version(index).name, 4)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_start_that_fails_says_why(index: Path, reader: FakeReader) -> None:
+    alter(current_version(index))
+    with pytest.raises(StartError, match="was altered"):
+        follow(index, reader)
