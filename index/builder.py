@@ -11,7 +11,7 @@ from pathlib import Path
 from index.chunking import Chunker
 from index.corpora.cord19 import FolderParses
 from index.corpora.records import RecordPlan, read_metadata
-from index.embedding import EncoderSpec, Progress, embed
+from index.embedding import EmbeddingFiles, EncoderSpec, Progress, embed
 from index.keywords import Searchable, build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
 from index.passages import PassageStore
@@ -30,7 +30,7 @@ from index.unfinished import (
     just_published,
     remove_scaffolds,
 )
-from index.vectors import EMBEDDINGS, VectorFile, build_faiss
+from index.vectors import build_faiss
 
 _PAGE = 1024  # passages that are read at a time for the keyword index
 
@@ -128,28 +128,29 @@ def complete(
     with closing(PassageStore(building / PASSAGES)) as store:
         if store.passages == 0:
             raise IndexingError(f"{corpus} holds no text to index")
-        vectors = VectorFile(building / EMBEDDINGS, encoder.dimension)
-        embed(store, vectors, building / EMBEDDED, encoder, progress, known=known)
+        files = EmbeddingFiles(building, encoder.dimension, encoder.word_dimension)
+        embed(store, files, building / EMBEDDED, encoder, progress, known=known)
         progress.stage("publishing", 1, 0, "index")
-        kind = build_faiss(vectors.read(), building / VECTORS)
+        kind = build_faiss(files.vectors.read(), building / VECTORS)
         shutil.rmtree(building / KEYWORDS, ignore_errors=True)  # of a run that was cut off
         build_keywords(_searchable(store), building / KEYWORDS)
         papers, passages = store.papers, store.passages
-    files = describe(building, without=SCAFFOLDS)
+    described = describe(building, without=SCAFFOLDS)
     now = datetime.now(UTC)
     manifest = Manifest(
         format=FORMAT,
-        version=version_name(now, files[PASSAGES][1]),
+        version=version_name(now, described[PASSAGES][1]),
         built_at=now.isoformat(timespec="seconds"),
         corpus=corpus.resolve().name,
         encoder=encoder.name,
         dimension=encoder.dimension,
+        word_dimension=encoder.word_dimension,
         metric="inner_product",
         vector_index=kind,
         chunker=Chunker().name,
         papers=papers,
         passages=passages,
-        files=files,
+        files=described,
     )
     manifest.write(building)
     folder = publish(building, index_dir, manifest.version)

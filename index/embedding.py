@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from index.manifest import write_durably
 from index.passages import PassageStore
-from index.reuse import KnownVectors
+from index.reuse import Known, KnownVectors
 from index.types import IndexingError
-from index.vectors import VectorFile
+from index.vectors import EMBEDDINGS, VectorFile
+from index.word_vectors import Codes, WordVectorFile, quantised
 
 BLOCK = 1024
 """Passages that go to the encoder in one call, which sorts them by length, and between two
@@ -21,7 +22,22 @@ checkpoints: about a minute on two slow cores (docs/evaluation.md)."""
 _PAGE = 256  # passages that are read and looked up at a time
 _WIDEST = 16  # blocks' worth of passages that one block spans at most, the known ones counted
 
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+
+class Embedded(Protocol):
+    """What an encoder makes of n texts.
+
+    `vectors` has shape (n, dimension), float32; `words` holds, for each text, the vectors of its
+    words, shape (words, word_dimension), float32.
+    """
+
+    @property
+    def vectors(self) -> NDArray[np.float32]: ...  # noqa: D102 - as above
+
+    @property
+    def words(self) -> Sequence[NDArray[np.float32]]: ...  # noqa: D102
+
+
+Encode = Callable[[Sequence[str]], Embedded]
 
 
 class Progress(Protocol):
@@ -38,21 +54,52 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
-    """The encoder as the builder needs it: who it is, and how to call it."""
+    """The encoder as the builder needs it: who it is, and how to call it.
+
+    `word_dimension` is 0 where it makes no vectors of words.
+    """
 
     name: str
     dimension: int
     encode: Encode
+    word_dimension: int = 0
+
+
+class EmbeddingFiles:
+    """The vectors of the passages, and those of their words where the encoder makes any."""
+
+    def __init__(self, folder: Path, dimension: int, word_dimension: int) -> None:
+        """Open the files in `folder`; they need not exist."""
+        self.vectors = VectorFile(folder / EMBEDDINGS, dimension)
+        self.words = WordVectorFile(folder, word_dimension) if word_dimension else None
+
+    @property
+    def rows(self) -> int:
+        """The number of passages that are whole in the files."""
+        rows = self.vectors.rows
+        return min(rows, self.words.rows) if self.words else rows
+
+    def truncate(self, rows: int) -> None:
+        """Drop everything after the first `rows` passages."""
+        self.vectors.truncate(rows)
+        if self.words:
+            self.words.truncate(rows)
+
+    def append(self, vectors: NDArray[np.float32], codes: Sequence[Codes]) -> None:
+        """Append passages, durably: their vectors, shape (n, dimension), and their words' codes."""
+        self.vectors.append(vectors)
+        if self.words:
+            self.words.append(codes)
 
 
 @dataclass(slots=True)
 class _Block:
-    """Consecutive passages: the texts to be embedded, and the vectors that are known, by place."""
+    """Consecutive passages: the texts to be embedded, and what is known already, by place."""
 
     size: int = 0
     places: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    known: list[tuple[NDArray[np.int64], NDArray[np.float16]]] = field(default_factory=list)
+    known: list[tuple[NDArray[np.int64], Known]] = field(default_factory=list)
 
 
 def embedding_text(title: str, section: str, text: str) -> str:
@@ -63,25 +110,25 @@ def embedding_text(title: str, section: str, text: str) -> str:
 
 def embed(
     store: PassageStore,
-    vectors: VectorFile,
+    files: EmbeddingFiles,
     checkpoint: Path,
     encoder: EncoderSpec,
     progress: Progress,
     *,
     known: KnownVectors | None = None,
 ) -> None:
-    """Append the vectors that `vectors` lacks, in the order of the passages.
+    """Append what `files` lack, in the order of the passages.
 
     The file `checkpoint` holds how many rows are done. Where a block ends depends on where it
     begins and on what is known, so a run that goes on encodes the same blocks as one left alone.
     Raises IndexingError when the encoder makes something else than vectors of these texts.
     """
-    done = min(_rows_done(checkpoint), vectors.rows)
-    vectors.truncate(done)
+    done = min(_rows_done(checkpoint), files.rows)
+    files.truncate(done)
     progress.stage("embedding", store.passages, done, "passages")
     while done < store.passages:
         block = _next_block(store, known, done)
-        vectors.append(_vectors(block, encoder))
+        files.append(*_embedded(block, encoder))
         done += block.size
         write_durably(checkpoint, f"{done}\n")
         progress.advance(block.size)
@@ -115,18 +162,26 @@ def _next_block(store: PassageStore, known: KnownVectors | None, start: int) -> 
     return block
 
 
-def _vectors(block: _Block, encoder: EncoderSpec) -> NDArray[np.float32]:
-    """Return the vectors of a block, shape (block.size, dimension)."""
+def _embedded(block: _Block, encoder: EncoderSpec) -> tuple[NDArray[np.float32], list[Codes]]:
+    """Return the vectors of a block, shape (block.size, dimension), and the codes of its words."""
     vectors = np.empty((block.size, encoder.dimension), np.float32)
+    codes: list[Codes] = [np.empty((0, 0), np.uint8)] * block.size
     for places, found in block.known:
-        vectors[places] = found
+        vectors[places] = found.vectors
+        for place, words in zip(places.tolist(), found.codes, strict=bool(found.codes)):
+            codes[place] = words
     if block.texts:
         made = encoder.encode(block.texts)
         expected = (len(block.texts), encoder.dimension)
-        if made.shape != expected:
+        shapes = {words.shape[1] for words in made.words} if encoder.word_dimension else set()
+        if made.vectors.shape != expected or shapes - {encoder.word_dimension}:
             raise IndexingError(
-                f"the encoder made vectors of shape {made.shape} where {expected} was expected: "
+                f"the encoder made vectors of shape {made.vectors.shape} where {expected} was "
+                f"expected, and of words {sorted(shapes)} where {encoder.word_dimension} was: "
                 "is it the model that it says it is?"
             )
-        vectors[block.places] = made
-    return vectors
+        vectors[block.places] = made.vectors
+        if encoder.word_dimension:
+            for place, vectors_of_words in zip(block.places, made.words, strict=True):
+                codes[place] = quantised(vectors_of_words)
+    return vectors, codes

@@ -1,9 +1,9 @@
 """Candidates of both searches, each with what all that can be said of it.
 
 BM25 finds the words of the question, the vectors its meaning; neither is the better one for every
-question. So a passage that either found gets the scores of both, and a third one that compares the
-question's words with the passage's one by one, each in its context (`index.word_vectors`). What they
-say together is turned into one probability by a calibration (see `service.answering`).
+question. So a passage that either found gets the scores of both, and a third one that compares
+the question's words with the passage's one by one, each in its context (`index.word_vectors`).
+What they say together is turned into one probability by a calibration (see `service.answering`).
 docs/decisions/0003 and 0007 tell why these features.
 """
 
@@ -25,9 +25,7 @@ DEPTH = 100
 
 _SCORES = ("cosine", "bm25 share", "late interaction")
 FEATURES = tuple(
-    feature
-    for score in _SCORES
-    for feature in (score, f"{score} below best", f"log {score} rank")
+    feature for score in _SCORES for feature in (score, f"{score} below best", f"log {score} rank")
 )
 """What a calibration is told of a candidate, in this order (see `Candidates`)."""
 PLAIN_FEATURES = FEATURES[:6]

@@ -31,7 +31,7 @@ from index.filters import (
 from index.types import Hit, IndexingError
 
 Searchable: TypeAlias = tuple[str, str, str, Attributes]
-"""What is indexed of a passage: its paper's title, its section, its text, its paper's attributes."""
+"""What is indexed of a passage: its paper's title, its section, its text, its paper's facts."""
 
 _ANALYZER = "science"
 _LONGEST_WORD = 60  # characters; longer ones are sequences and debris
@@ -225,9 +225,7 @@ class KeywordIndex:
         """Return the query for a term that counts once, in the field where it counts most."""
         return tantivy.Query.disjunction_max_query(
             [
-                tantivy.Query.boost_query(
-                    tantivy.Query.term_query(self._schema, name, term), share
-                )
+                tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, name, term), share)
                 for name, share in _SHARES.items()
             ]
         )

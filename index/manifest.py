@@ -36,7 +36,8 @@ class Manifest:
     """The description of one version of an index.
 
     `files` maps each file's name to its size in bytes and its SHA-256. `built_at` is UTC,
-    ISO 8601. `word_dimension` is 0 for an index without vectors of words. `metric` is always "inner_product": of unit vectors, their cosine.
+    ISO 8601. `word_dimension` is 0 for an index without vectors of words. `metric` is always
+    "inner_product": of unit vectors, their cosine.
     """
 
     format: int

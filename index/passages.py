@@ -197,7 +197,7 @@ class PassageStore:
         )
 
     def searchable(self, start: int, stop: int) -> list[tuple[str, str, str, Attributes]]:
-        """Return (title, section, text, attributes) of passages with ids in [start, stop), by id."""
+        """Return title, section, text, attributes of the passages with ids in [start, stop)."""
         rows = self._rows(
             "SELECT title, section, text, publish_time, source, journal, full_text"
             " FROM passages JOIN papers USING (cord_uid) WHERE id >= ? AND id < ? ORDER BY id",

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, HybridSearch, Question
 from index.keywords import KeywordIndex

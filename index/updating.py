@@ -72,7 +72,7 @@ def update_index(
         if not found.any_change:
             discard(building)
             return UpdateReport(current.name, found, None)
-        spec = EncoderSpec(encoder, manifest.dimension, encode)
+        spec = EncoderSpec(encoder, manifest.dimension, encode, manifest.word_dimension)
         with closing(KnownVectors(current)) as known:
             folder = complete(corpus, building, index_dir, spec, progress, known=known)
         report = report_of(folder, started)

@@ -9,6 +9,7 @@ of a normal variable (Max, "Quantizing for Minimum Distortion", 1960).
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from index.types import IndexingError
 CODES = "word_vectors.bin"
 COUNTS = "word_counts.u16"
 
+Codes: TypeAlias = NDArray[np.uint8]
+
 MOST_WORDS = 65_535  # of a passage; what a count can hold
 _PER_BYTE = 4  # coordinates
 _LEVELS = np.array([-1.5104, -0.4528, 0.4528, 1.5104], np.float32)  # of a standard normal
@@ -26,18 +29,16 @@ _DECODED = _LEVELS[(np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3]
 """Shape (256, 4): the four levels that a byte stands for."""
 
 
-def quantised(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
+def quantised(vectors: NDArray[np.float32]) -> Codes:
     """Return the codes, shape (n, d / 4), of unit vectors, shape (n, d); d is divisible by 4."""
     count, dimension = vectors.shape
     levels = np.digitize(vectors * np.sqrt(dimension), _EDGES).astype(np.uint8)
     fours = levels.reshape(count, dimension // _PER_BYTE, _PER_BYTE)
-    codes: NDArray[np.uint8] = np.bitwise_or.reduce(
-        fours << np.array([0, 2, 4, 6], np.uint8), axis=2
-    )
+    codes: Codes = np.bitwise_or.reduce(fours << np.array([0, 2, 4, 6], np.uint8), axis=2)
     return codes
 
 
-def restored(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+def restored(codes: Codes) -> NDArray[np.float32]:
     """Return the unit vectors, shape (n, 4 * c), that codes of shape (n, c) stand for."""
     vectors = _DECODED[codes].reshape(len(codes), -1)
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
@@ -74,20 +75,14 @@ class WordVectorFile:
             with path.open("ab") as file:
                 file.truncate(length)
 
-    def append(self, words: Sequence[NDArray[np.float32]]) -> None:
-        """Append the vectors of the words of each passage, shape (words, dimension), durably."""
-        for vectors in words:
-            if vectors.ndim != 2 or vectors.shape[1] != self._dimension:  # noqa: PLR2004 - a matrix
-                raise IndexingError(
-                    f"the encoder made word vectors of shape {vectors.shape} where (words, "
-                    f"{self._dimension}) was expected: is it the model that it says it is?"
-                )
-        kept = [vectors[:MOST_WORDS] for vectors in words]
-        codes = b"".join(quantised(vectors).tobytes() for vectors in kept)
-        counts = np.array([len(vectors) for vectors in kept], np.uint16).tobytes()
-        for path, content in ((self._codes, codes), (self._counts, counts)):
+    def append(self, passages: Sequence[Codes]) -> None:
+        """Append the codes of the words of each passage, shape (words, dimension / 4), durably."""
+        kept = [codes[:MOST_WORDS] for codes in passages]
+        counts = np.array([len(codes) for codes in kept], np.uint16)
+        content = b"".join(codes.tobytes() for codes in kept)
+        for path, written in ((self._codes, content), (self._counts, counts.tobytes())):
             with path.open("ab") as file:
-                file.write(content)
+                file.write(written)
                 file.flush()
                 os.fsync(file.fileno())
 
@@ -117,7 +112,7 @@ class WordVectors:
                 f"{folder / CODES} and {COUNTS} do not belong together: build the index again"
             )
 
-    def codes(self, id_: int) -> NDArray[np.uint8]:
+    def codes(self, id_: int) -> Codes:
         """Return the codes of a passage's words, shape (words, dimension / 4)."""
         first = int(self._ends[id_ - 1]) if id_ else 0
         size = (int(self._ends[id_]) - first) * self._width

@@ -167,9 +167,7 @@ def save_checkpoint(
     temporary.replace(folder / "checkpoint.safetensors")
 
 
-def load_checkpoint(
-    folder: Path, model: TrainedEncoder, optimizer: torch.optim.Optimizer
-) -> int:
+def load_checkpoint(folder: Path, model: TrainedEncoder, optimizer: torch.optim.Optimizer) -> int:
     """Restore a run; return how many steps it has done, 0 where there is no checkpoint."""
     path = folder / "checkpoint.safetensors"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Encodes texts with a sentence-transformers model, and their words where it has a head for them."""
+"""Encodes texts with a sentence-transformers model, and their words where it has a head."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -93,9 +93,7 @@ class SentenceEncoder:
         return Embedded(vectors, tuple(words))
 
     @torch.inference_mode()
-    def _forward(
-        self, texts: list[str], left_out: Collection[str], *, weighted: bool
-    ) -> Embedded:
+    def _forward(self, texts: list[str], left_out: Collection[str], *, weighted: bool) -> Embedded:
         """Encode one batch: the transformer in its own precision, what follows in float32."""
         features: dict[str, Any] = self._model.preprocess(texts)
         features = {

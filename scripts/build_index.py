@@ -48,7 +48,9 @@ def main(argv: list[str] | None = None) -> int:
         report = build_index(
             options.corpus,
             options.index,
-            EncoderSpec(encoder.name, encoder.dimension, encoder.encode),
+            EncoderSpec(
+                encoder.name, encoder.dimension, encoder.encode_passages, encoder.word_dimension
+            ),
             progress,
             limit=options.limit,
             workers=options.workers,

@@ -6,8 +6,8 @@ question's evidence to the probability that these papers hold no answer.
 """
 
 import argparse
+import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,14 +20,22 @@ from sklearn.model_selection import GroupKFold
 from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion, read_squad
-from index.hybrid import FEATURES
-from index.types import CorpusError, Passage
+from index.types import CorpusError
 from models.calibration import LogisticCalibration, expected_calibration_error, fit
 from models.loading import reader_folder
 from scripts.arguments import at_least
+from scripts.evaluate_retrieval import gold_passages
 from scripts.metrics import f1
-from service.answering import EVIDENCE, Answerer, Calibrations, Reading, ReadPassage, evidence
-from service.loading import SHARED_CALIBRATIONS, StartError, load_answerer
+from service.answering import EVIDENCE, Answerer, Reading, ReadPassage, evidence
+from service.loading import (
+    BESIDE,
+    NO_ANSWER_CALIBRATION,
+    READER_CALIBRATION,
+    RETRIEVAL_CALIBRATION,
+    StartError,
+    load_answerer,
+    shipped_calibrations,
+)
 from service.settings import Settings, SettingsError
 
 _RIGHT_F1 = 0.5  # a span that shares so much with a gold answer is right
@@ -74,16 +82,18 @@ def retrieval_samples(
     No candidate of an off-topic question is right.
     """
     asked = [*((gold, True) for gold in questions), *((gold, False) for gold in off_topic)]
-    rows = [
-        (group, candidate.features, on_topic and _has_answer(candidate.passage, gold))
-        for group, (gold, on_topic) in enumerate(tqdm(asked, desc="retrieving", unit=" questions"))
-        for candidate in answerer.candidates(gold.question)
-    ]
+    values, outcomes, groups = [], [], []
+    for group, (gold, on_topic) in enumerate(tqdm(asked, desc="retrieving", unit=" questions")):
+        found = answerer.index.candidates(answerer.encode(gold.question))
+        right = gold_passages(answerer, gold) if on_topic else []
+        values.append(found.features)
+        outcomes.append(np.isin(found.ids, right).astype(np.int64))
+        groups.append(np.full(len(found.ids), group))
     return Samples(
-        FEATURES,
-        np.array([features for _, features, _ in rows]),
-        np.array([right for _, _, right in rows], np.int64),
-        np.array([group for group, _, _ in rows]),
+        answerer.index.features,
+        np.concatenate(values),
+        np.concatenate(outcomes),
+        np.concatenate(groups),
     )
 
 
@@ -116,16 +126,12 @@ def _text(one: ReadPassage) -> str:
     return one.candidate.passage.text[one.span.start : one.span.end]
 
 
-def _has_answer(passage: Passage, gold: GoldQuestion) -> bool:
-    """Return whether the passage is of the gold paper and holds a gold answer, word for word."""
-    text = f" {_words(passage.text)} "
-    return passage.cord_uid == gold.cord_uid and any(
-        f" {_words(answer)} " in text for answer in gold.answers
-    )
-
-
-def _words(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
+def _papers(path: Path) -> frozenset[str]:
+    """Return the cord_uids of a JSON list. Raises CorpusError."""
+    try:
+        return frozenset(map(str, json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError) as error:
+        raise CorpusError(f"{path} is not a JSON list of cord_uids: {error}") from error
 
 
 def _drawn(questions: Iterable[GoldQuestion], count: int) -> list[GoldQuestion]:
@@ -152,6 +158,13 @@ def parser() -> argparse.ArgumentParser:
         help="SQuAD format with cord_uid: questions that the retrieval is fitted to",
     )
     add(
+        "--papers",
+        type=Path,
+        metavar="FILE",
+        help="a JSON list of cord_uids: of the retrieval's questions only those about these "
+        "papers, which the encoder was not trained on (scripts/train_encoder.py --hold-out)",
+    )
+    add(
         "--questions",
         type=Path,
         required=True,
@@ -173,7 +186,12 @@ def parser() -> argparse.ArgumentParser:
         help="SQuAD format: a quarter as many as the retrieval's questions are drawn from it",
     )
     add("--limit", type=at_least(10), metavar="N", help="only the first N questions of each file")
-    add("--write", action="store_true", help="store the calibrations where the service reads them")
+    add(
+        "--write",
+        choices=["index", "shipped"],
+        help="store the calibrations of retrieval and of no answer beside the index, for this "
+        "index alone, or where the shipped ones lie; the reader's go into its own folder",
+    )
     return arguments
 
 
@@ -183,7 +201,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment(os.environ)
         settings = replace(settings, index=options.index or settings.index)
-        retrieval_questions = list(read_squad(options.retrieval_questions, options.limit))
+        retrieval_questions = [
+            gold
+            for gold in read_squad(options.retrieval_questions)
+            if not options.papers or gold.cord_uid in _papers(options.papers)
+        ][: options.limit]
         questions = list(read_squad(options.questions, options.limit))
         off_topic = _drawn(read_squad(options.off_topic), len(questions))
         retrieval_off_topic = _drawn(
@@ -204,10 +226,14 @@ def main(argv: list[str] | None = None) -> int:
     no_answer = no_answer_samples(on_topic_read, off_topic_read)
     print(no_answer.report("no answer"))
     if options.write:
-        fitted = Calibrations(retrieval.fit(), reader.fit(), no_answer.fit())
-        fitted.retrieval.save(SHARED_CALIBRATIONS / "retrieval.json")
-        fitted.no_answer.save(SHARED_CALIBRATIONS / "no_answer.json")
-        fitted.reader.save(reader_folder(settings.reader) / "calibration.json")
+        beside = settings.index / BESIDE
+        shipped = shipped_calibrations(answerer.index.features)
+        folder = beside if options.write == "index" else shipped
+        folder.mkdir(exist_ok=True)
+        retrieval.fit().save(folder / RETRIEVAL_CALIBRATION)
+        no_answer.fit().save(folder / NO_ANSWER_CALIBRATION)
+        reader.fit().save(reader_folder(settings.reader) / READER_CALIBRATION)
+        print(f"written to {folder}")
     return 0
 
 

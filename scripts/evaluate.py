@@ -1,203 +1,61 @@
-"""Measures the quality of the answers on question sets with known answers."""
+"""Measures quality on question sets with known answers: of the searches, and of the answers."""
 
 import argparse
-import json
 import os
-import statistics
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
-from tqdm import tqdm
-
-from index.corpora.squad import GoldQuestion, read_squad
 from index.types import CorpusError
+from scripts import evaluate_answers, evaluate_retrieval
 from scripts.arguments import at_least
-from scripts.metrics import exact_match, f1
-from service.answering import Reading
-from service.loading import StartError, load_answerer
+from service.loading import StartError
 from service.settings import Settings, SettingsError
-from service.types import AnswerList, Query
 
-_PAPER_DEPTHS = (1, 5, 20)
-_ANSWER_DEPTH = 5
-
-
-class ReadingAnswerer(Protocol):
-    """An answerer whose reading and ranking can be called apart."""
-
-    def read(self, question: str, top_k: int) -> Reading:
-        """Retrieve and read."""
-        ...
-
-    def rank(self, query: Query, reading: Reading) -> AnswerList:
-        """Rank what was read."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerFigures:
-    """Quality of the whole service over `n` questions, in percent of them.
-
-    Exact match and F1 are SQuAD's, the best over the gold answers; "at 5" takes the best of the
-    first five answers. `right_paper_at` tells how often one of the first k answers comes from the
-    paper that the question was asked about.
-    """
-
-    n: int
-    weight: float
-    exact_match_at_1: float
-    f1_at_1: float
-    f1_at_5: float
-    right_paper_at: dict[int, float]
-    median_ms: float
-    index_version: str
-    encoder: str
-    reader: str
-
-
-def evaluate_answers(
-    answerer: ReadingAnswerer, questions: Sequence[GoldQuestion], weights: Sequence[float]
-) -> list[AnswerFigures]:
-    """Ask every question once, and compare its answers by each weight with the gold ones.
-
-    `questions` is not empty, and each has a gold answer.
-    """
-    depth = max(_PAPER_DEPTHS)
-    bar = tqdm(questions, desc="asking", unit=" questions", mininterval=1)
-    readings = [(gold, answerer.read(gold.question, depth)) for gold in bar]
-    return [
-        _figures(
-            [
-                (gold, answerer.rank(Query(gold.question, weight, depth), reading))
-                for gold, reading in readings
-            ],
-            weight,
-        )
-        for weight in weights
-    ]
-
-
-def _figures(asked: Sequence[tuple[GoldQuestion, AnswerList]], weight: float) -> AnswerFigures:
-    def percent(values: Iterable[float]) -> float:
-        return round(100 * statistics.fmean(values), 2)
-
-    def texts(found: AnswerList, depth: int) -> list[str]:
-        return [answer.text for answer in found.answers[:depth]] or [""]
-
-    source = asked[0][1].source
-    return AnswerFigures(
-        n=len(asked),
-        weight=weight,
-        exact_match_at_1=percent(exact_match(texts(r, 1)[0], g.answers) for g, r in asked),
-        f1_at_1=percent(f1(texts(r, 1)[0], g.answers) for g, r in asked),
-        f1_at_5=percent(
-            max(f1(text, g.answers) for text in texts(r, _ANSWER_DEPTH)) for g, r in asked
-        ),
-        right_paper_at={
-            depth: percent(
-                g.cord_uid in {a.passage.cord_uid for a in r.answers[:depth]} for g, r in asked
-            )
-            for depth in _PAPER_DEPTHS
-        },
-        median_ms=round(statistics.median(r.took_ms.total for _, r in asked), 1),
-        index_version=source.index_version,
-        encoder=source.encoder,
-        reader=source.reader,
-    )
-
-
-def sweep_table(sweep: Sequence[AnswerFigures]) -> str:
-    """Return one line a weight."""
-    return "\n".join(
-        [
-            "weight   EM at 1   F1 at 1   F1 at 5   right paper at 1",
-            *(
-                f"{f.weight:>6.1f}{f.exact_match_at_1:>10.1f}{f.f1_at_1:>10.1f}{f.f1_at_5:>10.1f}"
-                f"{f.right_paper_at[1]:>19.1f}"
-                for f in sweep
-            ),
-        ]
-    )
-
-
-def table(figures: AnswerFigures) -> str:
-    """Return the figures for people to read."""
-    rows = [
-        ("questions", f"{figures.n}"),
-        ("weight of the reader", f"{figures.weight:g}"),
-        ("exact match at 1", f"{figures.exact_match_at_1:.1f} %"),
-        ("F1 at 1", f"{figures.f1_at_1:.1f} %"),
-        ("F1 at 5", f"{figures.f1_at_5:.1f} %"),
-        *(
-            (f"right paper at {depth}", f"{value:.1f} %")
-            for depth, value in figures.right_paper_at.items()
-        ),
-        ("median time", f"{figures.median_ms:.0f} ms a question"),
-    ]
-    return "\n".join(f"{name:<22}{value:>12}" for name, value in rows)
-
-
-def _answered(questions: Iterable[GoldQuestion], path: Path) -> list[GoldQuestion]:
-    answered = [question for question in questions if question.answers]
-    if not answered:
-        raise CorpusError(f"{path} has no question with an answer")
-    return answered
+_COMMANDS = {
+    "retrieval": (
+        evaluate_retrieval,
+        "the searches alone: recall and nDCG of each and of both together",
+        "Searches for every question or topic, and looks how far up what answers it is.",
+    ),
+    "answers": (
+        evaluate_answers,
+        "the whole service: exact match, F1, right paper, time",
+        "Asks every question of a file and compares the answers with the gold ones.",
+    ),
+}
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
     arguments = argparse.ArgumentParser(prog="python -m scripts.evaluate", description=__doc__)
     commands = arguments.add_subparsers(dest="command", required=True)
-    answers = commands.add_parser(
-        "answers",
-        help="the whole service: exact match, F1, right paper, time",
-        description="Asks every question of a file and compares the answers with the gold ones.",
-    )
-    add = answers.add_argument
-    add(
-        "--questions",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="SQuAD format, .json or .json.gz; cord_uid on each paragraph names the right paper",
-    )
-    add(
-        "--index",
-        type=Path,
-        metavar="DIR",
-        help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
-    )
-    add("--weight", type=float, metavar="W", help="the reader's share, 0 to 1")
-    add("--sweep", action="store_true", help="also the figures for every weight from 0 to 1")
-    add("--limit", type=at_least(1), metavar="N", help="only the first N questions")
-    add("--json", action="store_true", help="print the figures as JSON")
+    for name, (module, summary, description) in _COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=description)
+        module.add_arguments(command)
+        command.add_argument(
+            "--index",
+            type=Path,
+            metavar="DIR",
+            help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
+        )
+        command.add_argument(
+            "--limit", type=at_least(1), metavar="N", help="only the first N questions"
+        )
+        command.add_argument("--json", action="store_true", help="print the figures as JSON")
     return arguments
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    commands = parser()
-    options = commands.parse_args(argv)
-    if options.weight is not None and not 0 <= options.weight <= 1:
-        commands.error("--weight is a number from 0 to 1")
+    options = parser().parse_args(argv)
+    module, *_ = _COMMANDS[options.command]
     try:
-        questions = _answered(read_squad(options.questions, options.limit), options.questions)
         settings = Settings.from_environment(os.environ)
-        settings = replace(settings, index=options.index or settings.index)
-        weight = settings.default_weight if options.weight is None else options.weight
-        tenths = [step / 10 for step in range(11)] if options.sweep else []
-        figures, *sweep = evaluate_answers(load_answerer(settings), questions, [weight, *tenths])
+        print(module.run(options, replace(settings, index=options.index or settings.index)))
     except (CorpusError, SettingsError, StartError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1
-    if options.json:
-        rows = {"sweep": [asdict(row) for row in sweep]} if sweep else {}
-        print(json.dumps(asdict(figures) | rows, indent=2))
-    else:
-        print("\n\n".join([table(figures), *([sweep_table(sweep)] if sweep else [])]))
     return 0
 
 

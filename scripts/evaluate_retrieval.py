@@ -16,14 +16,13 @@ from tqdm import tqdm
 from index.corpora.squad import GoldQuestion, read_squad
 from index.hybrid import Question
 from index.types import CorpusError
-from scripts.arguments import at_least
 from scripts.pairs import holds_answer, normalised
 from service.answering import Answerer
 from service.loading import load_answerer
 from service.settings import Settings
 
 DEPTHS = (1, 5, 10, 20, 50, 100)
-_NOWHERE = "nowhere"  # the passage that a question without one is waiting for, in vain
+_NOWHERE = -1  # no passage's id: a question without a right passage waits for it, in vain
 _PER_PAPER = 10  # passages that are looked at for each paper of a ranking of papers
 
 Search = Callable[[Question, int], list[int]]
@@ -52,7 +51,7 @@ def of_questions(answerer: Answerer, questions: Sequence[GoldQuestion]) -> Retri
     gold = [
         Qrel(str(number), str(id_), 1)
         for number, question in enumerate(questions)
-        for id_ in gold_passages(answerer, question) or [_NOWHERE]
+        for id_ in [*gold_passages(answerer, question), _NOWHERE]
     ]
     measures = {**{f"recall@{k}": Success @ k for k in DEPTHS}, "nDCG@10": nDCG @ 10}
     asked = [question.question for question in questions]
@@ -87,8 +86,7 @@ def searches(answerer: Answerer) -> dict[str, Search]:
         "dense": lambda question, k: [hit.passage_id for hit in index.by_meaning(question, k)],
         "bm25": lambda question, k: [hit.passage_id for hit in index.by_words(question, k)],
         "hybrid": lambda question, k: [
-            candidate.passage.id
-            for candidate, _ in answerer.best(index.candidates(question), k)
+            candidate.passage.id for candidate, _ in answerer.best(index.candidates(question), k)
         ],
     }
 
@@ -121,9 +119,7 @@ def _figures(
         modes[mode] = {name: round(float(values[m]), 4) for name, m in measures.items()}
         took[mode] = round(statistics.median(times), 2)
     source = answerer.source
-    return RetrievalFigures(
-        len(questions), what, source.index_version, source.encoder, modes, took
-    )
+    return RetrievalFigures(len(questions), what, source.index_version, source.encoder, modes, took)
 
 
 def _papers(answerer: Answerer, ids: Sequence[int]) -> list[str]:
@@ -165,7 +161,7 @@ def read_topics(path: Path) -> list[tuple[str, str]]:
 def read_judgments(path: Path) -> list[Qrel]:
     """Return TREC judgments: "topic 0 cord_uid grade" a line. Raises CorpusError."""
     try:
-        return list(ir_measures.read_trec_qrels(str(path)))
+        return list(ir_measures.read_trec_qrels(str(path)))  # type: ignore[no-untyped-call] # not typed
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -178,9 +174,6 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     add("--questions", type=Path, metavar="FILE", help="SQuAD format, with cord_uid")
     add("--topics", type=Path, metavar="FILE", help="TREC-COVID topics, tab-separated")
     add("--qrels", type=Path, metavar="FILE", help="the judgments of these topics")
-    add("--index", type=Path, metavar="DIR", help="the index (default: COVIDQUEST_INDEX)")
-    add("--limit", type=at_least(1), metavar="N", help="only the first N questions or topics")
-    add("--json", action="store_true", help="print the figures as JSON")
 
 
 def run(options: argparse.Namespace, settings: Settings) -> str:

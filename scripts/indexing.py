@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from index.types import CorpusError, IndexingError
-from models.contracts import Encoder, FloatArray, ModelError
+from models.contracts import Embedded, Encoder, ModelError
 from models.loading import encoder_folder, identity
 from scripts.arguments import at_least
 
@@ -52,7 +52,8 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
         "--encoder",
         default="default",
         metavar="DIR_OR_ID",
-        help="sentence-transformers model, a folder or a hub id (default: all-MiniLM-L6-v2)",
+        help="sentence-transformers model, a folder or a hub id (default: the one that comes with "
+        "CovidQuest; stock: all-MiniLM-L6-v2)",
     )
     add(
         "--device",
@@ -64,7 +65,7 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
         "--batch-size",
         type=at_least(1),
         metavar="N",
-        help="passages in one forward pass (default: 8 on a CPU, 256 on a GPU)",
+        help="passages in one forward pass (default: 16 on a CPU, 256 on a GPU)",
     )
     add(
         "--workers",
@@ -80,7 +81,9 @@ def load_encoder(options: argparse.Namespace) -> Encoder:
     """Load the encoder that the arguments name. Raises ModelError."""
     from models.encoder import SentenceEncoder  # noqa: PLC0415 - seconds that --help need not wait
 
-    return SentenceEncoder(options.encoder, device=options.device, batch_size=options.batch_size)
+    return SentenceEncoder(
+        options.encoder, device=options.device, batch_size=options.batch_size, bulk=True
+    )
 
 
 class LazyEncoder:
@@ -92,11 +95,11 @@ class LazyEncoder:
         self._options = options
         self._encoder: Encoder | None = None
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Encode as `Encoder.encode` does. Raises ModelError when it cannot be loaded."""
+    def encode_passages(self, texts: Sequence[str]) -> Embedded:
+        """Encode as `Encoder` does. Raises ModelError when it cannot be loaded."""
         if self._encoder is None:
             self._encoder = load_encoder(self._options)
-        return self._encoder.encode(texts)
+        return self._encoder.encode_passages(texts)
 
 
 def reported(command: str, work: Callable[[TerminalProgress], str]) -> int:

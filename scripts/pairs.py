@@ -1,4 +1,4 @@
-"""Questions with a passage that answers and passages that look as if: what an encoder learns from."""
+"""Questions, each with a passage that answers and some that only look so: to train an encoder."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +9,12 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from index.builder import embedding_text
 from index.corpora.squad import GoldQuestion
+from index.embedding import embedding_text
 from index.filters import Attributes
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore
 from index.search import KEYWORDS, PASSAGES
-from index.types import Passage
 
 _DEPTH = 40  # passages that BM25 finds, from which the wrong ones are taken
 _NEGATIVES = 20  # wrong passages kept for a question
@@ -80,7 +79,9 @@ def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
     contexts = list(dict.fromkeys(gold.context for gold in questions))
     pairs = []
     with TemporaryDirectory() as scratch:
-        build_keywords((("", "", context, Attributes()) for context in contexts), Path(scratch) / KEYWORDS)
+        build_keywords(
+            (("", "", context, Attributes()) for context in contexts), Path(scratch) / KEYWORDS
+        )
         keywords = KeywordIndex(Path(scratch) / KEYWORDS)
         for gold in tqdm(questions, desc="mining", unit=" questions", mininterval=1):
             answers = tuple(normalised(answer) for answer in gold.answers)
@@ -109,4 +110,5 @@ def _own_passage(store: PassageStore, gold: GoldQuestion, answers: Sequence[str]
 
 
 def _text(store: PassageStore, id_: int) -> str:
-    return embedding_text(*store.texts(id_, id_ + 1)[0])
+    ((title, section, text),) = store.texts(id_, id_ + 1)
+    return embedding_text(title, section, text)

@@ -276,10 +276,9 @@ def main(argv: list[str] | None = None) -> int:
         model = TrainedEncoder(base, options.dimension, sorted(STOPWORDS))
         model.to(pick_device(options.device))
         passages = [pair.positive for pairs, _ in sets for pair in pairs]
-        model.start_head(random.Random(options.seed).sample(passages, min(_HEAD_TEXTS, len(passages))))  # noqa: S311
-        train(
-            model, sets, options.work, size=options.batch, rate=options.rate, seed=options.seed
-        )
+        chance = random.Random(options.seed)  # noqa: S311 - nothing secret
+        model.start_head(chance.sample(passages, min(_HEAD_TEXTS, len(passages))))
+        train(model, sets, options.work, size=options.batch, rate=options.rate, seed=options.seed)
         publish(model, base, options.output)
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_encoder: {error}", file=sys.stderr)

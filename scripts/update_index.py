@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
             options.corpus,
             options.index,
             encoder.name,
-            encoder.encode,
+            encoder.encode_passages,
             progress,
             workers=options.workers,
             resume=options.resume,

@@ -27,8 +27,8 @@ _LONGEST_WAIT = 20.0
 class Calibrations:
     """What turns raw scores into probabilities, the same for every request.
 
-    `retrieval` takes the features of a candidate (`index.hybrid.Candidates`), `reader` a span's score, `no_answer`
-    the evidence of a whole question (`EVIDENCE`).
+    `retrieval` takes the features of a candidate (`index.hybrid.Candidates`), `reader` a span's
+    score, `no_answer` the evidence of a whole question (`EVIDENCE`).
     """
 
     retrieval: LogisticCalibration

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Protocol
 
+from index.filters import Facets
 from service.background import log_failure
 from service.types import AnswererProtocol, AnswerList, Query, Source
 
@@ -44,6 +45,11 @@ class Following:
         if every:
             thread = Thread(target=self._watch, args=(every,), name="following", daemon=True)
             thread.start()
+
+    @property
+    def facets(self) -> Facets:
+        """The names that there are to filter by, in the version that is current."""
+        return self._snapshot.facets
 
     def answer(self, query: Query) -> AnswerList:
         """Answer one question. Raises BusyError when too many are waiting."""

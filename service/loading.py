@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from index.hybrid import FEATURES
+from index.hybrid import FEATURES, PLAIN_FEATURES
 from index.manifest import CURRENT
 from index.search import PassageIndex, checked
 from index.types import IndexingError
@@ -16,8 +16,13 @@ from service.answering import EVIDENCE, Answerer, Calibrations
 from service.following import Following
 from service.settings import Settings
 
-SHARED_CALIBRATIONS = Path(__file__).parent / "calibration"
-"""The folder of the calibrations that belong to no single model."""
+BESIDE = "calibration"
+"""The folder, beside the versions of an index, of the calibrations that were fitted on it."""
+RETRIEVAL_CALIBRATION = "retrieval.json"
+NO_ANSWER_CALIBRATION = "no_answer.json"
+READER_CALIBRATION = "calibration.json"
+
+_SHIPPED = Path(__file__).parent / "calibration"  # of the encoders with and without word vectors
 
 
 class StartError(Exception):
@@ -31,8 +36,8 @@ def preflight(settings: Settings) -> None:
     """
     try:
         encoder = encoder_folder(settings.encoder)
-        calibrations_for(settings.reader)
-        checked(settings.index, identity(encoder))
+        _, manifest = checked(settings.index, identity(encoder))
+        calibrations_for(settings, FEATURES if manifest.word_dimension else PLAIN_FEATURES)
     except (IndexingError, ModelError) as error:
         raise StartError(_one_line(error)) from error
 
@@ -72,11 +77,12 @@ def snapshot(settings: Settings, models: Models) -> Answerer:
     Its folder is `settings.index / answerer.source.index_version`. Raises StartError.
     """
     try:
+        index = PassageIndex.open(settings.index, models.encoder.name)
         return Answerer(
-            PassageIndex.open(settings.index, models.encoder.name),
+            index,
             models.encoder,
             models.reader,
-            calibrations_for(settings.reader),
+            calibrations_for(settings, index.features),
             candidates=settings.candidates,
             device=models.device,
             turn=models.turn,
@@ -98,18 +104,26 @@ def load_following(settings: Settings) -> Following:
     )
 
 
-def calibrations_for(reader: str = DEFAULT) -> Calibrations:
-    """Return the calibrations to use with a reader, given as a folder, a hub id or "default".
+def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrations:
+    """Return the calibrations for an index whose candidates have these features.
 
-    A reader's own lies in its folder as calibration.json; one that has none is taken to score
-    like the default reader. Raises ModelError.
+    Those of retrieval and of no answer lie beside the index where `scripts/calibrate.py` was run
+    on it; else the shipped ones serve. The reader's own lies in its folder; one that has none is
+    taken to score like the default reader. Raises ModelError.
     """
-    own = reader_folder(reader) / "calibration.json"
+    own = reader_folder(settings.reader) / READER_CALIBRATION
+    beside = settings.index / BESIDE
+    folder = beside if beside.is_dir() else shipped_calibrations(features)
     return Calibrations(
-        retrieval=_calibration(SHARED_CALIBRATIONS / "retrieval.json", FEATURES),
+        retrieval=_calibration(folder / RETRIEVAL_CALIBRATION, features),
         reader=calibration.load(own if own.is_file() else reader_folder(DEFAULT) / own.name),
-        no_answer=_calibration(SHARED_CALIBRATIONS / "no_answer.json", EVIDENCE),
+        no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, EVIDENCE),
     )
+
+
+def shipped_calibrations(features: tuple[str, ...]) -> Path:
+    """Return the folder of the shipped calibrations for candidates with these features."""
+    return _SHIPPED / ("words" if features == FEATURES else "plain")
 
 
 def _calibration(path: Path, features: tuple[str, ...]) -> calibration.LogisticCalibration:

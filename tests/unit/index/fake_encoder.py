@@ -1,4 +1,4 @@
-"""An encoder that needs no model: the same text gives the same unit vector."""
+"""An encoder that needs no model: the same text gives the same unit vectors."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,22 +6,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from index.embedding import EncoderSpec
-from models.contracts import FloatArray
+from models.contracts import Embedded, FloatArray
 
 DIMENSION = 8
 
 
-def encode(texts: Sequence[str]) -> FloatArray:
+def encode(texts: Sequence[str]) -> Embedded:
+    """Return vectors of shape (len(texts), DIMENSION), and one for each of a text's words."""
+    return Embedded(rows(texts), tuple(rows(text.split()) for text in texts))
+
+
+def rows(texts: Sequence[str]) -> FloatArray:
     """Return shape (len(texts), DIMENSION), float32, each row of length 1."""
-    rows = [
+    digests = [
         np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)[:DIMENSION] - 127.5
         for text in texts
     ]
-    vectors = np.array(rows, np.float32).reshape(-1, DIMENSION)
+    vectors = np.array(digests, np.float32).reshape(-1, DIMENSION)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-ENCODER = EncoderSpec("fake", DIMENSION, encode)
+ENCODER = EncoderSpec("fake", DIMENSION, encode, DIMENSION)
 
 
 class Silent:
