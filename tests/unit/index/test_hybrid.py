@@ -1,3 +1,4 @@
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -101,3 +102,45 @@ def test_filters_change_neither_cosine_nor_share(search: HybridSearch, vectors: 
             assert one.cosine == pytest.approx(among_all[one.passage.id].cosine, abs=1e-6)
             assert one.bm25_share == among_all[one.passage.id].bm25_share
     assert among_all.keys() & set(range(RARE))
+
+
+@pytest.mark.parametrize("date", ["", "2020", "2020-02", "2020-03-01", "2021-12"])
+@pytest.mark.parametrize("name", ["", "a", "B  b", "c"])
+@pytest.mark.parametrize("full_text", [True, False])
+def test_both_searches_are_among_the_same_passages(
+    mixed: tuple[PassageStore, KeywordIndex], date: str, name: str, full_text: bool
+) -> None:
+    store, keywords = mixed
+    names = (name,) if name else ()
+    for filters in (
+        Filters(published_from=date, sources=names, full_text=full_text),
+        Filters(published_to=date, journals=names, full_text=full_text),
+        Filters(date, "2021-06", names, ("b b", "c")),
+    ):
+        found = keywords.search(keywords.query("fever"), store.passages, filters)
+        assert sorted(hit.passage_id for hit in found) == store.matching(filters).tolist()
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[PassageStore, KeywordIndex]:
+    """Return 300 papers of one to three passages, with attributes of every kind."""
+    folder = tmp_path_factory.mktemp("mixed")
+    pick = random.Random(5)
+    dates = ["", "2019", "2020", "2020-02", "2020-03", "2020-03-01", "2020-12-31", "2021-06-05"]
+    names = ["", "A", "a ", "B b", "b  B", "c"]
+    writer = PassageWriter(folder / "p")
+    for n in range(300):
+        paper = replace(
+            a_paper(f"u{n}"),
+            publish_time=pick.choice(dates),
+            source="; ".join(pick.sample(names, 2)),
+            journal=pick.choice(names),
+        )
+        texts = [f"fever of case {n} {part}" for part in range(pick.randint(1, 3))]
+        rows = [("", text, 0, len(text)) for text in texts]
+        writer.add(paper, rows, full_text=pick.random() < 0.5)
+    writer.commit(299)
+    writer.close()
+    store = PassageStore(folder / "p")
+    build_keywords(store.searchable(0, store.passages), folder / "k")
+    return store, KeywordIndex(folder / "k")
