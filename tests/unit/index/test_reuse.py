@@ -107,7 +107,7 @@ def test_vectors_of_other_passages_are_refused(version: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:-16])
     try:
-        with pytest.raises(IndexingError, match="vectors of .* passages: build the index again"):
+        with pytest.raises(IndexingError, match=r"vectors of .* passages: build the index again"):
             KnownVectors(version)
     finally:
         path.write_bytes(content)
