@@ -24,8 +24,10 @@ from index.passages import PassageStore
 from index.reading import write_passages
 from index.reuse import KnownVectors
 from index.search import KEYWORDS, PASSAGES, VECTORS
-from index.types import IndexingError
-from index.vectors import EMBEDDINGS, VectorFile, build_faiss
+from index.types import IndexingError, VectorRecall
+from index.vector_kinds import AUTO, build_faiss
+from index.vector_recall import recall_of
+from index.vectors import EMBEDDINGS, VectorFile
 
 BLOCK = 512  # passages embedded between two checkpoints
 _PLAN = "plan.sqlite"
@@ -67,6 +69,8 @@ class BuildReport:
     unreadable: dict[str, int]
     seconds: float
     size: int
+    vector_index: str
+    recall: VectorRecall | None
 
 
 def embedding_text(title: str, section: str, text: str) -> str:
@@ -85,11 +89,16 @@ def build_index(
     workers: int = 0,
     resume: bool = False,
     reuse: bool = False,
+    vector_index: str = AUTO,
+    questions: Sequence[str] = (),
 ) -> BuildReport:
     """Build an index of the CORD-19 release in `corpus` and publish it in `index_dir`.
 
     With `resume`, a build that was cut off goes on where it was. With `reuse`, passages that the
     published version holds as they are keep their vectors, and only the rest are embedded.
+
+    `vector_index` is one of `index.vector_kinds.KINDS`, or chosen by the number of passages. If it
+    is not exact, its recall is measured by the `questions`.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that cannot
     be written; what `index_dir` had published before stays as it was.
@@ -122,7 +131,8 @@ def build_index(
             with closing(KnownVectors.of(index_dir, encoder.name, use=reuse)) as known:
                 _embed(store, vectors, encoder.encode, known, progress)
             progress.stage("publishing", 1, 0, "index")
-            kind = build_faiss(vectors.read(), building / VECTORS)
+            kind = build_faiss(vectors.read(), building / VECTORS, vector_index)
+            recall = recall_of(kind, building / VECTORS, vectors.read(), encoder.encode, questions)
             shutil.rmtree(building / KEYWORDS, ignore_errors=True)  # of a run that was cut off
             build_keywords(_titles_and_texts(store), building / KEYWORDS)
             skipped, unreadable = store.skips(), store.unreadable()
@@ -142,6 +152,7 @@ def build_index(
             papers=counts[0],
             passages=counts[1],
             files=files,
+            recall=recall,
         )
         manifest.write(building)
         folder = publish(building, index_dir, manifest.version)
@@ -157,6 +168,8 @@ def build_index(
         unreadable=unreadable,
         seconds=time.monotonic() - started,
         size=sum(size for size, _ in files.values()),
+        vector_index=manifest.vector_index,
+        recall=manifest.recall,
     )
 
 

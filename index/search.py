@@ -11,7 +11,7 @@ from index.keywords import KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PassageStore
 from index.types import IndexingError
-from index.vectors import VectorIndex
+from index.vectors import EMBEDDINGS, VectorFile, VectorIndex
 
 PASSAGES = "passages.sqlite"
 VECTORS = "vectors.faiss"
@@ -31,7 +31,8 @@ class PassageIndex:
         """Open the current version of an index; `encoder` and the errors are those of `checked`."""
         folder, manifest = checked(index_dir, encoder)
         store = PassageStore(folder / PASSAGES)
-        vectors = VectorIndex(folder / VECTORS)
+        rows = VectorFile(folder / EMBEDDINGS, manifest.dimension).read()
+        vectors = VectorIndex(folder / VECTORS, rows)
         keywords = KeywordIndex(folder / KEYWORDS)
         found = (store.papers, store.passages, vectors.size, keywords.size, vectors.dimension)
         passages = manifest.passages
@@ -61,7 +62,7 @@ def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest
             f"would be embedded with {encoder}: use that encoder, or build the index again"
         )
     parts = {name.split("/")[0] for name in manifest.files}
-    if missing := {PASSAGES, VECTORS, KEYWORDS} - parts:
+    if missing := {PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS} - parts:
         raise IndexingError(
             f"the index {folder} has no {', '.join(sorted(missing))}: build it again"
         )

@@ -4,7 +4,8 @@ import pytest
 from index.hybrid import HybridSearch, features, ranks
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
-from index.vectors import VectorFile, VectorIndex, build_faiss
+from index.vector_kinds import build_faiss
+from index.vectors import VectorFile, VectorIndex
 from tests.making import a_paper
 
 WORDS = "fever cough mask"
@@ -29,7 +30,9 @@ def search(tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray) -> Hyb
     build_faiss(file.read(), folder / "v")
     build_keywords([("A paper", text) for text in TEXTS], folder / "k")
     return HybridSearch(
-        PassageStore(folder / "p"), VectorIndex(folder / "v"), KeywordIndex(folder / "k")
+        PassageStore(folder / "p"),
+        VectorIndex(folder / "v", file.read()),
+        KeywordIndex(folder / "k"),
     )
 
 
