@@ -8,7 +8,8 @@ from index.filters import Filters
 from index.hybrid import HybridSearch, features, ranks
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
-from index.vectors import VectorFile, VectorIndex, build_faiss
+from index.vector_kinds import build_faiss
+from index.vectors import VectorFile, VectorIndex
 from tests.making import a_paper
 
 WORDS = "fever cough mask"
@@ -39,7 +40,9 @@ def search(tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray) -> Hyb
     file.append(vectors)
     build_faiss(file.read(), folder / "v")
     build_keywords(store.searchable(0, len(TEXTS)), folder / "k")
-    return HybridSearch(store, VectorIndex(folder / "v"), KeywordIndex(folder / "k"))
+    return HybridSearch(
+        store, VectorIndex(folder / "v", file.read()), KeywordIndex(folder / "k"), None
+    )
 
 
 def test_features_tell_of_the_value_and_of_its_place() -> None:
