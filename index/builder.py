@@ -10,40 +10,29 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.chunking import Chunker
-from index.corpora.cord19 import FolderParses
-from index.corpora.records import RecordPlan, read_metadata
+from index.corpora.archive import find_parses
+from index.corpora.metadata import read_metadata
+from index.corpora.records import RecordPlan
 from index.keywords import build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, version_name, write_durably
 from index.passages import PassageStore
 from index.reading import write_passages
 from index.reuse import KnownVectors
 from index.search import KEYWORDS, PASSAGES, VECTORS
-from index.types import IndexingError
+from index.types import IndexingError, Progress
 from index.vectors import EMBEDDINGS, VectorFile, build_faiss
 
 BLOCK = 512  # passages embedded between two checkpoints
 _PLAN = "plan.sqlite"
+_PARSES = "parses.sqlite"
 _STATE = "build.json"
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
-
-
-class Progress(Protocol):
-    """What a builder tells whoever watches."""
-
-    def stage(self, name: str, total: int, done: int, unit: str) -> None:
-        """Say that a stage begins, of which `done` of `total` are done already."""
-        ...
-
-    def advance(self, count: int) -> None:
-        """Say that `count` more of the current stage are done."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +99,9 @@ def build_index(
         _prepare(building, arguments, resume=resume)
         plan = RecordPlan(building / _PLAN)
         plan.make(metadata, limit)
-        records, papers = plan.counts()
-        progress.stage("reading papers", papers, 0, "papers")
-        parses, passages = FolderParses(corpus), building / PASSAGES
-        write_passages(plan, parses, chunker, passages, progress.advance, workers=workers)
+        records, _ = plan.counts()
+        parses, passages = find_parses(corpus, building / _PARSES), building / PASSAGES
+        write_passages(plan, parses, chunker, passages, progress, workers=workers)
         store = PassageStore(passages)
         with closing(store):
             if store.passages == 0:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from index.corpora.cord19 import FolderParses, ReadPaper, read_paper
+from index.corpora.cord19 import ReadPaper, read_paper
+from index.corpora.parses import FolderParses
 from index.corpora.records import PaperTask
 from index.types import Document, Section
 from tests.unit.index.release import ABSTRACT, parse, sentences

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from index.corpora.records import RecordPlan, read_metadata
+from index.corpora.metadata import read_metadata
+from index.corpora.records import RecordPlan
 from index.types import CorpusError
 from tests.unit.index.release import COLUMNS, write_release
 
@@ -77,10 +78,10 @@ def test_a_record_may_join_two_papers_and_what_comes_later_joins_them(tmp_path: 
         tmp_path,
         record("a", doi="10.1/a"),
         record("b", pmcid="PMC2"),
-        record("c", doi="10.1/c"),
+        record("c", doi="10.2/c"),
         record("d", doi="10.1/a", pmcid="PMC2"),  # a and b are one
         record("e", pmcid="PMC2"),
-        record("f", doi="10.1/c", title=TITLE, authors=AHN),
+        record("f", doi="10.2/c", title=TITLE, authors=AHN),
         record("b", title=TITLE, authors=AHN),  # and so is c
     )
     assert found == ["abcdefb"]
@@ -130,13 +131,13 @@ def test_dirty_rows_are_records_too(tmp_path: Path) -> None:
         b"c,,,caf\xe9 \xff",  # not UTF-8
         b"d,,,a\x00b",
         b' e ,,,"two\r\nlines"',
-        b'f,,,"half a quo',
+        b"f,,,whole" + b"," * 15,
     ]
     found = read(tmp_path, b"\xef\xbb\xbf" + HEADER + b"\r\n" + b"\r\n".join(rows))
     assert [row["cord_uid"] for row in found] == list("abcdef")
     assert all(set(row) == set(COLUMNS) for row in found)
     assert [row["title"] for row in found] == [
-        *("", "x", "caf\ufffd \ufffd", "a\x00b", "two\r\nlines", "half a quo"),
+        *("", "x", "caf\ufffd \ufffd", "a b", "two\r\nlines", "whole"),
     ]
     assert json.loads(json.dumps(found)) == found
 
@@ -162,7 +163,7 @@ def test_only_a_few_columns_are_needed(tmp_path: Path) -> None:
 def test_what_is_no_metadata_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
 ) -> None:
-    monkeypatch.setattr("index.corpora.records._LARGEST_FIELD", 1_000)
+    monkeypatch.setattr("index.corpora.metadata._LARGEST_FIELD", 1_000)
     with pytest.raises(CorpusError, match=message) as caught:
         read(tmp_path, content)
     assert "\n" not in str(caught.value)
