@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 def summary(found: Survey, seconds: float, workers: int) -> str:
     """Return the report: what would become of every record."""
-    own, largest = _peaks()
+    own, largest, cpu = _usage()
     lines = [
         f"records    {found.records:>10,}",
         f"papers     {found.papers:>10,}",
@@ -57,6 +57,7 @@ def summary(found: Survey, seconds: float, workers: int) -> str:
         *(f"skipped    {count:>10,}  {reason}" for reason, count in found.skipped.items()),
         *(f"unreadable {count:>10,}  parses: {why}" for why, count in found.unreadable.items()),
         f"seconds    {seconds:>10,.0f}",
+        f"processor  {cpu:>10,.0f}  seconds, all processes",
         f"memory     {own:>10,.0f}  MB at most, this process",
     ]
     if workers > 1:
@@ -64,12 +65,12 @@ def summary(found: Survey, seconds: float, workers: int) -> str:
     return "\n".join(lines)
 
 
-def _peaks() -> tuple[float, float]:
-    """Return the most memory, in MB, that this process took, and the largest of its children."""
+def _usage() -> tuple[float, float, float]:
+    """Return the most memory, in MB, of this process and of its largest child, and CPU seconds."""
     unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes elsewhere
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    own, largest = (resource.getrusage(each).ru_maxrss / unit for each in who)
-    return own, largest
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu = sum(each.ru_utime + each.ru_stime for each in (own, children))
+    return own.ru_maxrss / unit, children.ru_maxrss / unit, cpu
 
 
 def main(argv: list[str] | None = None) -> int:

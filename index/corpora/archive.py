@@ -8,12 +8,13 @@ build's folder, in one pass; papers are then read from there.
 import sqlite3
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from index.corpora.megabytes import MEGABYTE, in_megabytes
 from index.corpora.parses import LARGEST, FolderParses, Parses, checked
 from index.corpora.tar import Member, open_tar
 from index.types import Progress
@@ -62,10 +63,10 @@ class ArchivedParses:
         with closing(self._opened(identity)) as db:
             _, _, members, complete = db.execute("SELECT * FROM progress").fetchone()
             if not complete:
-                progress.stage("unpacking parses", status.st_size // 1_000_000, 0, "MB")
+                progress.stage("unpacking parses", status.st_size // MEGABYTE, 0, "MB")
                 with db:
                     db.executemany("INSERT OR IGNORE INTO named VALUES (?)", _each_checked(named))
-                with open_tar(self.archive, _in_megabytes(progress)) as content:
+                with open_tar(self.archive, in_megabytes(progress)) as content:
                     _copy(db, content, members)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no lock to be read
@@ -169,15 +170,3 @@ def _each_checked(named: Iterable[str]) -> Iterator[tuple[str]]:
             yield (checked(path),)
         except ValueError:  # `read` says so to the paper that names it
             continue
-
-
-def _in_megabytes(progress: Progress) -> Callable[[int], None]:
-    """Return what takes bytes and lets `progress` hear of whole megabytes."""
-    read = 0
-
-    def in_bytes(count: int) -> None:
-        nonlocal read
-        before, read = read, read + count
-        progress.advance(read // 1_000_000 - before // 1_000_000)
-
-    return in_bytes

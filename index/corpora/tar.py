@@ -14,6 +14,11 @@ _GZIP = b"\x1f\x8b"
 _BUFFER = 1 << 20  # bytes
 _BROKEN = (EOFError, tarfile.TarError, zlib.error, gzip.BadGzipFile)
 
+
+class DamagedError(CorpusError):
+    """An archive is cut off or damaged."""
+
+
 Member = tuple[tarfile.TarInfo, IO[bytes] | None]
 
 
@@ -26,8 +31,8 @@ def open_tar(
     A content can be read until the next member is asked for. `advance` hears of the bytes of the
     file as they are read. A file named .gz that was unpacked on its way is read all the same.
 
-    Raises CorpusError, at the opening or where it is noticed, when the archive is missing, damaged
-    or cut off. Only who asks for all members, to the end, knows that it is whole.
+    Raises CorpusError when the file cannot be opened, and DamagedError, where it is noticed, when
+    it is damaged or cut off. Only who asks for all members, to the end, knows that it is whole.
     """
     with ExitStack() as opened:
         try:
@@ -53,7 +58,7 @@ def open_tar(
             opened.enter_context(tar)
             yield _members(tar, content)
         except _BROKEN as error:
-            raise CorpusError(
+            raise DamagedError(
                 f"{path} is cut off or damaged ({error}): compare its size with the original's and "
                 "fetch it again"
             ) from error
