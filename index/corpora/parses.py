@@ -1,5 +1,6 @@
 """Where the full-text parses of a release lie: in folders, or in an archive (see `archive`)."""
 
+import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -51,8 +52,9 @@ class FolderParses:
 
     def read(self, path: str) -> bytes:
         """Return the content of a file that lies below the folder, also where links lead to."""
-        file = (self.root / checked(path)).resolve()
-        if not file.is_relative_to(self.root.resolve()):
+        root = os.path.realpath(self.root)  # unlike Path.resolve, it bears links in a circle
+        file = Path(os.path.realpath(self.root / checked(path)))
+        if not file.is_relative_to(root):
             raise ValueError("leaves the corpus folder; not read")
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever

@@ -98,11 +98,16 @@ class _Handler(BaseHTTPRequestHandler):
         release.sent += len(body)
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients go away in the middle."""
+
+
 @contextmanager
 def serving(release: Release) -> Iterator[Release]:
     """Serve the release until the block ends."""
     handler = type("Handler", (_Handler,), {"release": release})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         release.headers["X-Url"] = f"http://127.0.0.1:{server.server_port}/releases"

@@ -161,7 +161,9 @@ def test_a_length_that_is_too_great(release: Release, tmp_path: Path) -> None:
 
 def test_a_length_that_is_too_great_without_ranges(release: Release, tmp_path: Path) -> None:
     release.said_length, release.ranges = len(CONTENT) + 1_000, False
-    with pytest.raises(CorpusError, match=r"the connection ended after 5,000,000 of 5,001,000 bytes"):
+    with pytest.raises(
+        CorpusError, match=r"the connection ended after 5,000,000 of 5,001,000 bytes"
+    ):
         got(release, tmp_path)
     assert not (tmp_path / "file").exists()
 
