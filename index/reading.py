@@ -62,8 +62,7 @@ def write_passages(
         done = plan.papers_up_to(last)
         if done < papers:
             parses.prepare(_named(plan), progress)
-        if last < 0:  # with the first commit, so once
-            for refused, why in parses.refused():
+            for refused, why in parses.refused() if last < 0 else ():  # once: with the first commit
                 writer.unreadable(refused, why)
         progress.stage("reading papers", papers, 0, "papers")
         progress.advance(done)

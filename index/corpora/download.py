@@ -74,7 +74,6 @@ def download(
                 )
             skipped = _unpack(archive, output, progress)
             write_durably(output / f"{name}.sha256", f"{computed}  {name}\n")
-            shutil.rmtree(output / _WORK, ignore_errors=True)
             return Download(computed, skipped, already=False)
     except OSError as error:
         raise CorpusError(
@@ -85,7 +84,10 @@ def download(
 
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
-    """Keep a second download out of `output`; the lock goes with the process that holds it."""
+    """Keep a second download out of `output`, and the files of this one until it is done.
+
+    The lock goes with the process that holds it.
+    """
     (output / _WORK).mkdir(parents=True, exist_ok=True)
     with (output / _WORK / "lock").open("w") as lock:
         try:

@@ -308,6 +308,13 @@ def test_a_truncated_archive_publishes_nothing_and_costs_nothing(tmp_path: Path)
     assert contents(tmp_path / "i") == before
 
 
+def test_a_release_without_records(tmp_path: Path) -> None:
+    corpus = write_release(tmp_path / "c", [])
+    (corpus / NAME).write_bytes(gzip.compress(tarred(ABC)))
+    with pytest.raises(IndexingError, match="holds no text to index"):
+        build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
+
+
 def test_a_damaged_copy_is_one_error(tmp_path: Path) -> None:
     _, corpus = release(tmp_path)
     packed = (corpus / NAME).read_bytes()
