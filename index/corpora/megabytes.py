@@ -14,6 +14,7 @@ def in_megabytes(progress: Progress, done: int = 0) -> Callable[[int], None]:
     def advance(count: int) -> None:
         nonlocal position
         before, position = position, position + count
-        progress.advance(position // MEGABYTE - before // MEGABYTE)
+        if moved := position // MEGABYTE - before // MEGABYTE:
+            progress.advance(moved)
 
     return advance

@@ -10,7 +10,7 @@ from typing import Protocol
 from index.corpora.metadata import Record
 from index.types import Progress
 
-LARGEST = 100_000_000  # bytes of one parse; a larger file is none
+LARGEST = 30_000_000  # bytes of one parse; a larger file is none
 COLUMNS = ("pmc_json_files", "pdf_json_files")  # XML first: it gives cleaner text than PDF
 
 
