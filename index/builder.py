@@ -9,18 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index.chunking import Chunker
-from index.corpora.cord19 import FolderParses
-from index.corpora.records import RecordPlan, read_metadata
-from index.embedding import EmbeddingFiles, EncoderSpec, Progress, embed
+from index.corpora.archive import find_parses
+from index.corpora.metadata import read_metadata
+from index.corpora.records import RecordPlan
+from index.embedding import EmbeddingFiles, EncoderSpec, embed
 from index.keywords import Searchable, build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
 from index.passages import PassageStore
 from index.reading import write_passages
 from index.reuse import KnownVectors
 from index.search import KEYWORDS, PASSAGES, VECTORS
-from index.types import IndexingError, VectorRecall
+from index.types import IndexingError, Progress, VectorRecall
 from index.unfinished import (
     EMBEDDED,
+    PARSES,
     PLAN,
     SCAFFOLDS,
     Arguments,
@@ -123,9 +125,8 @@ def read_corpus(
     """Write the passages of a corpus into the folder of a build, as far as they are not there."""
     plan = RecordPlan(building / PLAN)
     plan.make(corpus / "metadata.csv", limit)
-    progress.stage("reading papers", plan.counts()[1], 0, "papers")
-    parses, passages = FolderParses(corpus), building / PASSAGES
-    write_passages(plan, parses, Chunker(), passages, progress.advance, workers=workers)
+    parses = find_parses(corpus, building / PARSES)
+    write_passages(plan, parses, Chunker(), building / PASSAGES, progress, workers=workers)
 
 
 def complete(

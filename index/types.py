@@ -1,6 +1,7 @@
 """The types that corpus readers, the index and its users share, and the index's errors."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 
 class CorpusError(Exception):
@@ -9,6 +10,18 @@ class CorpusError(Exception):
 
 class IndexingError(Exception):
     """An index cannot be built, published or opened. The message says why and how to mend it."""
+
+
+class Progress(Protocol):
+    """What a builder tells whoever watches."""
+
+    def stage(self, name: str, total: int, done: int, unit: str) -> None:
+        """Say that a stage begins, of which `done` of `total` are done already."""
+        ...
+
+    def advance(self, count: int) -> None:
+        """Say that `count` more of the current stage are done."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ from index.manifest import current_name, versions, write_durably
 from index.types import IndexingError
 
 PLAN = "plan.sqlite"
+PARSES = "parses.sqlite"
 STATE = "build.json"
 EMBEDDED = "embedded"
-SCAFFOLDS = (STATE, PLAN, EMBEDDED)
+SCAFFOLDS = (STATE, PLAN, PARSES, EMBEDDED)
 """The files that a build needs and an index does not."""
 
 _BUILDING = ".building"

@@ -9,11 +9,11 @@ from pathlib import Path
 from index.builder import BuildReport, arguments_of, complete, read_corpus, report_of
 from index.changes import Changes, changes
 from index.chunking import Chunker
-from index.embedding import Encode, EncoderSpec, Progress
+from index.embedding import Encode, EncoderSpec
 from index.manifest import Manifest, current_version
 from index.reuse import KnownVectors
 from index.search import PASSAGES, checked
-from index.types import IndexingError
+from index.types import IndexingError, Progress
 from index.unfinished import alone, begin, discard, remove_scaffolds
 from index.vector_kinds import AUTO
 

@@ -49,7 +49,7 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder of a CORD-19 release: metadata.csv and document_parses/",
+        help="folder of a CORD-19 release: metadata.csv and document_parses, a folder or .tar.gz",
     )
     add("--index", type=Path, required=True, metavar="DIR", help=index_help)
     add(

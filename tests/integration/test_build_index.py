@@ -18,8 +18,8 @@ import pytest
 
 from index.builder import build_index
 from index.corpora.cleaning import clean
-from index.corpora.cord19 import FolderParses
-from index.corpora.records import read_metadata
+from index.corpora.metadata import read_metadata
+from index.corpora.parses import FolderParses
 from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES, checked

@@ -109,7 +109,7 @@ def write_dirty_release(root: Path) -> tuple[Path, int]:
     (root.parent / "outside.json").write_text(json.dumps(parse(sentences(30, "secret"))))
     with (root / "metadata.csv").open("ab") as file:
         file.write(b"h1,,,caf\xe9 without the rest\n\n")  # neither UTF-8 nor complete
-        file.write(b'h2,,,"the file ends in the middle of a quo')
+        file.write(b'h2,,,"the last record has no line end after it"' + b"," * 15)
     return root, len(records) + 2
 
 
