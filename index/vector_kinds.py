@@ -5,7 +5,7 @@
     ivfpq   the vectors in lists around centroids, and of each the product-quantised difference to
             its centroid (Jégou et al., 2011): only the lists nearest to a question are compared
 
-docs/decisions/0006 tells why these, and where the bounds between them come from.
+docs/decisions/0009 tells why these, and where the bounds between them come from.
 """
 
 import math
