@@ -213,14 +213,14 @@ def test_answers_are_filtered_and_a_filter_is_removed(visit: Visit) -> None:
     filters.locator("summary").click()
     page.get_by_label("From", exact=True).fill("2020-02")
     page.get_by_label("Whole name").fill("science")
-    page.get_by_label("CovidQuest sample").check()
+    page.get_by_role("checkbox", name="CovidQuest sample").check()
     page.get_by_label("With full text only").check()
     visit.ask("How is the virus transmitted?")
     expect(results.locator("article")).not_to_have_count(0)
     assert set(results.locator("cite").all_inner_texts()) == {"Science"}
     expect(page.get_by_label("From", exact=True)).to_have_value("2020-02")  # they stay open
     expect(page.get_by_label("Whole name")).to_have_value("science")
-    expect(page.get_by_label("CovidQuest sample")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="CovidQuest sample")).to_be_checked()
     expect(results.locator(".chip")).to_have_text(
         [
             re.compile("^From February 2020"),
@@ -245,8 +245,8 @@ def test_where_no_paper_matches_the_way_on_is_in_sight(visit: Visit) -> None:
     page.get_by_label("To", exact=True).fill("1999")
     page.get_by_label("Ask the COVID-19 papers").fill(INCUBATION)
     page.get_by_role("button", name="Apply filters").click()
-    expect(page.get_by_role("status")).to_contain_text("No paper matches these filters.")
-    expect(page.get_by_role("status")).to_be_in_viewport()
+    expect(page.locator("#resultsView .notice")).to_contain_text("No paper matches these filters.")
+    expect(page.locator("#resultsView .notice")).to_be_in_viewport()
     page.get_by_role("link", name="Remove the filter To 1999").click()
     expect(page.locator("#resultsView article")).to_have_count(5)
 
@@ -258,7 +258,7 @@ def test_filters_are_no_wider_than_a_phone(visit: Visit) -> None:
     visit.assert_fits()
     page.get_by_label("Whole name").fill("journal" * 42)
     visit.ask(INCUBATION)
-    expect(page.get_by_role("status")).to_contain_text("No paper matches these filters.")
+    expect(page.locator("#resultsView .notice")).to_contain_text("No paper matches these filters.")
     visit.assert_fits()
 
 
