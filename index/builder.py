@@ -13,7 +13,7 @@ from index.corpora.cord19 import FolderParses
 from index.corpora.records import RecordPlan, read_metadata
 from index.embedding import EncoderSpec, Progress, embed
 from index.keywords import build_keywords
-from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
+from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, sha256, version_name
 from index.passages import PassageStore
 from index.reading import write_passages
 from index.reuse import KnownVectors
@@ -26,7 +26,6 @@ from index.unfinished import (
     Arguments,
     alone,
     begin,
-    fingerprint,
     just_published,
     remove_scaffolds,
 )
@@ -94,7 +93,7 @@ def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = N
         "format": FORMAT,
         "command": command,
         "corpus": str(corpus.resolve()),
-        "metadata.csv": fingerprint(metadata),
+        "metadata.csv": sha256(metadata),
         "limit": limit,
         "encoder": encoder,
         "chunker": Chunker().name,
