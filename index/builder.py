@@ -14,7 +14,7 @@ from index.corpora.metadata import read_metadata
 from index.corpora.records import RecordPlan
 from index.embedding import EmbeddingFiles, EncoderSpec, embed
 from index.keywords import Searchable, build_keywords
-from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
+from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, sha256, version_name
 from index.passages import PassageStore
 from index.reading import write_passages
 from index.reuse import KnownVectors
@@ -28,7 +28,6 @@ from index.unfinished import (
     Arguments,
     alone,
     begin,
-    fingerprint,
     just_published,
     remove_scaffolds,
 )
@@ -112,7 +111,7 @@ def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = N
         "format": FORMAT,
         "command": command,
         "corpus": str(corpus.resolve()),
-        "metadata.csv": fingerprint(metadata),
+        "metadata.csv": sha256(metadata),
         "limit": limit,
         "encoder": encoder,
         "chunker": Chunker().name,

@@ -72,7 +72,7 @@ def describe(folder: Path, without: Collection[str] = ()) -> dict[str, tuple[int
     Left out are the manifest itself and the names in `without`.
     """
     return {
-        path.relative_to(folder).as_posix(): (path.stat().st_size, _sha256(path))
+        path.relative_to(folder).as_posix(): (path.stat().st_size, sha256(path))
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in {_MANIFEST, *without}
     }
@@ -156,7 +156,7 @@ def _difference(path: Path, size: int, checksum: str) -> str:
     try:
         if path.stat().st_size != size:
             return f"has {path.stat().st_size:,} bytes where {size:,} were written"
-        same = _sha256(path) == checksum
+        same = sha256(path) == checksum
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
@@ -216,6 +216,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
