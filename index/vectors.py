@@ -18,6 +18,7 @@ EMBEDDINGS = "embeddings.f16"
 _SLAB = 4096  # rows converted at a time
 _SMALLEST = 64  # bytes of an index; FAISS 1.15.1 crashes where a mapped file ends in its header
 _PROBES = 128  # lists that a question is compared with
+_FEWEST = 100  # hits that FAISS is asked for: by codes alone it can miss the very best
 _FEW = 20_000  # allowed rows that are scored one and all, rather than looked for in lists
 
 
@@ -127,7 +128,7 @@ class VectorIndex:
     ) -> NDArray[np.int64]:
         """Return the ids of likely rows, `needed` at least; shape (n, any), -1 where none is."""
         selector = None if allowed is None else _selector(allowed, self.size)
-        count = min(among, needed * self._widening)
+        count = min(among, max(needed, _FEWEST) * self._widening)
         if not self._lists:
             only = None if selector is None else faiss.SearchParameters(sel=selector)
             return np.asarray(self._index.search(vectors, count, params=only)[1])

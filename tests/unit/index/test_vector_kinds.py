@@ -92,19 +92,28 @@ def test_exact_scores_are_of_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recall_is_the_share_that_is_found(tmp_path: Path) -> None:
-    # the first five of ten equal rows and a worse one: either of equal rows is right
-    rows = np.repeat(np.eye(2, dtype=np.float16), [10, 200], axis=0)
-    build_faiss(rows, tmp_path / "v")
+    rows, questions = unit(2000).astype(np.float16), unit(5, seed=1)
+    wrong = np.concatenate([rows[:1000], -rows[1000:]])  # half of the rows cannot be found
+    build_faiss(wrong, tmp_path / "v")
+    index = VectorIndex(tmp_path / "v", rows)
+    found = [[hit.passage_id for hit in hits] for hits in index.search(questions, 100)]
+    best = np.argsort(-(questions @ rows.astype(np.float32).T), axis=1).tolist()
+    expected = [
+        np.mean([len({*f[:k]} & {*b[:k]}) / k for f, b in zip(found, best, strict=True)])
+        for k in (10, 100)
+    ]
+    recall = measure_recall(index, rows, questions)
+    assert (recall.at_10, recall.at_100) == pytest.approx(tuple(expected))
+    assert 0.2 < recall.at_10 < 0.8
+    assert recall.questions == 5
+
+
+def test_either_of_equal_rows_is_right(tmp_path: Path) -> None:
+    rows = np.repeat(np.eye(2, dtype=np.float16), [150, 50], axis=0)
+    build_faiss(rows, tmp_path / "v", "sq8")
     index = VectorIndex(tmp_path / "v", rows)
     question = np.array([[1, 0]], np.float32)
     assert measure_recall(index, rows, question) == VectorRecall(1.0, 1.0, 1)
-    # an index of which every row was turned but for 4 of the best 10 and 20 of the others
-    turned = np.concatenate([rows[:4], -rows[4:10], rows[10:30], -rows[30:]])
-    build_faiss(-rows, tmp_path / "w")
-    wrong = VectorIndex(tmp_path / "w", turned)
-    found = measure_recall(wrong, rows, question)
-    assert found.at_10 == 0.0
-    assert 0 <= found.at_100 < 1
 
 
 def test_recall_of_few_rows(tmp_path: Path) -> None:
