@@ -96,7 +96,7 @@ def _empty(kind: str, count: int, dimension: int) -> Any:  # noqa: ANN401 - FAIS
 
 def _lists(count: int) -> int:
     """Return the power of two nearest to 4 √count: lists enough that few are compared."""
-    return min(_MOST_LISTS, 2 ** round(math.log2(4 * math.sqrt(count))))
+    return min(_MOST_LISTS, 1 << round(math.log2(4 * math.sqrt(count))))
 
 
 def _sample(vectors: NDArray[np.float16], lists: int) -> NDArray[np.float32]:
