@@ -164,4 +164,4 @@ def _shown(db: sqlite3.Connection, id_: int) -> ShownPassage | None:
         " WHERE id = ?",
         (id_,),
     ).fetchone()
-    return None if row is None else ShownPassage(*row, words=count_words(row[-1]))
+    return None if row is None else ShownPassage(*row, count_words(row[-1]))
