@@ -70,7 +70,7 @@ def build_faiss(vectors: NDArray[np.float16], path: Path, kind: str = AUTO) -> s
     return kind
 
 
-def _empty(kind: str, count: int, dimension: int) -> Any:  # noqa: ANN401 - FAISS has no types
+def _empty(kind: str, count: int, dimension: int) -> Any:  # noqa: ANN401 - FAISS's stubs lack most fields
     """Return a FAISS index without vectors, of a kind that fits `count` of them."""
     if kind == EXACT:
         return faiss.index_factory(dimension, "SQfp16", faiss.METRIC_INNER_PRODUCT)
@@ -87,7 +87,7 @@ def _empty(kind: str, count: int, dimension: int) -> Any:  # noqa: ANN401 - FAIS
         )
     pieces = next(n for n in range(max(1, dimension // _COMPONENTS), 0, -1) if dimension % n == 0)
     text = f"IVF{_lists(count)},PQ{pieces}np"  # no polysemous training: unused, and slow
-    index = faiss.index_factory(dimension, text, faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(dimension, text, faiss.METRIC_INNER_PRODUCT)
     index.cp.min_points_per_centroid = 1  # the sample's size is chosen above; don't print about it
     index.cp.niter = index.pq.cp.niter = _ROUNDS
     index.pq.cp.max_points_per_centroid = _PQ_POINTS

@@ -21,6 +21,11 @@ _PROBES = 128  # lists that a question is compared with
 _FEWEST = 100  # hits that FAISS is asked for: by codes alone it can miss the very best
 _FEW = 20_000  # allowed rows that are scored one and all, rather than looked for in lists
 
+# FAISS's stubs describe the classes of C++, not the Python constructors put over them
+_parameters: Any = faiss.SearchParameters
+_parameters_ivf: Any = faiss.SearchParametersIVF
+_bitmap: Any = faiss.IDSelectorBitmap
+
 
 class VectorFile:
     """Rows of float16 in one file, row after row: what the encoder made, in passage order.
@@ -130,11 +135,11 @@ class VectorIndex:
         selector = None if allowed is None else _selector(allowed, self.size)
         count = min(among, max(needed, _FEWEST) * self._widening)
         if not self._lists:
-            only = None if selector is None else faiss.SearchParameters(sel=selector)
+            only = None if selector is None else _parameters(sel=selector)
             return np.asarray(self._index.search(vectors, count, params=only)[1])
         probes = _PROBES * self.size // among  # as many rows as without a restriction
         while True:
-            some = faiss.SearchParametersIVF(sel=selector, nprobe=min(probes, self._lists))
+            some = _parameters_ivf(sel=selector, nprobe=min(probes, self._lists))
             found = np.asarray(self._index.search(vectors, count, params=some)[1])
             if probes >= self._lists or (found[:, needed - 1] >= 0).all():
                 return found
@@ -155,7 +160,7 @@ class VectorIndex:
         return np.concatenate(parts)
 
 
-def _mapped(path: Path) -> Any:  # noqa: ANN401 - FAISS has no types
+def _mapped(path: Path) -> Any:  # noqa: ANN401 - FAISS's stubs lack the wrappers
     """Return the FAISS index at `path`, mapped; None when there is none."""
     try:
         whole = path.stat().st_size >= _SMALLEST
@@ -164,7 +169,7 @@ def _mapped(path: Path) -> Any:  # noqa: ANN401 - FAISS has no types
         return None
 
 
-def _widening(index: Any, path: Path) -> int:  # noqa: ANN401 - FAISS has no types
+def _widening(index: Any, path: Path) -> int:  # noqa: ANN401 - FAISS's stubs lack the wrappers
     """Return how many times as many rows as are wanted FAISS is asked for, to be scored again."""
     if isinstance(index, faiss.IndexIVFPQ):
         return 10
@@ -175,11 +180,11 @@ def _widening(index: Any, path: Path) -> int:  # noqa: ANN401 - FAISS has no typ
     raise IndexingError(f"{path} is of a kind that is not served: build the index again")
 
 
-def _selector(allowed: NDArray[np.int64], size: int) -> Any:  # noqa: ANN401 - FAISS has no types
+def _selector(allowed: NDArray[np.int64], size: int) -> Any:  # noqa: ANN401 - FAISS's stubs lack the wrappers
     """Return a selector of these ids among `size`: a bit for each."""
     chosen = np.zeros(size, np.bool_)
     chosen[allowed] = True
-    return faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
+    return _bitmap(np.packbits(chosen, bitorder="little"))
 
 
 @contextmanager
