@@ -164,4 +164,7 @@ def _shown(db: sqlite3.Connection, id_: int) -> ShownPassage | None:
         " WHERE id = ?",
         (id_,),
     ).fetchone()
-    return None if row is None else ShownPassage(*row, count_words(row[-1]))
+    if row is None:
+        return None
+    number, cord_uid, title, section, text = row
+    return ShownPassage(number, cord_uid, title, section, text, count_words(text))
