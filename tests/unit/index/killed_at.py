@@ -3,9 +3,10 @@
 Usage: python -m tests.unit.index.killed_at FOLDER build|update
 
 FOLDER/old and FOLDER/new are corpora; an update goes from the one to the other. A point is a moment
-before Python opens, renames, removes or makes a file or folder, connects to a database, or flushes
-a file to the disk. First the build is killed at every point there is, and each time goes on to its
-end. Then it is killed again and again as it goes on. Prints the number of points.
+before Python opens a file to write, renames, removes or makes a file or folder, connects to a
+database, or flushes a file to the disk. First the build is killed at every point there is, and each
+time goes on to its end. Then it is killed again and again as it goes on. Prints the number of
+points.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import traceback
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from index import embedding, keywords, reading
 from index.builder import build_index
@@ -25,7 +27,7 @@ from tests.unit.index.comparing import everything
 from tests.unit.index.fake_encoder import ENCODER, Silent, encode
 
 _POINTS = {
-    *("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "sqlite3.connect"),
+    *("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "sqlite3.connect"),
 }
 
 
@@ -39,8 +41,8 @@ def die_at(point: int) -> None:
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def audit(event: str, _: tuple[object, ...]) -> None:
-        if event in _POINTS:
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _POINTS or (event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
             step()
 
     os.fsync = lambda _: step()  # a kill loses nothing that the disk does not have yet

@@ -34,4 +34,4 @@ def test_killed_at_any_point_it_goes_on_and_loses_nothing(fast: Path, command: s
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert int(ended.stdout) > 60  # points
+    assert int(ended.stdout) > 40  # points
