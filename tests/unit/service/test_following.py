@@ -14,7 +14,7 @@ import pytest
 
 from index.builder import build_index
 from index.manifest import current_version
-from models.contracts import FloatArray, Span
+from models.contracts import Embedded, Span
 from service.following import Following
 from service.loading import Models, StartError, snapshot
 from service.settings import Settings
@@ -28,8 +28,13 @@ QUERY = Query("Who wore masks in hospital?", 0.5, 1)
 class FakeEncoder:
     name = "fake"
     dimension = DIMENSION
+    word_dimension = DIMENSION
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
+    def encode_questions(self, texts: Sequence[str]) -> Embedded:
+        made = encode(texts)
+        return Embedded(made.vectors, tuple(words / len(words) for words in made.words))
+
+    def encode_passages(self, texts: Sequence[str]) -> Embedded:
         return encode(texts)
 
 
