@@ -148,13 +148,10 @@ def read_topics(path: Path) -> list[tuple[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
-        topics = [(row["topic"], row["question"]) for row in rows]
-        if any(None in topic for topic in topics):
-            raise ValueError("a line is too short")
-        return topics
+        return [(row["topic"].strip(), row["question"].strip()) for row in rows]
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
-    except (KeyError, ValueError, csv.Error) as error:
+    except (KeyError, AttributeError, ValueError, csv.Error) as error:  # None: a line too short
         raise CorpusError(
             f"{path} is not a file of topics: a tab-separated file with the columns topic and "
             "question is expected"

@@ -179,7 +179,10 @@ def publish(model: "TrainedEncoder", base: Path, output: Path) -> None:
 def mined(
     sources: Sequence[Source], version: Path, held_out: set[str]
 ) -> list[tuple[list[Pair], float]]:
-    """Return the pairs of each source, and how often a run goes through them."""
+    """Return the pairs of each source, and how often a run goes through them.
+
+    Raises CorpusError for a file that cannot be read, or where there is no pair at all.
+    """
     sets = []
     for source in sources:
         questions = [
@@ -190,6 +193,11 @@ def mined(
         pairs = corpus_pairs(questions, version) if source.corpus else context_pairs(questions)
         print(f"{source.path.name}: {len(questions):,} questions, {len(pairs):,} pairs")
         sets.append((pairs, source.passes))
+    if not any(pairs for pairs, _ in sets):
+        raise CorpusError(
+            "no question has a passage that answers it: is the index one of the papers that the "
+            "questions are about?"
+        )
     return sets
 
 
@@ -292,11 +300,6 @@ def main(argv: list[str] | None = None) -> int:
         (options.work / "held_out.json").write_text(json.dumps(held_out) + "\n", encoding="utf-8")
         sets = mined(options.sources, current_version(options.index), set(held_out))
         passages = [pair.positive for pairs, _ in sets for pair in pairs]
-        if not passages:
-            raise CorpusError(
-                "no question has a passage that answers it in the index: is it of "
-                "the papers that the questions are about?"
-            )
         base = encoder_folder(options.base)
         model = TrainedEncoder(base, options.dimension, sorted(STOPWORDS))
         model.to(pick_device(options.device))

@@ -21,8 +21,9 @@ QUESTIONS = (
 def everything(index_dir: Path, *, finished: bool = True) -> dict[str, object]:
     """Return all that must be the same in two indexes of one corpus, after verifying it.
 
-    Every column of every table, every vector, those of words too, and what BM25 finds, with its scores. A build that
-    is not `finished` may have left its scaffolds in the version that it published.
+    Every column of every table, every vector, those of words too, and what BM25 finds, with its
+    scores. A build that is not `finished` may have left its scaffolds in the version that it
+    published.
     """
     folder, manifest = checked(index_dir)
     scaffolds = () if finished else SCAFFOLDS

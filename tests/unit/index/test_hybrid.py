@@ -81,7 +81,7 @@ def test_features_tell_of_the_value_and_of_its_place() -> None:
     assert ranks(np.array([0.2, 0.9, 0.9, 0.1])).tolist() == [3, 1, 1, 4]
     assert len(FEATURES) == 9
     assert FEATURES[::3] == ("cosine", "bm25 share", "late interaction")
-    assert PLAIN_FEATURES == FEATURES[:6]
+    assert FEATURES[:6] == PLAIN_FEATURES
     assert features([np.zeros(0)] * 3).shape == (0, 9)
 
 

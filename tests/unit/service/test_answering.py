@@ -177,7 +177,7 @@ def test_best_candidates_are_fetched_alone(answerer: Answerer) -> None:
     best = answerer.best(found, 3)
     # by the cosine, which alone counts here; of equal ones the lower id
     assert [candidate.passage.id for candidate, _ in best] == [4, 8, 9]
-    # 1 / (1 + exp(-5 * cosine))
+    # the logistic of 5 times the cosine
     assert [score for _, score in best] == pytest.approx(
         [1 / (1 + math.exp(-3.5)), 1 / (1 + math.exp(-3.5)), 1 / (1 + math.exp(-1.0))]
     )

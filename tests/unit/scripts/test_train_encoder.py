@@ -1,0 +1,207 @@
+"""Training end to end, with a tiny model on questions about the sample corpus."""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from index.builder import build_index
+from index.embedding import EncoderSpec
+from index.hybrid import FEATURES, Question
+from index.manifest import current_version
+from index.passages import PassageStore
+from index.search import PASSAGES, PassageIndex
+from models import contrastive
+from models.encoder import SentenceEncoder
+from models.late import load
+from scripts import train_encoder
+from scripts.pairs import Pair
+from tests.making_models import HIDDEN, tiny_encoder
+from tests.unit.index.fake_encoder import ENCODER, Silent
+
+SAMPLE = Path(__file__).parents[3] / "data" / "sample"
+PAPERS = 10
+TEXTS = ["How long is the incubation period of the virus?", "Masks protect."]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an index of the sample corpus, questions about it and a tiny model."""
+    root = tmp_path_factory.mktemp("training")
+    build_index(SAMPLE, root / "index", ENCODER, Silent(), workers=1, limit=20)
+    with closing(PassageStore(current_version(root / "index") / PASSAGES)) as store:
+        passages = {passage.cord_uid: passage for passage in store.get(range(store.passages))}
+    data: dict[str, list[dict[str, Any]]] = {"about": [], "contexts": []}
+    for number, (cord_uid, passage) in enumerate(list(passages.items())[: PAPERS + 4]):
+        words = passage.text.split()
+        answer = " ".join(words[3:8])
+        qa = {
+            "id": str(number),
+            "question": f"What is said of {' '.join(words[-5:])}?",
+            "answers": [{"text": answer, "answer_start": passage.text.index(answer)}],
+        }
+        about = number < PAPERS
+        paragraph = {"context": passage.text, "qas": [qa]}
+        data["about" if about else "contexts"].append(
+            {"paragraphs": [paragraph | ({"cord_uid": cord_uid} if about else {})]}
+        )
+    for name, articles in data.items():
+        (root / f"{name}.json").write_text(json.dumps({"data": articles}))
+    tiny_encoder(root / "base")
+    return root
+
+
+def command(made: Path, work: Path, *more: str) -> list[str]:
+    return [
+        *("--index", str(made / "index"), "--base", str(made / "base"), "--device", "cpu"),
+        *("--corpus-questions", f"{made}/about.json=2", "--questions", f"{made}/contexts.json"),
+        *("--output", str(work / "encoder"), "--work", str(work), "--hold-out", "2"),
+        *("--dimension", "8", "--batch", "4", "--rate", "1e-3", *more),
+    ]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the weights that a run ended with."""
+    saved = contrastive.load_file(folder / "checkpoint.safetensors")
+    return {name: value for name, value in saved.items() if name.startswith("model.")}
+
+
+def test_a_run_from_questions_to_an_encoder_that_serves(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Pair] = []
+    trained: list[contrastive.Encoded] = []
+    original = train_encoder.train
+
+    @torch.no_grad()
+    def watched(model: contrastive.TrainedEncoder, sets: Any, *args: Any, **options: Any) -> None:
+        seen.extend(pair for pairs, _ in sets for pair in pairs)
+        with torch.enable_grad():
+            original(model, sets, *args, **options)
+        trained.append(model.eval()(TEXTS, contrastive.QUESTION_TOKENS, frozenset()))
+
+    monkeypatch.setattr(train_encoder, "train", watched)
+    assert train_encoder.main(command(made, tmp_path)) == 0
+
+    # 10 papers less 2, and 4 contexts
+    held_out = json.loads((tmp_path / "held_out.json").read_text())
+    assert len(set(held_out)) == 2
+    about = json.loads((made / "about.json").read_text())["data"]
+    paragraphs = [article["paragraphs"][0] for article in about]
+    left_out = {p["qas"][0]["question"] for p in paragraphs if p["cord_uid"] in held_out}
+    asked = {pair.question for pair in seen}
+    assert len(left_out) == 2
+    assert not left_out & asked
+    assert len(seen) == len(asked) == PAPERS - 2 + 4
+
+    # 8 questions twice are 4 batches of 4, and the contexts are one more
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["of"]) for row in rows] == [(5, 5)]
+    assert 0 < rows[0]["loss of vectors"] < 50
+    assert 0 < rows[0]["loss of words"] < 50
+
+    assert not (tmp_path / "encoder.tmp").exists()
+    head = load(tmp_path / "encoder")
+    assert head is not None
+    assert (head.config.dimension, head.config.hidden) == (8, HIDDEN)
+    assert "the" in head.config.left_out
+    encoder = SentenceEncoder(tmp_path / "encoder", device="cpu")
+    assert (encoder.dimension, encoder.word_dimension) == (HIDDEN, 8)
+    found = encoder.encode_questions(TEXTS)
+    # trained in bfloat16 and stored in half precision: the same but for that
+    np.testing.assert_allclose(found.vectors, trained[0].vectors.numpy(), atol=0.02)
+    for row, words in enumerate(found.words):
+        weighted = trained[0].words[row] * trained[0].weights[row, :, None]
+        np.testing.assert_allclose(words, weighted[: len(words)].numpy(), atol=0.02)
+        assert not weighted[len(words) :].any()
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_encoder, "_CHECKPOINT_SECONDS", -1)  # after every step
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert train_encoder.main(command(made, straight)) == 0
+    calls = 0
+    original = contrastive.batch_loss
+
+    def interrupted(*args: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(contrastive, "batch_loss", interrupted)
+        assert train_encoder.main(command(made, stopped)) == 130
+    assert not (stopped / "encoder").exists()
+    counted: list[Sequence[str]] = []
+
+    def counting(model: Any, questions: Sequence[str], *args: Any) -> Any:
+        counted.append(questions)
+        return original(model, questions, *args)
+
+    monkeypatch.setattr(contrastive, "batch_loss", counting)
+    assert train_encoder.main(command(made, stopped)) == 0
+    assert len(counted) == 3  # of 5 steps, 2 were done
+    expected = weights(straight)
+    assert weights(stopped).keys() == expected.keys()
+    for name, value in weights(stopped).items():
+        assert torch.equal(value, expected[name]), name
+    for name in ("model.safetensors", "late_interaction.safetensors"):
+        one, other = (folder / "encoder" / name for folder in (straight, stopped))
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_an_index_of_the_trained_encoder_answers(made: Path, tmp_path: Path) -> None:
+    assert train_encoder.main(command(made, tmp_path)) == 0
+    encoder = SentenceEncoder(tmp_path / "encoder", device="cpu")
+    spec = EncoderSpec(encoder.name, HIDDEN, encoder.encode_passages, encoder.word_dimension)
+    build_index(SAMPLE, tmp_path / "index", spec, Silent(), workers=1, limit=2)
+    index = PassageIndex.open(tmp_path / "index", encoder.name)
+    assert index.features == FEATURES
+    asked = encoder.encode_questions(TEXTS[:1])
+    found = index.candidates(Question(TEXTS[0], asked.vectors[0], asked.words[0]))
+    assert found.features.shape == (index.manifest.passages, 9)
+    assert np.abs(found.features[:, FEATURES.index("late interaction")]).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read"),
+        ("{", "is not in the SQuAD format"),
+        ('{"data": []}', "no question has a passage that answers it"),
+    ],
+)
+def test_bad_questions_are_one_line(
+    made: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str | None,
+    message: str,
+) -> None:
+    path = tmp_path / "q.json"
+    if content is not None:
+        path.write_text(content)
+    arguments = ["--index", str(made / "index"), "--questions", str(path)]
+    arguments += ["--output", str(tmp_path / "o"), "--work", str(tmp_path / "w")]
+    assert train_encoder.main([*arguments, "--base", str(made / "base")]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("train_encoder: ")
+    assert message in error
+
+
+def test_an_index_that_is_not_there_is_one_line(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = command(made, tmp_path)
+    arguments[1] = str(tmp_path / "nowhere")
+    assert train_encoder.main(arguments) == 1
+    assert "is not there: build one with" in capsys.readouterr().err.splitlines()[-1]
