@@ -74,7 +74,13 @@ def test_wrong_arguments_say_what_is_wrong(
 @pytest.fixture
 def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the fake encoder where the command looks for the real one, which takes seconds."""
-    module = SimpleNamespace(SentenceEncoder=lambda *_, **__: ENCODER)
+    encoder = SimpleNamespace(
+        name=ENCODER.name,
+        dimension=ENCODER.dimension,
+        word_dimension=ENCODER.word_dimension,
+        encode_passages=ENCODER.encode,
+    )
+    module = SimpleNamespace(SentenceEncoder=lambda *_, **__: encoder)
     monkeypatch.setitem(sys.modules, "models.encoder", module)
 
 
@@ -129,6 +135,7 @@ def test_the_command_with_the_real_encoder(tmp_path: Path) -> None:
     assert {"seconds", "size"} <= summary.keys()
     assert "embedding: 100%" in ended.stderr
     assert manifest.dimension > 8
+    assert manifest.word_dimension > 8
 
 
 def start(
