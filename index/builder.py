@@ -2,35 +2,37 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from index.chunking import Chunker
-from index.corpora.cord19 import FolderParses
-from index.corpora.records import RecordPlan, read_metadata
-from index.embedding import EmbeddingFiles, EncoderSpec, Progress, embed
+from index.corpora.archive import find_parses
+from index.corpora.metadata import read_metadata
+from index.corpora.records import RecordPlan
+from index.embedding import EmbeddingFiles, EncoderSpec, embed
 from index.keywords import Searchable, build_keywords
-from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
+from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, sha256, version_name
 from index.passages import PassageStore
 from index.reading import write_passages
 from index.reuse import KnownVectors
 from index.search import KEYWORDS, PASSAGES, VECTORS
-from index.types import IndexingError
+from index.types import IndexingError, Progress, VectorRecall
 from index.unfinished import (
     EMBEDDED,
+    PARSES,
     PLAN,
     SCAFFOLDS,
     Arguments,
     alone,
     begin,
-    fingerprint,
     just_published,
     remove_scaffolds,
 )
-from index.vectors import build_faiss
+from index.vector_kinds import AUTO, build_faiss
+from index.vector_recall import recall_of
 
 _PAGE = 1024  # passages that are read at a time for the keyword index
 
@@ -50,6 +52,8 @@ class BuildReport:
     unreadable: dict[str, int]
     seconds: float
     size: int
+    vector_index: str
+    recall: VectorRecall | None
 
 
 def build_index(
@@ -61,10 +65,15 @@ def build_index(
     limit: int | None = None,
     workers: int = 0,
     resume: bool = False,
+    vector_index: str = AUTO,
+    questions: Sequence[str] = (),
 ) -> BuildReport:
     """Build an index of the CORD-19 release in `corpus` and publish it in `index_dir`.
 
     With `resume`, a build that was cut off goes on where it was.
+
+    `vector_index` is one of `index.vector_kinds.KINDS`, or chosen by the number of passages. If it
+    is not exact, its recall is measured by the `questions`.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that cannot
     be written; what `index_dir` had published before stays as it was.
@@ -76,7 +85,15 @@ def build_index(
         if folder is None:
             building = begin(index_dir, arguments, resume=resume)
             read_corpus(corpus, building, progress, limit=limit, workers=workers)
-            folder = complete(corpus, building, index_dir, encoder, progress)
+            folder = complete(
+                corpus,
+                building,
+                index_dir,
+                encoder,
+                progress,
+                vector_index=vector_index,
+                questions=questions,
+            )
         report = report_of(folder, started)
         remove_scaffolds(folder)
         return report
@@ -94,7 +111,7 @@ def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = N
         "format": FORMAT,
         "command": command,
         "corpus": str(corpus.resolve()),
-        "metadata.csv": fingerprint(metadata),
+        "metadata.csv": sha256(metadata),
         "limit": limit,
         "encoder": encoder,
         "chunker": Chunker().name,
@@ -107,9 +124,8 @@ def read_corpus(
     """Write the passages of a corpus into the folder of a build, as far as they are not there."""
     plan = RecordPlan(building / PLAN)
     plan.make(corpus / "metadata.csv", limit)
-    progress.stage("reading papers", plan.counts()[1], 0, "papers")
-    parses, passages = FolderParses(corpus), building / PASSAGES
-    write_passages(plan, parses, Chunker(), passages, progress.advance, workers=workers)
+    parses = find_parses(corpus, building / PARSES)
+    write_passages(plan, parses, Chunker(), building / PASSAGES, progress, workers=workers)
 
 
 def complete(
@@ -120,6 +136,8 @@ def complete(
     progress: Progress,
     *,
     known: KnownVectors | None = None,
+    vector_index: str = AUTO,
+    questions: Sequence[str] = (),
 ) -> Path:
     """Make an index of the passages in `building` and publish it; return the version's folder.
 
@@ -131,7 +149,11 @@ def complete(
         files = EmbeddingFiles(building, encoder.dimension, encoder.word_dimension)
         embed(store, files, building / EMBEDDED, encoder, progress, known=known)
         progress.stage("publishing", 1, 0, "index")
-        kind = build_faiss(files.vectors.read(), building / VECTORS)
+        rows = files.vectors.read()
+        kind = build_faiss(rows, building / VECTORS, vector_index)
+        recall = recall_of(
+            kind, building / VECTORS, rows, lambda texts: encoder.encode(texts).vectors, questions
+        )
         shutil.rmtree(building / KEYWORDS, ignore_errors=True)  # of a run that was cut off
         build_keywords(_searchable(store), building / KEYWORDS)
         papers, passages = store.papers, store.passages
@@ -151,6 +173,7 @@ def complete(
         papers=papers,
         passages=passages,
         files=described,
+        recall=recall,
     )
     manifest.write(building)
     folder = publish(building, index_dir, manifest.version)
@@ -171,6 +194,8 @@ def report_of(folder: Path, started: float) -> BuildReport:
             unreadable=store.unreadable(),
             seconds=time.monotonic() - started,
             size=sum(size for size, _ in manifest.files.values()),
+            vector_index=manifest.vector_index,
+            recall=manifest.recall,
         )
 
 

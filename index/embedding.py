@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from index.manifest import write_durably
 from index.passages import PassageStore
 from index.reuse import Known, KnownVectors
-from index.types import IndexingError
+from index.types import IndexingError, Progress
 from index.vectors import EMBEDDINGS, VectorFile
 from index.word_vectors import Codes, WordVectorFile, quantised
 
@@ -38,18 +38,6 @@ class Embedded(Protocol):
 
 
 Encode = Callable[[Sequence[str]], Embedded]
-
-
-class Progress(Protocol):
-    """What a builder tells whoever watches."""
-
-    def stage(self, name: str, total: int, done: int, unit: str) -> None:
-        """Say that a stage begins, of which `done` of `total` are done already."""
-        ...
-
-    def advance(self, count: int) -> None:
-        """Say that `count` more of the current stage are done."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from index.types import IndexingError
+from index.types import IndexingError, VectorRecall
 
 FORMAT = 2
 CURRENT = "CURRENT"
@@ -37,7 +37,8 @@ class Manifest:
 
     `files` maps each file's name to its size in bytes and its SHA-256. `built_at` is UTC,
     ISO 8601. `word_dimension` is 0 for an index without vectors of words. `metric` is always
-    "inner_product": of unit vectors, their cosine.
+    "inner_product": of unit vectors, their cosine. `vector_index` is one of
+    `index.vector_kinds.KINDS`, and `recall` is None where it was not measured.
     """
 
     format: int
@@ -53,6 +54,7 @@ class Manifest:
     papers: int
     passages: int
     files: dict[str, tuple[int, str]]
+    recall: VectorRecall | None = None
 
     def write(self, folder: Path) -> None:
         """Write the manifest into `folder`."""
@@ -70,7 +72,7 @@ def describe(folder: Path, without: Collection[str] = ()) -> dict[str, tuple[int
     Left out are the manifest itself and the names in `without`.
     """
     return {
-        path.relative_to(folder).as_posix(): (path.stat().st_size, _sha256(path))
+        path.relative_to(folder).as_posix(): (path.stat().st_size, sha256(path))
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in {_MANIFEST, *without}
     }
@@ -127,26 +129,34 @@ def read_manifest(folder: Path) -> Manifest:
                 + ("update the program" if found > FORMAT else "build the index again")
             )
         files = {str(k): (int(v[0]), str(v[1])) for k, v in data.pop("files").items()}
-        return Manifest(**data, files=files)
+        recall = data.pop("recall", None)
+        return Manifest(**data, files=files, recall=recall and VectorRecall(**recall))
     except (OSError, RecursionError, *_NO_MANIFEST) as error:
         raise IndexingError(f"{path} is not a manifest ({error}): build the index again") from error
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
     """Compare the files in `folder` with the manifest. Raises IndexingError on any difference."""
+    for name, problem in differences(folder, manifest):
+        raise IndexingError(f"index file {folder / name} {problem}: build or copy the index again")
+
+
+def differences(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Yield the name of each file in `folder` that is not as the manifest says, and what is wrong.
+
+    >>> list(differences(Path("an/index"), manifest))  # doctest: +SKIP
+    [('vectors.faiss', 'is missing')]
+    """
     for name, (size, checksum) in manifest.files.items():
-        problem = _difference(folder / name, size, checksum)
-        if problem:
-            raise IndexingError(
-                f"index file {folder / name} {problem}: build or copy the index again"
-            )
+        if problem := _difference(folder / name, size, checksum):
+            yield name, problem
 
 
 def _difference(path: Path, size: int, checksum: str) -> str:
     try:
         if path.stat().st_size != size:
             return f"has {path.stat().st_size:,} bytes where {size:,} were written"
-        same = _sha256(path) == checksum
+        same = sha256(path) == checksum
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
@@ -206,6 +216,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

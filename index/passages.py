@@ -56,11 +56,15 @@ class PassageWriter:
     def __init__(self, path: Path) -> None:
         """Open the store at `path`, making it if there is none."""
         self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
-        self._db.execute("BEGIN")
-        self.next_id = int(self._db.execute("SELECT COUNT(*) FROM passages").fetchone()[0])
+        try:
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
+            self._db.execute("BEGIN")
+            self.next_id = int(self._db.execute("SELECT COUNT(*) FROM passages").fetchone()[0])
+        except sqlite3.Error:
+            self._db.close()  # or it would keep the file locked
+            raise
 
     def last_paper(self) -> int:
         """Return the number of the last paper that a commit covered, -1 when there is none."""

@@ -10,17 +10,20 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from index.chunking import Chunker
-from index.corpora.cord19 import Parses, read_paper
+from index.corpora.cord19 import read_paper
+from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask, RecordPlan
 from index.passages import PassageWriter
-from index.types import IndexingError, Paper
+from index.types import IndexingError, Paper, Progress
 from index.words import count_words
 
 _PAPERS_PER_COMMIT = 200
-_IN_FLIGHT = 64  # papers per worker that are read ahead: what bounds the memory
+_BATCH = 16  # papers that a worker gets at once: an abstract is read faster than it is sent
+_IN_FLIGHT = 4  # batches per worker that are read ahead: what bounds the memory
 _FEWEST_WORDS = 5  # a passage with fewer is a fragment
 
 
@@ -41,26 +44,43 @@ def write_passages(
     parses: Parses,
     chunker: Chunker,
     path: Path,
-    advance: Callable[[int], None],
+    progress: Progress,
     *,
     workers: int = 0,
 ) -> None:
     """Read the plan's papers, cut them and write them to the store at `path`, in plan order.
 
     Goes on after the last committed paper when the store is there already. `workers` is the
-    number of processes, 0 for one per core. Raises IndexingError when one of them is killed.
+    number of processes, 0 for one per core.
+
+    Raises CorpusError when the parses are in an archive that is damaged, and IndexingError when
+    one of the processes is killed.
     """
     with closing(PassageWriter(path)) as writer:
         last = writer.last_paper()
-        advance(plan.papers_up_to(last))
+        _, papers = plan.counts()
+        done = plan.papers_up_to(last)
+        if done < papers:
+            parses.prepare(_named(plan), progress)
+            for refused, why in parses.refused() if last < 0 else ():  # once: with the first commit
+                writer.unreadable(refused, why)
+        progress.stage("reading papers", papers, 0, "papers")
+        progress.advance(done)
         chunk = partial(_chunk, parses, chunker)
         for number, chunked in enumerate(_in_order(chunk, plan.tasks(after=last), workers)):
             _store(writer, chunked)
             last = chunked.task.number
             if number % _PAPERS_PER_COMMIT == _PAPERS_PER_COMMIT - 1:
                 writer.commit(last)
-            advance(1)
+            progress.advance(1)
         writer.commit(last)
+    parses.discard()
+
+
+def _named(plan: RecordPlan) -> Iterator[str]:
+    for task in plan.tasks():
+        for column in COLUMNS:
+            yield from paths(task.records, column)
 
 
 def _chunk(parses: Parses, chunker: Chunker, task: PaperTask) -> _Chunked:
@@ -101,20 +121,21 @@ def _in_order(
     chunk: Callable[[PaperTask], _Chunked], tasks: Iterable[PaperTask], workers: int
 ) -> Iterator[_Chunked]:
     """Map `chunk` over `tasks` in processes; results in order, a bounded number under way."""
-    workers = workers or _cores()
+    workers = workers or cores()
     if workers == 1:
         yield from map(chunk, tasks)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy the encoder's threads
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
-        under_way: deque[Future[_Chunked]] = deque()
+        under_way: deque[Future[list[_Chunked]]] = deque()
+        rest = iter(tasks)
         try:
-            for task in tasks:
-                under_way.append(pool.submit(chunk, task))
+            while batch := list(islice(rest, _BATCH)):
+                under_way.append(pool.submit(_each, chunk, batch))
                 if len(under_way) >= _IN_FLIGHT * workers:
-                    yield under_way.popleft().result()
+                    yield from under_way.popleft().result()
             while under_way:
-                yield under_way.popleft().result()
+                yield from under_way.popleft().result()
         except BrokenExecutor as error:
             raise IndexingError(
                 "a process that reads papers was killed, perhaps for want of memory: "
@@ -125,7 +146,11 @@ def _in_order(
                 future.cancel()
 
 
-def _cores() -> int:
+def _each(chunk: Callable[[PaperTask], _Chunked], batch: list[PaperTask]) -> list[_Chunked]:
+    return [chunk(task) for task in batch]
+
+
+def cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))

@@ -10,7 +10,7 @@ from index.keywords import KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PassageStore
 from index.types import Hit, IndexingError, Passage
-from index.vectors import VectorIndex
+from index.vectors import EMBEDDINGS, VectorFile, VectorIndex
 from index.word_vectors import CODES, COUNTS, WordVectors
 
 PASSAGES = "passages.sqlite"
@@ -33,7 +33,8 @@ class PassageIndex:
         """Open the current version of an index; `encoder` and the errors are those of `checked`."""
         folder, manifest = checked(index_dir, encoder)
         store = PassageStore(folder / PASSAGES)
-        vectors = VectorIndex(folder / VECTORS)
+        rows = VectorFile(folder / EMBEDDINGS, manifest.dimension).read()
+        vectors = VectorIndex(folder / VECTORS, rows)
         keywords = KeywordIndex(folder / KEYWORDS)
         dimension = manifest.word_dimension
         words = WordVectors(folder, dimension) if dimension else None
@@ -104,7 +105,7 @@ def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest
         )
     parts = {name.split("/")[0] for name in manifest.files}
     words = {CODES, COUNTS} if manifest.word_dimension else set()
-    if missing := ({PASSAGES, VECTORS, KEYWORDS} | words) - parts:
+    if missing := ({PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS} | words) - parts:
         raise IndexingError(
             f"the index {folder} has no {', '.join(sorted(missing))}: build it again"
         )

@@ -1,6 +1,7 @@
 """The types that corpus readers, the index and its users share, and the index's errors."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 
 class CorpusError(Exception):
@@ -9,6 +10,18 @@ class CorpusError(Exception):
 
 class IndexingError(Exception):
     """An index cannot be built, published or opened. The message says why and how to mend it."""
+
+
+class Progress(Protocol):
+    """What a builder tells whoever watches."""
+
+    def stage(self, name: str, total: int, done: int, unit: str) -> None:
+        """Say that a stage begins, of which `done` of `total` are done already."""
+        ...
+
+    def advance(self, count: int) -> None:
+        """Say that `count` more of the current stage are done."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +86,27 @@ class Hit:
 
     passage_id: int
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRecall:
+    """Which share of the truly nearest 10 and 100 passages a vector index finds, from 0 to 1.
+
+    The mean over so many `questions`; an exact index has 1.0 of none.
+    """
+
+    at_10: float
+    at_100: float
+    questions: int
+
+    def __str__(self) -> str:
+        """Return the figures as people read them.
+
+        >>> str(VectorRecall(0.995, 0.981, 30)), str(VectorRecall(1.0, 1.0, 0))
+        ('recall 0.995 at 10, 0.981 at 100 (30 questions)', 'exact')
+        """
+        if self.questions == 0:
+            return "exact"
+        return (
+            f"recall {self.at_10:.3f} at 10, {self.at_100:.3f} at 100 ({self.questions} questions)"
+        )

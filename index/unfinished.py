@@ -9,7 +9,6 @@ them once `CURRENT` names it. So at any moment the scaffolds tell where a build 
 """
 
 import fcntl
-import hashlib
 import json
 import shutil
 import sqlite3
@@ -21,9 +20,10 @@ from index.manifest import current_name, versions, write_durably
 from index.types import IndexingError
 
 PLAN = "plan.sqlite"
+PARSES = "parses.sqlite"
 STATE = "build.json"
 EMBEDDED = "embedded"
-SCAFFOLDS = (STATE, PLAN, EMBEDDED)
+SCAFFOLDS = (STATE, PLAN, PARSES, EMBEDDED)
 """The files that a build needs and an index does not."""
 
 _BUILDING = ".building"
@@ -68,12 +68,6 @@ def _explained(index_dir: Path) -> Iterator[None]:
             f"the build in {index_dir} stopped: {error}; free space on the disk and go on with "
             "--resume, or leave it out to start afresh"
         ) from error
-
-
-def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def just_published(index_dir: Path, arguments: Arguments) -> Path | None:

@@ -1,6 +1,7 @@
 """Brings a published index up to date with its corpus; only what is new is embedded."""
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 from index.builder import BuildReport, arguments_of, complete, read_corpus, report_of
 from index.changes import Changes, changes
 from index.chunking import Chunker
-from index.embedding import Encode, EncoderSpec, Progress
+from index.embedding import Encode, EncoderSpec
 from index.manifest import Manifest, current_version
 from index.reuse import KnownVectors
 from index.search import PASSAGES, checked
-from index.types import IndexingError
+from index.types import IndexingError, Progress
 from index.unfinished import alone, begin, discard, remove_scaffolds
+from index.vector_kinds import AUTO
 
 _TRIAL = ".trial"
 
@@ -37,6 +39,8 @@ def update_index(
     workers: int = 0,
     resume: bool = False,
     dry_run: bool = False,
+    vector_index: str = AUTO,
+    questions: Sequence[str] = (),
 ) -> UpdateReport:
     """Publish a version of the index in `index_dir` that holds what `corpus` holds now.
 
@@ -44,7 +48,7 @@ def update_index(
     changed, nothing is published. `encoder` is the encoder's name; `encode` is called only when
     there is something to embed, and may wait till then with loading a model. With `resume`, an
     update that was cut off goes on; with `dry_run`, the index and any unfinished build stay as
-    they are.
+    they are. `vector_index` and `questions` are those of `build_index`.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that is not
     there, is damaged, is of another encoder or chunker, or cannot be written; what is published
@@ -74,7 +78,16 @@ def update_index(
             return UpdateReport(current.name, found, None)
         spec = EncoderSpec(encoder, manifest.dimension, encode, manifest.word_dimension)
         with closing(KnownVectors(current)) as known:
-            folder = complete(corpus, building, index_dir, spec, progress, known=known)
+            folder = complete(
+                corpus,
+                building,
+                index_dir,
+                spec,
+                progress,
+                known=known,
+                vector_index=vector_index,
+                questions=questions,
+            )
         report = report_of(folder, started)
         remove_scaffolds(folder)
         return UpdateReport(folder.name, found, report)

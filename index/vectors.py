@@ -1,7 +1,8 @@
-"""Vectors: an append-only file of float16 rows, and the FAISS index made from it."""
+"""Vectors: an append-only file of float16 rows, and the search over a FAISS index of them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from index.types import Hit, IndexingError
 EMBEDDINGS = "embeddings.f16"
 """The name of the vector file in an index."""
 
-_SLAB = 65_536  # rows converted at a time
+_SLAB = 4096  # rows converted at a time
+_SMALLEST = 64  # bytes of an index; FAISS 1.15.1 crashes where a mapped file ends in its header
+_PROBES = 128  # lists that a question is compared with
+_FEWEST = 100  # hits that FAISS is asked for: by codes alone it can miss the very best
+_FEW = 20_000  # allowed rows that are scored one and all, rather than looked for in lists
 
 
 class VectorFile:
@@ -60,53 +65,132 @@ class VectorFile:
         return np.memmap(self._path, np.float16, "r", shape=(self.rows, self._dimension))
 
 
-def build_faiss(vectors: NDArray[np.float16], path: Path) -> str:
-    """Write a FAISS inner-product index of `vectors`, shape (n, dimension); return its kind.
-
-    Raises IndexingError when it cannot be written.
-    """
-    kind = "Flat"
-    index = faiss.index_factory(vectors.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
-    for at in range(0, len(vectors), _SLAB):
-        index.add(np.ascontiguousarray(vectors[at : at + _SLAB], np.float32))
-    try:
-        faiss.write_index(index, os.fspath(path))
-    except RuntimeError as error:
-        raise IndexingError(f"{path} cannot be written: is the disk full?") from error
-    return kind
-
-
 class VectorIndex:
-    """A FAISS inner-product index, ready to search. Safe to use from several threads."""
+    """A FAISS inner-product index over the rows of a `VectorFile`. Safe to use from threads.
 
-    def __init__(self, path: Path) -> None:
-        """Load the index at `path`. Raises IndexingError when it is not one."""
-        try:
-            self._index: Any = faiss.read_index(os.fspath(path))
-        except RuntimeError as error:
-            raise IndexingError(f"{path} is not a FAISS index: build the index again") from error
+    Both files are mapped, not read: memory holds the parts that searches touch, and the system
+    may drop those. Scores are exact cosines to half precision whatever the kind of the index,
+    since what FAISS finds is scored again by the rows.
+    """
+
+    def __init__(self, path: Path, rows: NDArray[np.float16]) -> None:
+        """Open the index at `path`, made from `rows`, shape (n, dimension).
+
+        Raises IndexingError when it is no FAISS index, or one of other rows.
+        """
+        self._index: Any = _mapped(path)
+        if self._index is None:
+            raise IndexingError(f"{path} is not a FAISS index: build the index again")
         self.size: int = self._index.ntotal
         self.dimension: int = self._index.d
+        if (self.size, self.dimension) != rows.shape:
+            raise IndexingError(
+                f"{path} and the vectors beside it do not belong together: build it again"
+            )
+        self._rows = np.asarray(rows)  # a memmap's own indexing is slower
+        self._lists: int = getattr(self._index, "nlist", 0)
+        self._widening = _widening(self._index, path)
 
     def search(
         self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
     ) -> list[list[Hit]]:
         """Return, for each row of `vectors`, at most `k` hits by descending inner product.
 
-        With `allowed`, ids of shape (n,), only among these.
+        With `allowed`, ascending ids of shape (m,), only these are searched, and min(k, m) of them
+        come back.
         """
-        only = None
-        if allowed is not None:
-            only = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))  # type: ignore[call-arg] # the stub lacks it
-        scores, ids = self._index.search(np.ascontiguousarray(vectors, np.float32), k, params=only)
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        among = self.size if allowed is None else len(allowed)
+        if min(k, among) == 0:
+            return [[] for _ in vectors]
+        if allowed is not None and self._lists and among <= _FEW:
+            return [self._best(vector, allowed, k) for vector in vectors]
+        with _one_core():
+            found = self._find(vectors, min(k, among), among, allowed)
         return [
-            [Hit(int(i), float(s)) for i, s in zip(row_ids, row_scores, strict=True) if i >= 0]
-            for row_ids, row_scores in zip(ids, scores, strict=True)
+            self._best(vector, np.sort(ids[ids >= 0]), k)
+            for vector, ids in zip(vectors, found, strict=True)
         ]
 
     def cosines(self, vector: NDArray[np.float32], ids: Sequence[int]) -> dict[int, float]:
         """Return the inner product of `vector`, shape (dimension,), with each of these rows."""
         if not ids:
             return {}
-        rows = self._index.reconstruct_batch(np.array(ids, np.int64))
-        return dict(zip(ids, (rows @ vector).tolist(), strict=True))
+        scores = self._scores(vector, np.array(ids, np.int64))
+        return dict(zip(ids, scores.tolist(), strict=True))
+
+    def _find(
+        self,
+        vectors: NDArray[np.float32],
+        needed: int,
+        among: int,
+        allowed: NDArray[np.int64] | None,
+    ) -> NDArray[np.int64]:
+        """Return the ids of likely rows, `needed` at least; shape (n, any), -1 where none is."""
+        selector = None if allowed is None else _selector(allowed, self.size)
+        count = min(among, max(needed, _FEWEST) * self._widening)
+        if not self._lists:
+            only = None if selector is None else faiss.SearchParameters(sel=selector)
+            return np.asarray(self._index.search(vectors, count, params=only)[1])
+        probes = _PROBES * self.size // among  # as many rows as without a restriction
+        while True:
+            some = faiss.SearchParametersIVF(sel=selector, nprobe=min(probes, self._lists))
+            found = np.asarray(self._index.search(vectors, count, params=some)[1])
+            if probes >= self._lists or (found[:, needed - 1] >= 0).all():
+                return found
+            probes *= 4
+
+    def _best(self, vector: NDArray[np.float32], ids: NDArray[np.int64], k: int) -> list[Hit]:
+        """Return the best `k` of these rows; of equal ones, those that come first."""
+        scores = self._scores(vector, ids)
+        best = np.argsort(-scores, kind="stable")[:k]
+        return list(map(Hit, ids[best].tolist(), scores[best].tolist()))
+
+    def _scores(self, vector: NDArray[np.float32], ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the inner product of `vector` with these rows, shape (len(ids),)."""
+        parts = [
+            np.vecdot(self._rows[ids[at : at + _SLAB]].astype(np.float32), vector)
+            for at in range(0, len(ids), _SLAB)
+        ]
+        return np.concatenate(parts)
+
+
+def _mapped(path: Path) -> Any:  # noqa: ANN401 - FAISS has no types
+    """Return the FAISS index at `path`, mapped; None when there is none."""
+    try:
+        whole = path.stat().st_size >= _SMALLEST
+        return faiss.read_index(os.fspath(path), faiss.IO_FLAG_MMAP_IFC) if whole else None
+    except (OSError, RuntimeError):
+        return None
+
+
+def _widening(index: Any, path: Path) -> int:  # noqa: ANN401 - FAISS has no types
+    """Return how many times as many rows as are wanted FAISS is asked for, to be scored again."""
+    if isinstance(index, faiss.IndexIVFPQ):
+        return 10
+    if isinstance(index, faiss.IndexScalarQuantizer):
+        return 1 if index.sq.qtype == faiss.ScalarQuantizer.QT_fp16 else 2
+    if isinstance(index, faiss.IndexFlat):
+        return 1
+    raise IndexingError(f"{path} is of a kind that is not served: build the index again")
+
+
+def _selector(allowed: NDArray[np.int64], size: int) -> Any:  # noqa: ANN401 - FAISS has no types
+    """Return a selector of these ids among `size`: a bit for each."""
+    chosen = np.zeros(size, np.bool_)
+    chosen[allowed] = True
+    return faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Keep FAISS from starting threads of its own for this thread: a question gains none by them.
+
+    Waiting for each other they take twice the time where the cores have other work.
+    """
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)

@@ -24,10 +24,10 @@ Codes: TypeAlias = NDArray[np.uint8]
 
 MOST_WORDS = 65_535  # of a passage; what a count can hold
 _PER_BYTE = 4  # coordinates
-_LEVELS = np.array([-1.5104, -0.4528, 0.4528, 1.5104], np.float32)  # of a standard normal
-_EDGES = np.array([-0.9816, 0.0, 0.9816], np.float32)
-_DECODED = _LEVELS[(np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3]
-"""Shape (256, 4): the four levels that a byte stands for."""
+_EDGES = np.array([-0.9816, 0.0, 0.9816], np.float32)  # between the levels of a standard normal
+_LEVELS = np.array([-127, -38, 38, 127], np.int8)  # 0.4528 and 1.5104, in steps of a byte
+_DECODED = _LEVELS[(np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3].view(np.uint32)[:, 0]
+"""Shape (256,): the four levels that a byte stands for, packed, so that one look-up gets them."""
 
 
 def quantised(vectors: NDArray[np.float32]) -> Codes:
@@ -44,12 +44,15 @@ def quantised(vectors: NDArray[np.float32]) -> Codes:
     return codes
 
 
-def restored(codes: Codes) -> NDArray[np.float32]:
-    """Return the unit vectors, shape (n, 4 * c), that codes of shape (n, c) stand for."""
-    vectors = _DECODED[codes].reshape(len(codes), _PER_BYTE * codes.shape[1])
+def likeness(codes: Codes, question: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the inner products, shape (n, q), of the unit vectors that `codes` stand for.
+
+    `codes` has shape (n, d / 4), the question's words (q, d).
+    """
+    vectors = np.take(_DECODED, codes).view(np.int8).astype(np.float32)
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
-    unit: NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(1e-6))[:, None]
-    return unit
+    products: NDArray[np.float32] = (vectors @ question.T) / lengths[:, None]
+    return products
 
 
 class WordVectorFile:
@@ -138,9 +141,9 @@ class WordVectors:
         held = np.flatnonzero(counts)
         if not held.size or not len(question):
             return scores
-        likeness = restored(np.concatenate(found)) @ question.T
+        products = likeness(np.concatenate(found), question)
         starts = np.concatenate([[0], np.cumsum(counts[held])[:-1]])
-        scores[held] = np.maximum.reduceat(likeness, starts, axis=0).sum(1)
+        scores[held] = np.maximum.reduceat(products, starts, axis=0).sum(1)
         return scores
 
     def close(self) -> None:

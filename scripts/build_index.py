@@ -6,7 +6,14 @@ import sys
 from index.builder import BuildReport, build_index
 from index.embedding import EncoderSpec
 from scripts.arguments import at_least
-from scripts.indexing import TerminalProgress, add_indexing_arguments, load_encoder, reported
+from scripts.indexing import (
+    TerminalProgress,
+    add_indexing_arguments,
+    load_encoder,
+    read_queries,
+    reported,
+    warn_of_recall,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,6 +41,7 @@ def summary(report: BuildReport) -> str:
         *(f"unreadable {count:>10,}  parses: {why}" for why, count in report.unreadable.items()),
         f"seconds    {report.seconds:>10,.0f}",
         f"size       {report.size / 1e6:>10,.1f}  MB",
+        f"vectors    {report.vector_index:>10}  {report.recall or 'recall not measured'}",
         f"version    {report.version}",
     ]
     return "\n".join(lines)
@@ -44,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
 
     def work(progress: TerminalProgress) -> str:
+        questions = read_queries(options.queries)
         encoder = load_encoder(options)
         report = build_index(
             options.corpus,
@@ -55,7 +64,10 @@ def main(argv: list[str] | None = None) -> int:
             limit=options.limit,
             workers=options.workers,
             resume=options.resume,
+            vector_index=options.vector_index,
+            questions=questions,
         )
+        warn_of_recall("build_index", report)
         return summary(report)
 
     return reported("build_index", work)

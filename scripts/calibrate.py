@@ -33,8 +33,9 @@ from service.loading import (
     READER_CALIBRATION,
     RETRIEVAL_CALIBRATION,
     StartError,
-    load_answerer,
+    load_models,
     shipped_calibrations,
+    snapshot,
 )
 from service.settings import Settings, SettingsError
 
@@ -211,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
         retrieval_off_topic = _drawn(
             read_squad(options.retrieval_off_topic), len(retrieval_questions) // 4
         )
-        answerer = load_answerer(settings)
+        answerer = snapshot(settings, load_models(settings), calibrated=False)
     except (CorpusError, SettingsError, StartError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 1

@@ -7,10 +7,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from index.builder import BuildReport
 from index.types import CorpusError, IndexingError
+from index.vector_kinds import AUTO, KINDS
+from index.vector_recall import LOW
 from models.contracts import Embedded, Encoder, ModelError
 from models.loading import encoder_folder, identity
 from scripts.arguments import at_least
+from service.questions import QUESTIONS
 
 
 class TerminalProgress:
@@ -45,7 +49,7 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder of a CORD-19 release: metadata.csv and document_parses/",
+        help="folder of a CORD-19 release: metadata.csv and document_parses, a folder or .tar.gz",
     )
     add("--index", type=Path, required=True, metavar="DIR", help=index_help)
     add(
@@ -74,7 +78,44 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
         metavar="N",
         help="processes that read and cut papers (default: one per core)",
     )
+    add(
+        "--vector-index",
+        choices=[AUTO, *KINDS],
+        default=AUTO,
+        help="kind of vector index (default: auto, by the number of passages)",
+    )
+    add(
+        "--queries",
+        type=Path,
+        metavar="FILE",
+        help="questions, one a line, to measure a vector index that is not exact by "
+        "(default: the suggested ones)",
+    )
     add("--resume", action="store_true", help="go on with a run that was cut off")
+
+
+def read_queries(path: Path | None) -> list[str]:
+    """Return the questions of a file, one a line, or the suggested ones. Raises CorpusError."""
+    if path is None:
+        return [question.text for question in QUESTIONS]
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{path} cannot be read ({error}): give a text file in UTF-8") from error
+    questions = [line.strip() for line in lines if line.strip()]
+    if not questions:
+        raise CorpusError(f"{path} holds no question: give one a line")
+    return questions
+
+
+def warn_of_recall(command: str, report: BuildReport) -> None:
+    """Say so where the vector index misses too much of what an exact search finds."""
+    if report.recall is not None and report.recall.at_100 < LOW:
+        print(
+            f"{command}: the vector index finds {report.recall.at_100:.1%} of the nearest 100 "
+            f"passages, and less than {LOW:.0%} costs answers: give --vector-index fp16 or sq8",
+            file=sys.stderr,
+        )
 
 
 def load_encoder(options: argparse.Namespace) -> Encoder:

@@ -33,6 +33,7 @@ _HEAD_TEXTS = 256
 _CHECKPOINT_SECONDS = 300
 _LOG_STEPS = 10
 _MOST_PASSES = 100
+_LEFT_BEHIND = ("*.bin", "*.onnx", "*.md", ".git*", "data_config.json", "vocab.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def publish(model: "TrainedEncoder", base: Path, output: Path) -> None:
     """Write the trained encoder as a sentence-transformers folder, in half precision."""
     temporary = output.with_name(output.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(base, temporary, ignore=shutil.ignore_patterns("*.bin", "README*", "*.onnx"))
+    shutil.copytree(base, temporary, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
     model.transformer.half().save_pretrained(temporary)
     model.head.save(temporary)
     shutil.rmtree(output, ignore_errors=True)

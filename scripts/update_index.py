@@ -6,7 +6,14 @@ from dataclasses import astuple
 
 from index.updating import UpdateReport, update_index
 from scripts.build_index import summary
-from scripts.indexing import LazyEncoder, TerminalProgress, add_indexing_arguments, reported
+from scripts.indexing import (
+    LazyEncoder,
+    TerminalProgress,
+    add_indexing_arguments,
+    read_queries,
+    reported,
+    warn_of_recall,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
 
     def work(progress: TerminalProgress) -> str:
+        questions = read_queries(options.queries)
         encoder = LazyEncoder(options)
         report = update_index(
             options.corpus,
@@ -53,7 +61,11 @@ def main(argv: list[str] | None = None) -> int:
             workers=options.workers,
             resume=options.resume,
             dry_run=options.dry_run,
+            vector_index=options.vector_index,
+            questions=questions,
         )
+        if report.built:
+            warn_of_recall("update_index", report.built)
         return described(report, dry_run=options.dry_run)
 
     return reported("update_index", work)

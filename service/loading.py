@@ -10,6 +10,7 @@ from index.manifest import CURRENT
 from index.search import PassageIndex, checked
 from index.types import IndexingError
 from models import calibration
+from models.calibration import LogisticCalibration
 from models.contracts import Encoder, ModelError, Reader
 from models.loading import DEFAULT, encoder_folder, identity, reader_folder
 from service.answering import EVIDENCE, Answerer, Calibrations
@@ -71,10 +72,11 @@ def load_models(settings: Settings) -> Models:
     return Models(encoder, reader, device, Lock())
 
 
-def snapshot(settings: Settings, models: Models) -> Answerer:
+def snapshot(settings: Settings, models: Models, *, calibrated: bool = True) -> Answerer:
     """Open the current version of the index, and make all that depends on it.
 
-    Its folder is `settings.index / answerer.source.index_version`. Raises StartError.
+    Its folder is `settings.index / answerer.source.index_version`. An answerer that is not
+    `calibrated` has calibrations that mean nothing, to be replaced. Raises StartError.
     """
     try:
         index = PassageIndex.open(settings.index, models.encoder.name)
@@ -82,7 +84,7 @@ def snapshot(settings: Settings, models: Models) -> Answerer:
             index,
             models.encoder,
             models.reader,
-            calibrations_for(settings, index.features),
+            calibrations_for(settings, index.features) if calibrated else _none(index.features),
             candidates=settings.candidates,
             device=models.device,
             turn=models.turn,
@@ -126,7 +128,16 @@ def shipped_calibrations(features: tuple[str, ...]) -> Path:
     return _SHIPPED / ("words" if features == FEATURES else "plain")
 
 
-def _calibration(path: Path, features: tuple[str, ...]) -> calibration.LogisticCalibration:
+def _none(features: tuple[str, ...]) -> Calibrations:
+    return Calibrations(
+        *(
+            LogisticCalibration(names, (0.0,) * len(names), 0.0)
+            for names in (features, ("span score",), EVIDENCE)
+        )
+    )
+
+
+def _calibration(path: Path, features: tuple[str, ...]) -> LogisticCalibration:
     found = calibration.load(path)
     if found.features != features:
         raise ModelError(f"{path} was fitted to other features: run scripts/calibrate.py --write")

@@ -1,7 +1,16 @@
 """Makes small objects of the service's types for tests."""
 
+import numpy as np
+
 from index.types import Paper, Passage
+from models.contracts import FloatArray
 from service.types import Answer
+
+
+def unit(count: int, dimension: int = 8, seed: int = 0) -> FloatArray:
+    """Make random unit vectors, shape (count, dimension)."""
+    rows = np.random.default_rng(seed).normal(size=(count, dimension))
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def a_paper(cord_uid: str = "u1", title: str = "A paper") -> Paper:

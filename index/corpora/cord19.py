@@ -7,36 +7,18 @@ paper is read at a time; `index.corpora.records` brings the records of a paper t
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 from index.corpora.cleaning import clean, clean_heading, without_line_numbers, without_title
-from index.corpora.records import PaperTask, Record
+from index.corpora.metadata import Record
+from index.corpora.parses import COLUMNS, Parses, paths
+from index.corpora.records import PaperTask
 from index.types import Document, Paper, Section
 from index.words import count_words
 
 _ENOUGH_WORDS = 200  # a parse with fewer is a stub; the next one is looked at
 _FEWEST_WORDS = 5  # a shorter title or abstract is no text to answer from
 _DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
-
-
-class Parses(Protocol):
-    """Where the full-text parses of a release lie."""
-
-    def read(self, path: str) -> bytes:
-        """Return the content of `path`, as metadata.csv names it; OSError when it is not there."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class FolderParses:
-    """Parses as files below the release's folder."""
-
-    root: Path
-
-    def read(self, path: str) -> bytes:
-        """Return the content of the file."""
-        return (self.root / path).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +96,10 @@ def _best_parse(
     records: tuple[Record, ...], parses: Parses, unreadable: list[tuple[str, str]]
 ) -> _Parse | None:
     best: _Parse | None = None
-    for column in ("pmc_json_files", "pdf_json_files"):  # XML gives cleaner text than PDF
-        for path in _paths(records, column):
+    for column in COLUMNS:
+        for path in paths(records, column):
             try:
-                parse = _parse(parses.read(_checked(path)), from_pdf=column.startswith("pdf"))
+                parse = _parse(parses.read(path), from_pdf=column.startswith("pdf"))
             except OSError as error:
                 unreadable.append((path, error.strerror or "not found"))
             except ValueError as error:
@@ -128,18 +110,6 @@ def _best_parse(
         if best and best.words() >= _ENOUGH_WORDS:
             break
     return best
-
-
-def _paths(records: tuple[Record, ...], column: str) -> list[str]:
-    named = (path.strip() for record in records for path in record.get(column, "").split(";"))
-    return list(dict.fromkeys(path for path in named if path))
-
-
-def _checked(path: str) -> str:
-    parts = PurePosixPath(path).parts
-    if path.startswith("/") or ".." in parts or "\x00" in path or "\\" in path:
-        raise ValueError("leaves the corpus folder; not read")
-    return path
 
 
 def _parse(content: bytes, *, from_pdf: bool) -> _Parse:

@@ -1,27 +1,24 @@
-"""Reads the records of a CORD-19 release, metadata.csv, and brings those of a paper together.
+"""Brings the records of each paper together, in a SQLite file: nothing here holds a corpus.
 
-The records are streamed into a small SQLite file, so nothing here holds the corpus in memory.
+`index.corpora.identity` says what makes two records one paper.
 """
 
-import csv
+import hashlib
 import json
-import re
+import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.manifest import sync
-from index.types import CorpusError
+from index.corpora.identity import Evidence, Identity, are_one_paper
+from index.corpora.metadata import Record, read_metadata
 
-_REQUIRED = ("cord_uid", "title", "abstract")
-_LARGEST_FIELD = 10_000_000  # characters; a stray quote must not swallow the rest of the file
-_MISSING = {"NA", "N/A", "nan", "NaN", "None", "NULL", "null"}
-_FEWEST_TITLE_WORDS = 5  # a shorter title ("Editorial", "COVID-19") does not identify a paper
-_AGREEMENT = 0.5  # of the words of the shorter title, those that stand in the longer one too
-
-Record = Mapping[str, str]
+_CACHE = 64  # MiB of the file that SQLite keeps in memory while the plan is made
+_COMPARED = 20  # records of a paper that a further one is compared with
+_MOST_RECORDS = 100  # records of a paper that are read; of the others only the cord_uid is kept
+_MADE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +32,7 @@ class PaperTask:
 class RecordPlan:
     """The records of metadata.csv, grouped by paper, in a SQLite file.
 
-    Two records are of one paper when they share the cord_uid, a title of at least five words
-    together with the first author's name, or the DOI or PMC id. Since records hold wrong and cut
-    identifiers ("10.1101/2020.02"), the titles must agree too for these to count.
+    A paper's number is the position of its first record in metadata.csv.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,52 +42,33 @@ class RecordPlan:
     def make(self, metadata: Path, limit: int | None = None) -> None:
         """Fill the plan from the first `limit` records of `metadata`, unless it is made already.
 
-        Raises CorpusError when the file is missing, is not a CSV or lacks a column.
+        Raises CorpusError when the file is missing, is not a CSV, lacks a column or is cut off.
         """
         if self._is_made():
             return
         self._path.unlink(missing_ok=True)
         with closing(sqlite3.connect(self._path)) as db, db:
             db.executescript(
-                "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+                f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{_CACHE}000;"
                 "CREATE TABLE records (position INTEGER PRIMARY KEY, paper INT, record TEXT);"
                 "CREATE INDEX by_paper ON records (paper, position);"
-                "CREATE TABLE keys (key TEXT PRIMARY KEY, position INT) WITHOUT ROWID;"
+                "CREATE TABLE keys (key INT, position INT, PRIMARY KEY (key, position))"
+                " WITHOUT ROWID;"
             )
             for position, record in enumerate(read_metadata(metadata, limit)):
-                keys = _identities(record)
-                matches = db.execute(
-                    "SELECT key, paper, json_extract(record, '$.title')"
-                    " FROM keys JOIN records USING (position)"
-                    " WHERE key IN (SELECT value FROM json_each(?))",
-                    (json.dumps(keys),),
-                ).fetchall()
-                same = sorted(
-                    {
-                        paper
-                        for key, paper, title in matches
-                        if key.startswith(("uid:", "title:")) or _agree(title, record["title"])
-                    }
-                )
-                paper = same[0] if same else position
-                for other in same[1:]:
-                    db.execute("UPDATE records SET paper=? WHERE paper=?", (paper, other))
-                db.execute(
-                    "INSERT INTO records VALUES (?,?,?)", (position, paper, json.dumps(record))
-                )
-                db.executemany(
-                    "INSERT OR IGNORE INTO keys VALUES (?,?)", [(k, position) for k in keys]
-                )
+                _add(db, position, record)
             db.commit()
-            sync(self._path)  # the mark shall not be on the disk before what it stands for
-            db.execute("PRAGMA user_version=1")
+        with self._path.open("rb") as file:  # before it is called made: SQLite did not wait for it
+            os.fsync(file.fileno())
+        with closing(sqlite3.connect(self._path)) as db:
+            db.execute(f"PRAGMA user_version={_MADE}")
 
     def _is_made(self) -> bool:
         if not self._path.is_file():
             return False
         with closing(sqlite3.connect(self._path)) as db:
             try:
-                return bool(db.execute("PRAGMA user_version").fetchone()[0] == 1)
+                return bool(db.execute("PRAGMA user_version").fetchone()[0] == _MADE)
             except sqlite3.DatabaseError:
                 return False
 
@@ -115,7 +91,7 @@ class RecordPlan:
         with closing(sqlite3.connect(self._path)) as db:
             number = -1
             records: list[Record] = []
-            for paper, record in db.execute(
+            for paper, text in db.execute(
                 "SELECT paper, record FROM records WHERE paper > ? ORDER BY paper, position",
                 (after,),
             ):
@@ -123,60 +99,57 @@ class RecordPlan:
                     yield PaperTask(number, tuple(records))
                     records = []
                 number = paper
-                records.append(json.loads(record))
+                record: Record = json.loads(text)
+                if len(records) >= _MOST_RECORDS:
+                    record = {"cord_uid": record["cord_uid"], "title": "", "abstract": ""}
+                records.append(record)
             if records:
                 yield PaperTask(number, tuple(records))
 
 
-def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
-    """Yield the records of a metadata.csv, missing values as "".
-
-    Raises CorpusError when the file is missing, is not a CSV or lacks a column.
-    """
-    csv.field_size_limit(_LARGEST_FIELD)
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            missing = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
-            if missing:
-                raise CorpusError(
-                    f"{path} has no column {', '.join(missing)}: is it the metadata.csv "
-                    "of a CORD-19 release?"
-                )
-            for number, row in enumerate(reader):
-                if number == limit:
-                    return
-                yield {name: _value(str(text)) for name, text in row.items() if name}
-    except OSError as error:
-        raise CorpusError(
-            f"{path} cannot be read ({error.strerror}): give --corpus the folder of a CORD-19 "
-            "release, the one that holds metadata.csv"
-        ) from error
-    except csv.Error as error:
-        raise CorpusError(f"{path} is not a readable CSV file ({error}): fetch it again") from error
+def _add(db: sqlite3.Connection, position: int, record: Record) -> None:
+    """Add a record to the paper that it belongs to; one that belongs to several joins them."""
+    identity = Identity.of(record)
+    keys = {evidence: _digest(evidence, key) for evidence, key in identity.keys().items()}
+    holders = _holders(db, keys.values())
+    joined = [identity]
+    same: list[int] = []
+    for evidence, key in keys.items():
+        for paper in holders[key] - set(same) if len(holders[key]) == 1 else ():
+            members = _members(db, paper)
+            if are_one_paper(joined, members, evidence):
+                joined += members
+                same.append(paper)
+    paper = min(same, default=position)
+    for other in same:
+        if other != paper:
+            db.execute("UPDATE records SET paper=? WHERE paper=?", (paper, other))
+    db.execute("INSERT INTO records VALUES (?,?,?)", (position, paper, json.dumps(record)))
+    for key in keys.values():
+        if holders[key].isdisjoint(same) and len(holders[key]) <= 1:  # two tell what more would
+            db.execute("INSERT INTO keys VALUES (?,?)", (key, position))
 
 
-def _value(text: str) -> str:
-    text = text.strip()
-    return "" if text in _MISSING else text
+def _holders(db: sqlite3.Connection, keys: Collection[int]) -> dict[int, set[int]]:
+    """Return the papers that have each key. A key of two papers identifies neither."""
+    marks = ",".join("?" * len(keys))
+    holders: dict[int, set[int]] = {key: set() for key in keys}
+    for key, paper in db.execute(
+        f"SELECT key, paper FROM keys JOIN records USING (position) WHERE key IN ({marks})",  # noqa: S608 - placeholders only
+        tuple(keys),
+    ):
+        holders[key].add(paper)
+    return holders
 
 
-def _identities(record: Record) -> list[str]:
-    """Return the keys by which a record of the same paper would be recognised."""
-    keys = [f"uid:{record['cord_uid']}"] if record["cord_uid"] else []
-    if record.get("doi"):
-        keys.append(f"doi:{record['doi'].lower()}")
-    if record.get("pmcid"):
-        keys.append(f"pmc:{record['pmcid'].upper()}")
-    title = re.findall(r"\w+", record["title"].lower())
-    first_author = re.match(r"\w*", record.get("authors", "").lower())
-    if len(title) >= _FEWEST_TITLE_WORDS and first_author and first_author[0]:
-        keys.append(f"title:{' '.join(title)}|{first_author[0]}")
-    return keys
+def _members(db: sqlite3.Connection, paper: int) -> Sequence[Identity]:
+    rows = db.execute(
+        "SELECT record FROM records WHERE paper=? ORDER BY position LIMIT ?", (paper, _COMPARED)
+    )
+    return [Identity.of(json.loads(record)) for (record,) in rows]
 
 
-def _agree(title: str, other: str) -> bool:
-    """Return whether two titles may be of one paper; an empty one agrees with any."""
-    words = set(re.findall(r"\w+", title.lower()))
-    other_words = set(re.findall(r"\w+", other.lower()))
-    return len(words & other_words) >= _AGREEMENT * min(len(words), len(other_words))
+def _digest(evidence: Evidence, key: str) -> int:
+    """Return a signed 64-bit digest: of ten million keys two are alike once in 400,000 corpora."""
+    text = f"{evidence.name}:{key}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)

@@ -205,6 +205,63 @@ def test_html_in_a_question_is_text(visit: Visit) -> None:
     expect(page).to_have_title(f"{question} · CovidQuest")
 
 
+@each_way
+def test_answers_are_filtered_and_a_filter_is_removed(visit: Visit) -> None:
+    page = visit.page
+    results, filters = page.locator("#resultsView"), page.locator("#filters")
+    expect(page.get_by_label("Whole name")).not_to_be_visible()
+    filters.locator("summary").click()
+    page.get_by_label("From", exact=True).fill("2020-02")
+    page.get_by_label("Whole name").fill("science")
+    page.get_by_role("checkbox", name="CovidQuest sample").check()
+    page.get_by_label("With full text only").check()
+    visit.ask("How is the virus transmitted?")
+    expect(results.locator("article")).not_to_have_count(0)
+    assert set(results.locator("cite").all_inner_texts()) == {"Science"}
+    expect(page.get_by_label("From", exact=True)).to_have_value("2020-02")  # they stay open
+    expect(page.get_by_label("Whole name")).to_have_value("science")
+    expect(page.get_by_role("checkbox", name="CovidQuest sample")).to_be_checked()
+    expect(results.locator(".chip")).to_have_text(
+        [
+            re.compile("^From February 2020"),
+            re.compile("^Source: CovidQuest sample"),
+            re.compile("^Journal: science"),
+            re.compile("^With full text"),
+        ]
+    )
+    page.get_by_role("link", name="Remove the filter Journal: science").click()
+    expect(results.locator(".chip")).to_have_count(3)
+    expect(results.locator("h2")).to_have_text("Answers to How is the virus transmitted?")
+    expect(page.get_by_label("Whole name")).to_have_value("")
+    expect(results.locator("article")).to_have_count(5)
+    page.get_by_role("link", name="Remove all filters").click()
+    expect(page.get_by_label("Whole name")).not_to_be_visible()
+    expect(results.locator("article")).to_have_count(5)
+
+
+def test_where_no_paper_matches_the_way_on_is_in_sight(visit: Visit) -> None:
+    page = visit.page
+    page.locator("#filters summary").click()
+    page.get_by_label("To", exact=True).fill("1999")
+    page.get_by_label("Ask the COVID-19 papers").fill(INCUBATION)
+    page.get_by_role("button", name="Apply filters").click()
+    expect(page.locator("#resultsView .notice")).to_contain_text("No paper matches these filters.")
+    expect(page.locator("#resultsView .notice")).to_be_in_viewport()
+    page.get_by_role("link", name="Remove the filter To 1999").click()
+    expect(page.locator("#resultsView article")).to_have_count(5)
+
+
+@on_a_phone
+def test_filters_are_no_wider_than_a_phone(visit: Visit) -> None:
+    page = visit.page
+    page.locator("#filters summary").click()
+    visit.assert_fits()
+    page.get_by_label("Whole name").fill("journal" * 42)
+    visit.ask(INCUBATION)
+    expect(page.locator("#resultsView .notice")).to_contain_text("No paper matches these filters.")
+    visit.assert_fits()
+
+
 @on_a_phone
 def test_nothing_is_wider_than_a_phone(visit: Visit) -> None:
     visit.assert_fits()

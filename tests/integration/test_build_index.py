@@ -18,11 +18,12 @@ import pytest
 
 from index.builder import build_index
 from index.corpora.cleaning import clean
-from index.corpora.cord19 import FolderParses
-from index.corpora.records import read_metadata
+from index.corpora.metadata import read_metadata
+from index.corpora.parses import FolderParses
 from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES, checked
+from index.types import VectorRecall
 from scripts.build_index import main
 from tests.unit.index.comparing import everything
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -118,6 +119,53 @@ def test_the_summary_accounts_for_every_record(
     skipped = sum(int(line[1]) for line in lines if line[0] == "skipped")
     assert counts["records"] == records == counts["papers"] + skipped
     assert main([*arguments, "--resume", "--limit", "3"]) == 0  # nothing is unfinished: a new one
+
+
+@pytest.mark.usefixtures("_fake_encoder")
+def test_the_vector_index_can_be_chosen_and_its_recall_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, _ = write_dirty_release(tmp_path / "corpus")
+    queries = tmp_path / "queries.txt"
+    queries.write_text("Who wore masks?\n\n  Did masks help?\n")
+    arguments = ["--corpus", str(corpus), "--index", str(tmp_path / "i"), "--workers", "1"]
+    assert main(arguments) == 0
+    assert re.search(r"^vectors +fp16  exact$", capsys.readouterr().out, re.MULTILINE)
+    assert checked(tmp_path / "i")[1].recall == VectorRecall(1.0, 1.0, 0)
+
+    arguments += ["--vector-index", "sq8"]
+    assert main(arguments) == 0
+    assert "recall 1.000 at 10, 1.000 at 100 (30 questions)" in capsys.readouterr().out
+    assert main([*arguments, "--queries", str(queries)]) == 0
+    out, err = capsys.readouterr()
+    assert "(2 questions)" in out
+    assert "costs answers" not in err
+    manifest = checked(tmp_path / "i")[1]
+    assert (manifest.vector_index, manifest.recall) == ("sq8", VectorRecall(1.0, 1.0, 2))
+
+    low = VectorRecall(0.97, 0.9496, 2)
+    monkeypatch.setattr("index.vector_recall.measure_recall", lambda *_: low)
+    assert main(arguments) == 0
+    assert "finds 95.0% of the nearest 100 passages" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_fake_encoder")
+def test_queries_that_cannot_be_used_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").write_text("\n \n")
+    (tmp_path / "latin").write_bytes(b"caf\xe9")
+    arguments = ["--corpus", str(SAMPLE), "--index", str(tmp_path / "i")]
+    for name, message in [
+        ("empty", "holds no question: give one a line"),
+        ("latin", "give a text file in UTF-8"),
+        ("nowhere", "cannot be read"),
+    ]:
+        assert main([*arguments, "--queries", str(tmp_path / name)]) == 1
+        err = capsys.readouterr().err
+        assert message in err
+        assert err.count("\n") == 1
+    assert not (tmp_path / "i").exists()
 
 
 def test_the_command_with_the_real_encoder(tmp_path: Path) -> None:

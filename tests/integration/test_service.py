@@ -35,7 +35,7 @@ def ask(server: Server) -> Ask:
     """Return a function that asks the API; the same question is asked once."""
 
     @cache
-    def asked(question: str, **fields: float) -> Found:
+    def asked(question: str, **fields: object) -> Found:
         reply = server.post_json({"question": question, **fields})
         assert reply.status == 200, reply.text
         assert reply.kind == JSON
@@ -146,6 +146,55 @@ def test_as_many_answers_as_are_asked_for(ask: Ask) -> None:
     assert len(found["answers"]) == 50
 
 
+def filtered(server: Server, top_k: int = 50, **filters: object) -> Found:
+    reply = server.post_json({"question": INCUBATION, "top_k": top_k, "filters": filters})
+    assert reply.status == 200, reply.text
+    return dict(reply.json())
+
+
+def test_every_answer_is_of_a_paper_that_matches(server: Server, ask: Ask) -> None:
+    everything = ask(INCUBATION)["index"]["passages"]
+    for filters, field, matching in [
+        ({"journals": ["SCIENCE"]}, "journal", r"Science"),
+        ({"journals": ["jama", "nature"]}, "journal", r"JAMA|Nature"),
+        ({"published_from": "2021"}, "publish_time", r"202[12].*"),
+        (
+            {"published_to": "2020-03-01"},
+            "publish_time",
+            r"2018.*|2020(-0[12].*|-03|-03-01)?",
+        ),
+        ({"sources": ["covidquest SAMPLE"]}, "source", r"CovidQuest sample"),
+    ]:
+        found = filtered(server, **filters)
+        assert_sound(found)
+        values = [answer["paper"][field] for answer in found["answers"]]
+        assert all(re.fullmatch(matching, value) for value in values), values
+        assert len(values) <= found["passages_searched"] <= everything
+        assert found["note"] is None
+
+
+def test_answers_come_back_as_long_as_there_are_any(server: Server) -> None:
+    """Those of the least likely journal too: all its passages are read."""
+    found = filtered(server, journals=["ecancermedicalscience"])
+    assert_sound(found)
+    (paper,) = {answer["paper"]["cord_uid"] for answer in found["answers"]}
+    assert paper
+    assert 0 < found["passages_searched"] < 50
+    few = filtered(server, top_k=1, journals=["ecancermedicalscience"])
+    assert len(few["answers"]) == 1
+    assert few["passages_searched"] == found["passages_searched"]
+
+
+def test_where_no_paper_matches_nothing_is_answered(server: Server) -> None:
+    found = filtered(server, published_to="1999")
+    assert (found["answers"], found["passages_searched"]) == ([], 0)
+    assert found["no_answer_probability"] == 1
+    assert "No paper matches these filters." in found["note"]
+    page = server.get(f"{PAGE}?question=why&published_to=1999")
+    assert page.status == 200
+    assert "No paper matches these filters." in page.text
+
+
 @pytest.mark.parametrize(
     "question",
     [
@@ -216,6 +265,10 @@ BAD_BODIES: list[tuple[int, str | None, bytes]] = [
     *(
         (422, JSON, body(top_k=top_k))
         for top_k in [0, 51, -1, "abc", "5", 5.5, None, True, [5], 10**400]
+    ),
+    *(
+        (422, JSON, body(filters=filters))
+        for filters in [None, [], {"sources": "PMC"}, {"published_from": "2020-13"}, {"year": 1}]
     ),
     (422, JSON, b"{}"),
     (422, JSON, body(limit=5)),
@@ -347,6 +400,8 @@ def test_a_suggestion_is_answered_by_its_number(
         ("question=why&top_k=51", "why"),
         ("question=why&top_k=abc", "why"),
         ("question=why&limit=5", "why"),
+        ("question=why&published_from=2020-13", "why"),
+        ("question=why&sources=" + "a" * 301, "why"),
         ("question_select=31", ""),
         ("question_select=abc", ""),
     ],

@@ -10,14 +10,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 import pytest
 
+from index.builder import build_index
 from index.manifest import current_version
 from index.updating import update_index
-from models.encoder import SentenceEncoder
+from tests.fake_models import FakeEncoder
 from tests.serving import MODELS_LIMIT, ROOT, Server, serving
-from tests.unit.index.fake_encoder import Silent
+from tests.unit.index.fake_encoder import ENCODER, Silent
+
+if TYPE_CHECKING:
+    from models.contracts import Encoder
 
 SAMPLE = ROOT / "data" / "sample"
 REQUESTS = 1000
@@ -40,22 +45,36 @@ class Asked:
     papers: int
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SAMPLE, tmp_path / "corpus"))
+@dataclass(frozen=True)
+class Scene:
+    """An index of the sample corpus, a server's settings, and a way to update the index.
+
+    `update(first, last)` brings it up to date with those papers of the sample, and returns the
+    version.
+    """
+
+    index: Path
+    arguments: tuple[str, ...]
+    settings: dict[str, str]
+    update: Callable[[int, int], str]
 
 
-@pytest.fixture
-def index(sample_index: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sample_index, tmp_path / "index"))
+@pytest.fixture(params=["fake models", "real models"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
+    corpus, index = tmp_path / "corpus", tmp_path / "index"
+    shutil.copytree(SAMPLE, corpus)
+    arguments: tuple[str, ...] = ()
+    encoder: Encoder = FakeEncoder()
+    if request.param == "real models":
+        from models.encoder import SentenceEncoder  # noqa: PLC0415 - seconds that fakes need not wait
 
+        shutil.copytree(request.getfixturevalue("sample_index"), index)
+        encoder = SentenceEncoder(device="cpu")
+    else:
+        build_index(corpus, index, ENCODER, Silent(), workers=1)
+        arguments = ("--config", "tests/fake_models_gunicorn.conf.py")
 
-@pytest.fixture
-def update(corpus: Path, index: Path) -> Callable[[int, int], str]:
-    """Return a function that updates the index to the papers first to last of the sample."""
-    encoder = SentenceEncoder(device="cpu")
-
-    def updated(first: int, last: int) -> str:
+    def update(first: int, last: int) -> str:
         with (SAMPLE / "metadata.csv").open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
         with (corpus / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
@@ -67,7 +86,7 @@ def update(corpus: Path, index: Path) -> Callable[[int, int], str]:
         assert report.built.papers == last - first
         return report.version
 
-    return updated
+    return Scene(index, arguments, {"COVIDQUEST_INDEX": str(index), **CHEAP}, update)
 
 
 def ask(server: Server, number: int) -> Asked:
@@ -82,9 +101,9 @@ def ask(server: Server, number: int) -> Asked:
 
 
 def test_no_request_fails_while_the_index_is_updated(
-    index: Path, update: Callable[[int, int], str]
+    scene: Scene,
 ) -> None:
-    versions = {current_version(index).name: 69}
+    versions = {current_version(scene.index).name: 69}
     done = Event()
     end = time.monotonic() + LIMIT
 
@@ -96,13 +115,13 @@ def test_no_request_fails_while_the_index_is_updated(
             asked += 1
 
     with (
-        serving(COVIDQUEST_INDEX=str(index), COVIDQUEST_WORKERS="1", **CHEAP) as server,
+        serving(*scene.arguments, COVIDQUEST_WORKERS="1", **scene.settings) as server,
         ThreadPoolExecutor(CLIENTS) as threads,
     ):
         clients = [threads.submit(lambda: list(client(server))) for _ in range(CLIENTS)]
         try:
             for first, last in [(0, 60), (5, 60), (3, 58)]:
-                version = update(first, last)
+                version = scene.update(first, last)
                 versions[version] = last - first
                 while ask(server, 0).version != version and time.monotonic() < end:
                     time.sleep(0.05)
@@ -129,11 +148,12 @@ def test_no_request_fails_while_the_index_is_updated(
 
 
 def test_every_worker_goes_over_and_none_to_a_version_that_is_damaged(
-    index: Path, update: Callable[[int, int], str]
+    scene: Scene,
 ) -> None:
-    with serving(COVIDQUEST_INDEX=str(index), COVIDQUEST_WORKERS="2", **CHEAP) as server:
+    index = scene.index
+    with serving(*scene.arguments, COVIDQUEST_WORKERS="2", **scene.settings) as server:
         wait_for(server, f"serving index version {current_version(index).name}", times=2)
-        first = update(0, 60)
+        first = scene.update(0, 60)
         wait_for(server, f"serving index version {first}", times=2)
         assert {ask(server, n).version for n in range(20)} == {first}
 

@@ -109,5 +109,16 @@ def write_dirty_release(root: Path) -> tuple[Path, int]:
     (root.parent / "outside.json").write_text(json.dumps(parse(sentences(30, "secret"))))
     with (root / "metadata.csv").open("ab") as file:
         file.write(b"h1,,,caf\xe9 without the rest\n\n")  # neither UTF-8 nor complete
-        file.write(b'h2,,,"the file ends in the middle of a quo')
+        file.write(b'h2,,,"the last record has no line end after it"' + b"," * 15)
     return root, len(records) + 2
+
+
+def write_two_releases(root: Path) -> None:
+    """Write the corpora `old` and `new` of three papers; one goes, one comes and one changes."""
+    for name, papers in [("old", "abc"), ("new", "dbA")]:
+        records = [
+            {"cord_uid": uid.lower(), "title": f"Paper {uid}", "pdf_json_files": f"{uid}.json"}
+            for uid in papers
+        ]
+        parses = {f"{uid}.json": parse(sentences(25, f"ward {uid}")) for uid in papers}
+        write_release(root / name, records, parses)

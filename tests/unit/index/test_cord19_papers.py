@@ -1,10 +1,12 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from index.corpora.cord19 import FolderParses, ReadPaper, read_paper
+from index.corpora.cord19 import ReadPaper, read_paper
+from index.corpora.parses import FolderParses
 from index.corpora.records import PaperTask
 from index.types import Document, Section
 from tests.unit.index.release import ABSTRACT, parse, sentences
@@ -187,6 +189,42 @@ def test_a_path_that_leaves_the_folder_is_not_read(tmp_path: Path, path: str) ->
     assert result.unreadable == ((path, "leaves the corpus folder; not read"),)
     assert result.document is not None
     assert not result.document.full_text
+
+
+def test_links_may_lead_to_places_in_the_folder_and_not_out_of_it(tmp_path: Path) -> None:
+    root = tmp_path / "corpus"
+    outside = tmp_path / "outside"
+    for folder in (root / "inside", outside):
+        folder.mkdir(parents=True)
+        (folder / "p").write_bytes(json.dumps(parse(LONG)).encode())
+    (root / "file").symlink_to(outside / "p")
+    (root / "folder").symlink_to(outside)
+    (root / "relative").symlink_to("../outside/p")
+    (root / "again").symlink_to("relative")
+    (root / "good").symlink_to("inside/p")
+    (root / "loop").symlink_to("loop")
+    paths = ["file", "folder/p", "relative", "again"]
+    record = {"pdf_json_files": ";".join(paths), "abstract": ABSTRACT}
+    result = read(root, record)
+    assert result.unreadable == tuple((p, "leaves the corpus folder; not read") for p in paths)
+    assert document(root, {"pdf_json_files": "good"}).full_text
+    assert len(read(root, record | {"pdf_json_files": "loop"}).unreadable) == 1
+    (tmp_path / "linked").symlink_to(root)  # the folder itself may be reached by a link
+    assert document(tmp_path / "linked", {"pdf_json_files": "good"}).full_text
+
+
+def test_what_is_no_file_or_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")  # nobody writes to it: reading would wait for ever
+    monkeypatch.setattr("index.corpora.parses.LARGEST", 1_000)
+    record = {"pdf_json_files": "pipe;large", "abstract": ABSTRACT}
+    result = read(tmp_path, record, large=parse(LONG))
+    assert result.unreadable == (
+        ("pipe", "is not a file"),
+        ("large", "has more than 1,000 bytes; not read"),
+    )
+    assert result.document is not None
 
 
 @pytest.mark.parametrize("path", [".", "x" * 5_000, "p/q"])

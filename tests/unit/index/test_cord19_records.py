@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from index.corpora.records import RecordPlan, read_metadata
+from index.corpora.metadata import read_metadata
+from index.corpora.records import RecordPlan
 from index.types import CorpusError
 from tests.unit.index.release import COLUMNS, write_release
 
@@ -72,15 +73,114 @@ def test_records_that_only_look_alike_stay_apart(
     assert groups(tmp_path, first, second) == [first["cord_uid"], second["cord_uid"]]
 
 
+LETTER = "Reply to the letter to the editor"
+LI = "Li, W"
+
+
+@pytest.mark.parametrize(
+    ("records", "papers"),
+    [
+        # a record without a title does not chain what disagrees, in any order
+        (
+            [
+                record("a", doi="10.1/x", title="Contact tracing and epidemics"),
+                record("b", doi="10.1/x"),
+                record("c", doi="10.1/x", title="Kidney impairment in patients"),
+            ],
+            ["ab", "c"],
+        ),
+        (
+            [
+                record("a", doi="10.1/x"),
+                record("b", doi="10.1/x", title="Contact tracing and epidemics"),
+                record("c", doi="10.1/x", title="Kidney impairment in patients"),
+            ],
+            ["ab", "c"],
+        ),
+        (
+            [
+                record("a", doi="10.1/x", title="Contact tracing and epidemics"),
+                record("b", pmcid="PMC2", title="Kidney impairment in patients"),
+                record("c", doi="10.1/x", pmcid="PMC2"),  # would join the two
+            ],
+            ["ac", "b"],
+        ),
+        # an identifier that two papers have identifies neither
+        (
+            [
+                record("a", doi="10.1101/2020.02", title="Contact tracing and epidemics"),
+                record("b", doi="10.1101/2020.02", title="Kidney impairment in patients"),
+                record("c", doi="10.1101/2020.02", title="Kidney transplants in winter"),
+                record("d", doi="10.1101/2020.02"),
+            ],
+            ["a", "b", "c", "d"],
+        ),
+        # words that every title has are no agreement
+        (
+            [
+                record("a", doi="10.1/x", title="The novel coronavirus disease in Henan"),
+                record("b", doi="10.1/x", title="The novel coronavirus disease and kidneys"),
+            ],
+            ["a", "b"],
+        ),
+        # a title that many write, under identifiers that differ
+        (
+            [
+                record("a", title=LETTER, authors=LI, doi="10.1016/a"),
+                record("b", title=LETTER, authors=LI, doi="10.1016/b"),
+            ],
+            ["a", "b"],
+        ),
+        (
+            [
+                record("a", title=LETTER, authors=LI, pmcid="PMC1"),
+                record("b", title=LETTER, authors=LI, pmcid="PMC2"),
+            ],
+            ["a", "b"],
+        ),
+        (
+            [
+                record("a", title=LETTER, authors=LI, doi="10.1016/a"),
+                record("b", title=LETTER, authors=LI),
+                record("c", title=LETTER, authors=LI, doi="10.1016/b"),  # not by way of b
+            ],
+            ["ab", "c"],
+        ),
+        # a preprint, its second version, and the article that it became
+        (
+            [
+                record("a", title=TITLE, authors=AHN, doi="10.21203/rs.3.rs-1/v1"),
+                record("b", title=TITLE, authors=AHN, doi="10.21203/rs.3.rs-1/v2"),
+                record("c", title=TITLE, authors=AHN, doi="10.1016/j.x"),
+            ],
+            ["abc"],
+        ),
+        # the release's own word counts, whatever the titles say
+        ([record("a", title="Masks"), record("a", title="Vaccines")], ["aa"]),
+    ],
+)
+def test_no_wrong_chains(tmp_path: Path, records: list[dict[str, str]], papers: list[str]) -> None:
+    assert groups(tmp_path, *records) == papers
+
+
+def test_a_paper_of_very_many_records_is_read_from_the_first(tmp_path: Path) -> None:
+    records = [record("a", title=TITLE, abstract=f"{n} masks") for n in range(150)]
+    plan = RecordPlan(tmp_path / "plan.sqlite")
+    plan.make(write_release(tmp_path, records) / "metadata.csv")
+    (task,) = plan.tasks()
+    assert len(task.records) == 150
+    assert [bool(each["abstract"]) for each in task.records] == [True] * 100 + [False] * 50
+
+
 def test_a_record_may_join_two_papers_and_what_comes_later_joins_them(tmp_path: Path) -> None:
     found = groups(
         tmp_path,
         record("a", doi="10.1/a"),
         record("b", pmcid="PMC2"),
-        record("c", doi="10.1/c"),
+        record("c", doi="10.2/c"),
         record("d", doi="10.1/a", pmcid="PMC2"),  # a and b are one
         record("e", pmcid="PMC2"),
-        record("f", doi="10.1/c", title=TITLE, authors=AHN),
+        record("f", doi="10.2/c", title=TITLE, authors=AHN),
         record("b", title=TITLE, authors=AHN),  # and so is c
     )
     assert found == ["abcdefb"]
@@ -130,15 +230,49 @@ def test_dirty_rows_are_records_too(tmp_path: Path) -> None:
         b"c,,,caf\xe9 \xff",  # not UTF-8
         b"d,,,a\x00b",
         b' e ,,,"two\r\nlines"',
-        b'f,,,"half a quo',
+        b"f,,,whole" + b"," * 15,
     ]
     found = read(tmp_path, b"\xef\xbb\xbf" + HEADER + b"\r\n" + b"\r\n".join(rows))
     assert [row["cord_uid"] for row in found] == list("abcdef")
     assert all(set(row) == set(COLUMNS) for row in found)
     assert [row["title"] for row in found] == [
-        *("", "x", "caf\ufffd \ufffd", "a\x00b", "two\r\nlines", "half a quo"),
+        *("", "x", "caf\ufffd \ufffd", "a b", "two\r\nlines", "whole"),
     ]
     assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("end", "number"),
+    [
+        (b'b,,,"half a quo', 2),
+        (b'b,,,"a title","an abstract\nof two lines, and no e', 2),
+        (b'b,,,"', 2),
+        (b"b,,,unquo", 2),
+        (b"b", 2),
+        (b"b,,,Masks" + b"," * 15 + b'\nc,,,"', 3),
+    ],
+)
+def test_a_file_that_is_cut_off_says_so(tmp_path: Path, end: bytes, number: int) -> None:
+    """Nobody would miss what followed, or know of the half abstract."""
+    content = HEADER + b"\na,,,Masks" + b"," * 15 + b"\n" + end
+    with pytest.raises(CorpusError, match=f"is cut off in record {number}, the last one: fetch"):
+        read(tmp_path, content)
+    path = tmp_path / "metadata.csv"
+    assert [row["cord_uid"] for row in read_metadata(path, limit=1)] == ["a"]
+
+
+def test_a_file_may_end_without_a_line_end(tmp_path: Path) -> None:
+    for end in (b"," * 15, b"," * 15 + b'"quoted"', b"," * 20):
+        assert len(read(tmp_path, HEADER + b"\na,,,Masks" + end)) == 1
+
+
+def test_nul_bytes_are_spaces(tmp_path: Path) -> None:
+    rows = b'a\x00,,,"Masks\x00on wards",10.1/\x00' + b"," * 14 + b"\n\x00\x00\x00\n"
+    found = read(tmp_path, HEADER + b"\n" + rows)
+    assert [(row["cord_uid"], row["title"], row["doi"]) for row in found] == [
+        ("a", "Masks on wards", "10.1/"),
+        ("", "", ""),
+    ]
 
 
 def test_only_a_few_columns_are_needed(tmp_path: Path) -> None:
@@ -157,12 +291,14 @@ def test_only_a_few_columns_are_needed(tmp_path: Path) -> None:
         (HEADER.decode().encode("utf-16"), "has no column"),
         (b"\x1f\x8b\x08\x00" + bytes(range(256)), "has no column"),  # still gzipped
         (HEADER + b'\na,,,"' + b"x" * 2_000, "is not a readable CSV file"),
+        (HEADER + b"\n" + bytes(3_000), "is not a readable CSV file .*a line has 2,000"),
     ],
 )
 def test_what_is_no_metadata_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
 ) -> None:
-    monkeypatch.setattr("index.corpora.records._LARGEST_FIELD", 1_000)
+    monkeypatch.setattr("index.corpora.metadata._LARGEST_FIELD", 1_000)
+    monkeypatch.setattr("index.corpora.metadata._LONGEST_LINE", 2_000)
     with pytest.raises(CorpusError, match=message) as caught:
         read(tmp_path, content)
     assert "\n" not in str(caught.value)

@@ -1,3 +1,4 @@
+import random
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,8 +8,9 @@ from index.filters import NO_FILTERS, Filters
 from index.hybrid import FEATURES, PLAIN_FEATURES, HybridSearch, Question, features, ranks
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
-from index.vectors import VectorFile, VectorIndex, build_faiss
-from index.word_vectors import WordVectorFile, WordVectors, quantised, restored
+from index.vector_kinds import build_faiss
+from index.vectors import VectorFile, VectorIndex
+from index.word_vectors import WordVectorFile, WordVectors, likeness, quantised
 from tests.making import a_paper
 from tests.unit.index.fake_encoder import rows
 
@@ -43,7 +45,10 @@ def search(tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray) -> Hyb
     words = WordVectorFile(folder, 8)
     words.append([quantised(rows(text.split())) for text in TEXTS])
     return HybridSearch(
-        *(store, VectorIndex(folder / "v"), KeywordIndex(folder / "k"), WordVectors(folder, 8))
+        store,
+        VectorIndex(folder / "v", file.read()),
+        KeywordIndex(folder / "k"),
+        WordVectors(folder, 8),
     )
 
 
@@ -113,8 +118,8 @@ def test_words_are_compared_one_by_one(search: HybridSearch, vectors: np.ndarray
     late = one.features[:, FEATURES.index("late interaction")]
     for id_, value in zip(one.ids.tolist(), late.tolist(), strict=True):
         # one word of weight 1: its best match among the passage's, as they were stored
-        own = restored(quantised(rows(TEXTS[id_].split())))
-        assert value == pytest.approx(float((own @ rows(["fever"])[0]).max()), abs=1e-6)
+        own = likeness(quantised(rows(TEXTS[id_].split())), rows(["fever"]))
+        assert value == pytest.approx(float(own.max()), abs=1e-6)
 
 
 def test_a_passage_scores_the_same_whichever_search_found_it(
@@ -162,3 +167,45 @@ def test_filters_change_no_score(search: HybridSearch, vectors: np.ndarray) -> N
             assert one.bm25_share == among_all[one.id].bm25_share
             assert one.late == pytest.approx(among_all[one.id].late, abs=1e-6)
     assert among_all.keys() & set(range(RARE))
+
+
+@pytest.mark.parametrize("date", ["", "2020", "2020-02", "2020-03-01", "2021-12"])
+@pytest.mark.parametrize("name", ["", "a", "B  b", "c"])
+@pytest.mark.parametrize("full_text", [True, False])
+def test_both_searches_are_among_the_same_passages(
+    mixed: tuple[PassageStore, KeywordIndex], date: str, name: str, full_text: bool
+) -> None:
+    store, keywords = mixed
+    names = (name,) if name else ()
+    for filters in (
+        Filters(published_from=date, sources=names, full_text=full_text),
+        Filters(published_to=date, journals=names, full_text=full_text),
+        Filters(date, "2021-06", names, ("b b", "c")),
+    ):
+        found = keywords.search(keywords.query("fever"), store.passages, filters)
+        assert sorted(hit.passage_id for hit in found) == store.matching(filters).tolist()
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[PassageStore, KeywordIndex]:
+    """Return 300 papers of one to three passages, with attributes of every kind."""
+    folder = tmp_path_factory.mktemp("mixed")
+    pick = random.Random(5)
+    dates = ["", "2019", "2020", "2020-02", "2020-03", "2020-03-01", "2020-12-31", "2021-06-05"]
+    names = ["", "A", "a ", "B b", "b  B", "c"]
+    writer = PassageWriter(folder / "p")
+    for n in range(300):
+        paper = replace(
+            a_paper(f"u{n}"),
+            publish_time=pick.choice(dates),
+            source="; ".join(pick.sample(names, 2)),
+            journal=pick.choice(names),
+        )
+        texts = [f"fever of case {n} {part}" for part in range(pick.randint(1, 3))]
+        passages = [("", text, 0, len(text)) for text in texts]
+        writer.add(paper, passages, full_text=pick.random() < 0.5)
+    writer.commit(299)
+    writer.close()
+    store = PassageStore(folder / "p")
+    build_keywords(store.searchable(0, store.passages), folder / "k")
+    return store, KeywordIndex(folder / "k")

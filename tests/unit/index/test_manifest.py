@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(path: Path) -> str:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("index.manifest._sha256", refuse)
+    monkeypatch.setattr("index.manifest.sha256", refuse)
     with pytest.raises(IndexingError, match=r"cannot be read \(Permission denied\)"):
         verify(tmp_path, manifest)
 

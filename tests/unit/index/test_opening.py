@@ -84,8 +84,7 @@ def test_a_damaged_index_is_refused(index_dir: Path, name: str, damage: str) -> 
     elif damage == "truncated":
         path.write_bytes(content[:middle])
     else:
-        # the middle of the manifest is the name or the checksum of another file
-        at = 0 if name == "manifest.json" else middle
+        at = 0 if name == "manifest.json" else middle  # elsewhere it holds other files' checksums
         path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
     with pytest.raises(IndexingError, match=name) as caught:
         PassageIndex.open(index_dir, "fake")

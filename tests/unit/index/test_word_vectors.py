@@ -14,17 +14,18 @@ from index.word_vectors import (
     Codes,
     WordVectorFile,
     WordVectors,
+    likeness,
     quantised,
-    restored,
 )
+from tests.making import unit
 
 DIMENSION = 8
 WIDTH = 2  # bytes of a word of 8 coordinates
 
 
-def unit(count: int, dimension: int = DIMENSION, seed: int = 0) -> NDArray[np.float32]:
-    rows = np.random.default_rng(seed).normal(size=(count, dimension))
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+def restored(codes: Codes) -> NDArray[np.float32]:
+    """Return the vectors that codes stand for: their products with every axis."""
+    return likeness(codes, np.eye(4 * codes.shape[1], dtype=np.float32))
 
 
 def passages(*counts: int) -> list[Codes]:
@@ -38,9 +39,9 @@ def test_levels_and_packing() -> None:
     codes = quantised(np.array([[-0.6, -0.1, 0.1, 0.6]], np.float32))
     assert codes.dtype == np.uint8
     assert codes.tolist() == [[0b11_10_01_00]]
-    # the levels are -1.5104, -0.4528, 0.4528, 1.5104; the length of all four is 2.2300
+    # the levels are -1.5104, -0.4528, 0.4528, 1.5104, to a hundredth; then their length is made 1
     expected = np.array([-1.5104, -0.4528, 0.4528, 1.5104]) / np.sqrt(2 * (1.5104**2 + 0.4528**2))
-    np.testing.assert_allclose(restored(codes), [expected], rtol=1e-5)
+    np.testing.assert_allclose(restored(codes), [expected], atol=0.001)
     # 8 coordinates: two bytes, the first four coordinates first
     codes = quantised(np.array([[0.9] * 4 + [-0.9] * 4], np.float32))
     assert codes.tolist() == [[0b11_11_11_11, 0]]
@@ -69,9 +70,15 @@ def test_two_bits_keep_the_direction(dimension: int) -> None:
     assert cosines.min() > 0.8
 
 
+def test_likeness_is_the_inner_product_with_each_word() -> None:
+    codes, question = quantised(unit(5)), unit(3, seed=1) / 3
+    assert likeness(codes, question).shape == (5, 3)
+    np.testing.assert_allclose(likeness(codes, question), restored(codes) @ question.T, atol=1e-6)
+
+
 def test_no_words_have_no_codes() -> None:
     assert quantised(np.empty((0, DIMENSION), np.float32)).shape == (0, WIDTH)
-    assert restored(np.empty((0, WIDTH), np.uint8)).shape == (0, DIMENSION)
+    assert likeness(np.empty((0, WIDTH), np.uint8), unit(3)).shape == (0, 3)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

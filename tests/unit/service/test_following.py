@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,44 +14,15 @@ import pytest
 
 from index.builder import build_index
 from index.manifest import current_version
-from models.contracts import Embedded, Span
 from service.following import Following
 from service.loading import Models, StartError, snapshot
 from service.settings import Settings
 from service.types import Query
-from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
+from tests.fake_models import FakeEncoder, FakeReader
+from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import parse, sentences, write_release
 
 QUERY = Query("Who wore masks in hospital?", 0.5, 1)
-
-
-class FakeEncoder:
-    name = "fake"
-    dimension = DIMENSION
-    word_dimension = DIMENSION
-
-    def encode_questions(self, texts: Sequence[str]) -> Embedded:
-        made = encode(texts)
-        return Embedded(made.vectors, tuple(words / len(words) for words in made.words))
-
-    def encode_passages(self, texts: Sequence[str]) -> Embedded:
-        return encode(texts)
-
-
-class FakeReader:
-    """Marks the first word, when it is let."""
-
-    name = "fake"
-
-    def __init__(self) -> None:
-        self.reads = threading.Event()
-        self.go = threading.Event()
-        self.go.set()
-
-    def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
-        self.reads.set()
-        assert self.go.wait(60)
-        return [Span(0, len(text.split()[0]), 1.0, 0.0) for text in contexts]
 
 
 @pytest.fixture

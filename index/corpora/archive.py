@@ -1,0 +1,172 @@
+"""Parses that lie in an archive beside metadata.csv: document_parses.tar.gz, or .tar.
+
+An archive can only be read from beginning to end, and holds its parses in another order than
+metadata.csv names them. So the named ones are first copied, compressed, into a SQLite file in the
+build's folder, in one pass; papers are then read from there.
+"""
+
+import sqlite3
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from index.corpora.megabytes import MEGABYTE, in_megabytes
+from index.corpora.parses import LARGEST, FolderParses, Parses, checked
+from index.corpora.tar import Member, open_tar
+from index.types import Progress
+
+_NAMES = ("document_parses.tar.gz", "document_parses.tar")
+_LEVEL = 1  # of compression: the fastest
+_CACHE = 32  # MiB of the file that SQLite keeps in memory
+_BYTES_PER_COMMIT = 64_000_000  # of parses: what a kill may cost
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS named (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS parses (path TEXT PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS refused (path TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS refused_path ON refused (path);
+CREATE TABLE IF NOT EXISTS progress (size INT, mtime INT, members INT, complete INT);
+"""
+
+
+def find_parses(corpus: Path, scratch: Path) -> Parses:
+    """Return the parses of the release in `corpus`: its folder document_parses, or its archive.
+
+    The folder is taken where both are. `scratch` is the file that an archive's parses may be
+    copied to.
+    """
+    archives = [corpus / name for name in _NAMES if (corpus / name).is_file()]
+    if archives and not (corpus / "document_parses").is_dir():
+        return ArchivedParses(archives[0], scratch)
+    return FolderParses(corpus)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedParses:
+    """The parses of `archive`, read from the copy in `scratch`, which `prepare` makes."""
+
+    archive: Path
+    scratch: Path
+
+    def prepare(self, named: Iterable[str], progress: Progress) -> None:
+        """Copy the named parses; go on where a run was cut off, unless the archive has changed.
+
+        What was copied before is not written again, but the archive is read from its beginning.
+        Raises CorpusError for an archive that is damaged or cut off, and OSError or sqlite3.Error
+        when the copy cannot be written.
+        """
+        status = self.archive.stat()
+        identity = (status.st_size, status.st_mtime_ns)
+        with closing(self._opened(identity)) as db:
+            _, _, members, complete = db.execute("SELECT * FROM progress").fetchone()
+            if not complete:
+                progress.stage("unpacking parses", status.st_size // MEGABYTE, 0, "MB")
+                with db:
+                    db.executemany("INSERT OR IGNORE INTO named VALUES (?)", _each_checked(named))
+                with open_tar(self.archive, in_megabytes(progress)) as content:
+                    _copy(db, content, members)
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no lock to be read
+
+    def _opened(self, identity: tuple[int, int]) -> sqlite3.Connection:
+        """Open the copy; begin a new one when there is none, or one of another archive."""
+        db = sqlite3.connect(self.scratch)
+        try:
+            db.execute(f"PRAGMA cache_size=-{_CACHE}000")
+            db.execute("PRAGMA synchronous=NORMAL")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.executescript(_SCHEMA)
+            with db:
+                found = db.execute("SELECT size, mtime FROM progress").fetchone()
+                if found != identity:
+                    for table in ("named", "parses", "refused", "progress"):
+                        db.execute(f"DELETE FROM {table}")  # noqa: S608 - our tables
+                    db.execute("INSERT INTO progress VALUES (?,?,0,0)", identity)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def refused(self) -> Iterator[tuple[str, str]]:
+        """Yield the members that were not copied although they could have been parses, and why."""
+        with self._reading() as db:
+            yield from db.execute(
+                "SELECT path, reason FROM refused WHERE path NOT IN (SELECT path FROM named)"
+            )
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a parse, from the copy."""
+        path = checked(path)
+        with self._reading() as db:
+            found = db.execute("SELECT content FROM parses WHERE path=?", (path,)).fetchone()
+            if found:
+                return zlib.decompress(found[0])
+            reason = db.execute("SELECT reason FROM refused WHERE path=?", (path,)).fetchone()
+        if reason:
+            raise ValueError(reason[0])
+        raise FileNotFoundError(2, f"is not in {self.archive.name}")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        uri = f"{self.scratch.resolve().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as db:
+            yield db
+
+    def discard(self) -> None:
+        """Delete the copy."""
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            self.scratch.with_name(self.scratch.name + suffix).unlink(missing_ok=True)
+
+
+def _copy(db: sqlite3.Connection, members: Iterator[Member], done: int) -> None:
+    """Copy the members after the first `done`, with a commit now and then."""
+    uncommitted = 0
+    number = 0
+    for number, (member, content) in enumerate(members, start=1):
+        if number <= done or member.isdir():
+            continue
+        try:
+            uncommitted += _add(db, member, content)
+        except ValueError as error:
+            db.execute("INSERT INTO refused VALUES (?,?)", (_name(member.name), str(error)))
+        if uncommitted >= _BYTES_PER_COMMIT:
+            db.execute("UPDATE progress SET members=?", (number,))
+            db.commit()
+            uncommitted = 0
+    db.execute("UPDATE progress SET members=?, complete=1", (number,))
+    db.commit()
+
+
+def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | None) -> int:
+    """Copy a member if a record names it; return its size. Raises ValueError for a reason not to.
+
+    Nothing is ever written to a place that a member names.
+    """
+    path = checked(member.name)
+    if content is None:
+        raise ValueError("is a link, a device or a pipe in the archive; not read")
+    if not db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone():
+        return 0
+    if member.size > LARGEST:
+        raise ValueError(f"has more than {LARGEST:,} bytes; not read")
+    packed = zlib.compress(content.read(), _LEVEL)
+    db.execute("INSERT OR REPLACE INTO parses VALUES (?,?)", (path, packed))  # as tar: the last
+    return member.size
+
+
+def _name(name: str) -> str:
+    try:
+        return checked(name)
+    except ValueError:
+        return name
+
+
+def _each_checked(named: Iterable[str]) -> Iterator[tuple[str]]:
+    for path in named:
+        try:
+            yield (checked(path),)
+        except ValueError:  # `read` says so to the paper that names it
+            continue

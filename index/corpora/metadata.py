@@ -1,0 +1,83 @@
+"""Reads the records of a CORD-19 release: metadata.csv, one row at a time."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from index.types import CorpusError
+
+_REQUIRED = ("cord_uid", "title", "abstract")
+_LARGEST_FIELD = 10_000_000  # characters; a stray quote must not swallow the rest of the file
+_LONGEST_LINE = 50_000_000  # characters; what a file without line ends may take of the memory
+_MISSING = {"NA", "N/A", "nan", "NaN", "None", "NULL", "null"}
+_END = "\x00end of the file\x00"  # no line holds it: NULs are replaced
+
+Record = Mapping[str, str]
+
+
+def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
+    """Yield the first `limit` records of a metadata.csv, missing values as "".
+
+    A row that is too short or too long is a record still, and so is one with bytes that are no
+    UTF-8. Raises CorpusError when the file is missing, is not a CSV, lacks a column or is cut off
+    before its end.
+    """
+    csv.field_size_limit(_LARGEST_FIELD)
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            yield from _records(path, file, limit)
+    except OSError as error:
+        raise CorpusError(
+            f"{path} cannot be read ({error.strerror}): give --corpus the folder of a CORD-19 "
+            "release, the one that holds metadata.csv"
+        ) from error
+    except csv.Error as error:
+        raise CorpusError(f"{path} is not a readable CSV file ({error}): fetch it again") from error
+
+
+def _records(path: Path, file: TextIO, limit: int | None) -> Iterator[Record]:
+    lines = _Lines(file)
+    rows = csv.reader(lines)
+    columns = next((row for row in rows if row), [])
+    missing = [name for name in _REQUIRED if name not in columns]
+    if missing:
+        raise CorpusError(
+            f"{path} has no column {', '.join(missing)}: is it the metadata.csv of a CORD-19 "
+            "release?"
+        )
+    number = 0
+    for row in rows:
+        if row == [_END] or number == limit:
+            return
+        if not row:
+            continue
+        if row[-1].endswith(_END) or (lines.last_is_open and len(row) < len(columns)):
+            raise CorpusError(
+                f"{path} is cut off in record {number + 1:,}, the last one: fetch the file again, "
+                "or delete that record to do without what followed it"
+            )
+        number += 1
+        values = [_value(text) for text in row[: len(columns)]]
+        yield dict(zip(columns, values + [""] * (len(columns) - len(values)), strict=True))
+
+
+class _Lines:
+    """The lines of a file, and one more at the end: inside a quoted field it becomes part of it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.last_is_open = False  # whether the last line was read, and has no line end
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(_LONGEST_LINE):
+            if len(line) == _LONGEST_LINE:
+                raise csv.Error(f"a line has {_LONGEST_LINE:,} characters or more")
+            self.last_is_open = not line.endswith(("\n", "\r"))
+            yield line.replace("\x00", " ")
+        yield _END
+
+
+def _value(text: str) -> str:
+    text = text.strip()
+    return "" if text in _MISSING else text

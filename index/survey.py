@@ -1,0 +1,47 @@
+"""Reads, merges and cuts a corpus as a build does, and tells what would become of it."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.chunking import Chunker
+from index.corpora.archive import find_parses
+from index.corpora.records import RecordPlan
+from index.passages import PassageStore
+from index.reading import write_passages
+from index.types import IndexingError, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a build would make of a corpus. Every record is indexed, merged or skipped."""
+
+    records: int
+    papers: int
+    passages: int
+    skipped: dict[str, int]
+    unreadable: dict[str, int]
+
+
+def survey(
+    corpus: Path, scratch: Path, progress: Progress, *, limit: int | None = None, workers: int = 0
+) -> Survey:
+    """Read the CORD-19 release in `corpus` to its passages, which go to the empty folder `scratch`.
+
+    Raises CorpusError for a corpus that cannot be read and IndexingError for a scratch folder that
+    cannot be written.
+    """
+    plan, passages = RecordPlan(scratch / "plan.sqlite"), scratch / "passages.sqlite"
+    parses = find_parses(corpus, scratch / "parses.sqlite")
+    try:
+        plan.make(corpus / "metadata.csv", limit)
+        records, _ = plan.counts()
+        write_passages(plan, parses, Chunker(), passages, progress, workers=workers)
+        with closing(PassageStore(passages)) as store:
+            return Survey(records, store.papers, store.passages, store.skips(), store.unreadable())
+    except (OSError, sqlite3.Error) as error:
+        raise IndexingError(
+            f"{scratch} cannot be written: {getattr(error, 'strerror', None) or error}; free space "
+            "there, or name another folder"
+        ) from error

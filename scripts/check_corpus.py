@@ -1,0 +1,104 @@
+"""Reads a CORD-19 release as build_index does, without embedding it, and reports what it holds."""
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from index.reading import cores
+from index.survey import Survey, survey
+from index.types import CorpusError, IndexingError
+from scripts.arguments import at_least
+from scripts.indexing import TerminalProgress
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.check_corpus",
+        description=f"{__doc__} Nothing is published.",
+        epilog="example: python -m scripts.check_corpus --corpus 2022-06-02",
+    )
+    add = arguments.add_argument
+    add(
+        "--corpus",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of a CORD-19 release: metadata.csv and its parses",
+    )
+    add("--limit", type=at_least(1), metavar="N", help="only the first N records of metadata.csv")
+    add(
+        "--workers",
+        type=at_least(1),
+        default=0,
+        metavar="N",
+        help="processes that read and cut papers (default: one per core)",
+    )
+    add(
+        "--scratch",
+        type=Path,
+        metavar="DIR",
+        help="where passages go until the command ends, about as much as metadata.csv and the "
+        "text of its parses (default: the system's folder for temporary files)",
+    )
+    return arguments
+
+
+def summary(found: Survey, seconds: float, workers: int) -> str:
+    """Return the report: what would become of every record."""
+    own, largest, cpu = _usage()
+    lines = [
+        f"records    {found.records:>10,}",
+        f"papers     {found.papers:>10,}",
+        f"passages   {found.passages:>10,}",
+        *(f"skipped    {count:>10,}  {reason}" for reason, count in found.skipped.items()),
+        *(f"unreadable {count:>10,}  parses: {why}" for why, count in found.unreadable.items()),
+        f"seconds    {seconds:>10,.0f}",
+        f"processor  {cpu:>10,.0f}  seconds, all processes",
+        f"memory     {own:>10,.0f}  MB at most, this process",
+    ]
+    if workers > 1:
+        lines.append(f"memory     {largest:>10,.0f}  MB at most, each of {workers} more")
+    return "\n".join(lines)
+
+
+def _usage() -> tuple[float, float, float]:
+    """Return the most memory, in MB, of this process and of its largest child, and CPU seconds."""
+    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes elsewhere
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu = sum(each.ru_utime + each.ru_stime for each in (own, children))
+    return own.ru_maxrss / unit, children.ru_maxrss / unit, cpu
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    progress = TerminalProgress()
+    started = time.monotonic()
+    workers = options.workers or cores()
+    try:
+        with tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch:
+            found = survey(
+                options.corpus, Path(scratch), progress, limit=options.limit, workers=workers
+            )
+    except (CorpusError, IndexingError) as error:
+        progress.close()
+        print(f"check_corpus: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"check_corpus: {options.scratch} cannot be written: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        progress.close()
+        print("check_corpus: stopped", file=sys.stderr)
+        return 130
+    progress.close()
+    print(summary(found, time.monotonic() - started, workers))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

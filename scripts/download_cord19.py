@@ -1,0 +1,100 @@
+"""Fetches a CORD-19 release by its date and unpacks it, ready for build_index."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from index.corpora.download import OFFICIAL, download
+from index.corpora.fetching import Patience
+from index.types import CorpusError
+from scripts.arguments import at_least
+from scripts.indexing import TerminalProgress
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.download_cord19",
+        description=f"{__doc__} A download that was cut off goes on with the same command.",
+        epilog="example: python -m scripts.download_cord19 --date 2022-06-02 --output cord-19",
+    )
+    add = arguments.add_argument
+    add(
+        "--date",
+        type=_matching(r"\d{4}-\d{2}-\d{2}", "a date, YYYY-MM-DD"),
+        required=True,
+        help="date of the release; the last one is of 2022-06-02",
+    )
+    add(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the release: metadata.csv, document_parses.tar.gz and what else it holds. "
+        "Up to three times the archive's size is needed there while the command runs",
+    )
+    add(
+        "--url",
+        type=_matching(r"https?://[^\s/]\S*", "an address that begins with http:// or https://"),
+        default=OFFICIAL,
+        help="a mirror's folder, in which cord-19_DATE.tar.gz lies (default: %(default)s)",
+    )
+    add(
+        "--sha256",
+        type=_matching(r"[0-9a-fA-F]{64}", "a SHA-256: 64 hexadecimal digits"),
+        metavar="HEX",
+        help="refuse an archive that has another checksum",
+    )
+    add(
+        "--tries",
+        type=at_least(1),
+        default=Patience().tries,
+        metavar="N",
+        help="give up after so many tries in a row that brought nothing (default: %(default)s)",
+    )
+    return arguments
+
+
+def _matching(pattern: str, what: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        return text
+
+    return parse
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    progress = TerminalProgress()
+    try:
+        done = download(
+            options.date,
+            options.output,
+            progress,
+            base=options.url,
+            sha256=options.sha256,
+            patience=Patience(tries=options.tries),
+        )
+    except CorpusError as error:
+        progress.close()
+        print(f"download_cord19: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        progress.close()
+        print("download_cord19: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    progress.close()
+    for reason, count in done.skipped.items():
+        print(f"left out {count:,}: {reason}")
+    there = "was there already" if done.already else "is complete"
+    print(f"the release of {options.date} {there} in {options.output}")
+    print(f"SHA-256 of its archive: {done.sha256}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

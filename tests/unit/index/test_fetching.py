@@ -1,0 +1,230 @@
+"""Fetching over HTTP, from a real server on localhost that misbehaves."""
+
+import hashlib
+import random
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from index.corpora.fetching import Patience, fetch
+from index.types import CorpusError
+from tests.unit.index.fake_encoder import Silent
+from tests.unit.index.release_server import Release, serving
+
+CONTENT = random.Random(1).randbytes(5_000_000)
+MB = 1 << 20
+QUICK = Patience(timeout=30.0, wait=0.001, tries=3)
+
+
+@pytest.fixture
+def release() -> Iterator[Release]:
+    with serving(Release(CONTENT)) as served:
+        yield served
+
+
+def got(release: Release, tmp_path: Path, patience: Patience = QUICK) -> bytes:
+    """Fetch; nothing but the file is left."""
+    target = tmp_path / "file"
+    fetch(f"{release.url}/file", target, Silent(), patience)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    return target.read_bytes()
+
+
+def test_a_file(release: Release, tmp_path: Path) -> None:
+    assert got(release, tmp_path) == CONTENT
+    assert len(release.requests) == 1
+    assert release.requests[0]["Accept-Encoding"] == "identity"
+    assert "Range" not in release.requests[0]
+
+
+@pytest.mark.parametrize(("etag", "modified"), [(True, True), (True, False), (False, True)])
+def test_a_connection_that_drops_again_and_again_costs_nothing(
+    release: Release, tmp_path: Path, *, etag: bool, modified: bool
+) -> None:
+    release.etag, release.modified = etag, modified
+    release.cut_after = [MB, 0, MB + 17, 1, 0, MB]  # never three in a row without a megabyte
+    assert got(release, tmp_path) == CONTENT
+    assert len(release.requests) == 7
+    assert release.sent == len(CONTENT)
+    assert release.requests[3]["Range"] == f"bytes={2 * MB + 17}-"
+    assert release.requests[3]["If-Range"].startswith('"' if etag else "Tue, 01 Jan 2019")
+
+
+def test_a_later_call_goes_on(release: Release, tmp_path: Path) -> None:
+    release.cut_after = [2 * MB, 0, 0, 0]
+    with pytest.raises(CorpusError, match=r"3 times in a row.* What was fetched is kept"):
+        got(release, tmp_path)
+    assert not (tmp_path / "file").exists()
+    assert got(release, tmp_path) == CONTENT
+    assert release.sent == len(CONTENT)
+
+
+def test_a_call_that_was_killed_after_the_last_byte(release: Release, tmp_path: Path) -> None:
+    release.cut_after = [MB, 0, 0, 0]
+    with pytest.raises(CorpusError):
+        got(release, tmp_path)
+    (tmp_path / "file.part").write_bytes(CONTENT)
+    asked = len(release.requests)
+    assert got(release, tmp_path) == CONTENT
+    assert len(release.requests) == asked
+
+
+@pytest.mark.parametrize("state", ["", "{", "[]", '{"url": 3}', '{"other": 1}'])
+def test_a_damaged_state_costs_what_was_fetched_only(
+    release: Release, tmp_path: Path, state: str
+) -> None:
+    (tmp_path / "file.part").write_bytes(b"something else")
+    (tmp_path / "file.part.json").write_text(state)
+    assert got(release, tmp_path) == CONTENT
+
+
+def test_a_server_without_ranges_sends_the_file_anew(release: Release, tmp_path: Path) -> None:
+    release.ranges = False
+    release.cut_after = [3 * MB, 100]
+    assert got(release, tmp_path) == CONTENT
+    assert release.requests[1]["Range"] == f"bytes={3 * MB}-"
+
+
+def test_without_a_validator_nothing_is_resumed(release: Release, tmp_path: Path) -> None:
+    release.etag = release.modified = False
+    release.cut_after = [3 * MB]
+    assert got(release, tmp_path) == CONTENT
+    assert "Range" not in release.requests[1]
+
+
+def test_a_weak_etag_is_no_validator(release: Release, tmp_path: Path) -> None:
+    release.headers["ETag"] = 'W/"1"'
+    release.cut_after = [3 * MB]
+    assert got(release, tmp_path) == CONTENT
+    assert release.requests[1]["If-Range"].startswith("Tue, 01 Jan 2019")
+
+
+@pytest.mark.parametrize("checks_if_range", [True, False])
+@pytest.mark.parametrize("size", [5_000_000, 4_000_000, 900_000])
+def test_a_file_that_changes_between_tries_is_fetched_anew(
+    release: Release, tmp_path: Path, size: int, *, checks_if_range: bool
+) -> None:
+    """Also from a server that sends a part of the new file, though asked for the old one's."""
+    release.checks_if_range = checks_if_range
+    other = random.Random(2).randbytes(size)
+    release.contents = [CONTENT, other]
+    release.cut_after = [2 * MB]
+    assert got(release, tmp_path) == other
+
+
+def test_a_file_that_always_changes_is_given_up(release: Release, tmp_path: Path) -> None:
+    release.contents = [bytes([n]) * 3_000_000 for n in range(9)]
+    release.cut_after = [2 * MB] * 9
+    with pytest.raises(CorpusError, match="3 times in a row"):
+        got(release, tmp_path)
+    assert len(release.requests) == 4
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_what_is_not_there(release: Release, tmp_path: Path, status: int) -> None:
+    release.statuses = [status]
+    with pytest.raises(CorpusError, match=f"file is not there .*{status}.*: see that --date"):
+        got(release, tmp_path)
+    assert len(release.requests) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [204, 400, 401])
+def test_other_refusals_are_final(release: Release, tmp_path: Path, status: int) -> None:
+    release.statuses = [status]
+    with pytest.raises(CorpusError, match=f"cannot be fetched: the server answered {status}"):
+        got(release, tmp_path)
+    assert len(release.requests) == 1
+
+
+def test_a_server_that_is_overloaded_is_asked_again(release: Release, tmp_path: Path) -> None:
+    release.statuses = [503, 429, 0, 500]
+    release.cut_after = [MB]
+    assert got(release, tmp_path) == CONTENT
+    assert release.sent == len(CONTENT)
+    release.statuses = [503] * 9
+    (tmp_path / "file").unlink()
+    with pytest.raises(CorpusError, match=r"the server answered 503 .*3 times in a row"):
+        got(release, tmp_path)
+
+
+def test_a_length_that_is_too_great(release: Release, tmp_path: Path) -> None:
+    """The server says so in the end, when it is asked for the bytes that are not there."""
+    release.said_length = len(CONTENT) + 1_000
+    assert got(release, tmp_path) == CONTENT
+    assert release.requests[1]["Range"] == f"bytes={len(CONTENT)}-"
+
+
+def test_a_length_that_is_too_great_without_ranges(release: Release, tmp_path: Path) -> None:
+    release.said_length, release.ranges = len(CONTENT) + 1_000, False
+    with pytest.raises(
+        CorpusError, match=r"the connection ended after 5,000,000 of 5,001,000 bytes"
+    ):
+        got(release, tmp_path)
+    assert not (tmp_path / "file").exists()
+
+
+def test_a_length_that_is_too_small_cuts_the_file(release: Release, tmp_path: Path) -> None:
+    """Nothing in HTTP tells; the archive's own checksum does (test_download)."""
+    release.said_length = 1_000
+    assert got(release, tmp_path) == CONTENT[:1_000]
+
+
+def test_without_a_length(release: Release, tmp_path: Path) -> None:
+    release.chunked = True
+    release.cut_after = [3 * MB]
+    assert got(release, tmp_path) == CONTENT
+
+
+def test_s3s_md5_is_compared(release: Release, tmp_path: Path) -> None:
+    release.headers["x-amz-request-id"] = "1"
+    release.headers["ETag"] = f'"{hashlib.md5(b"other").hexdigest()}"'
+    with pytest.raises(CorpusError, match="arrived with another MD5 than the server says"):
+        got(release, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    release.headers["ETag"] = f'"{hashlib.md5(CONTENT).hexdigest()}"'
+    assert got(release, tmp_path) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"ETag": '"0123456789abcdef0123456789abcdef-7"', "x-amz-request-id": "1"},  # in parts
+        {"ETag": '"0123456789abcdef0123456789abcdef"'},  # not S3's: of a file's date and size
+        {
+            "ETag": '"0123456789abcdef0123456789abcdef"',
+            "x-amz-request-id": "1",
+            "x-amz-server-side-encryption": "aws:kms",
+        },
+    ],
+)
+def test_an_etag_that_is_no_md5(release: Release, tmp_path: Path, headers: dict[str, str]) -> None:
+    release.headers |= headers
+    assert got(release, tmp_path) == CONTENT
+
+
+def test_a_server_that_stalls_is_left(release: Release, tmp_path: Path) -> None:
+    release.stall = threading.Event()
+    with pytest.raises(CorpusError, match=r"timed out.*2 times in a row"):
+        got(release, tmp_path, Patience(timeout=0.2, wait=0.001, tries=2))
+
+
+def test_a_server_that_cannot_be_reached(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    with pytest.raises(CorpusError, match=r"refused.*3 times in a row: see whether the server"):
+        fetch(f"http://127.0.0.1:{port}/file", tmp_path / "file", Silent(), QUICK)
+
+
+def test_a_disk_without_room_is_said_before(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = SimpleNamespace(free=201_000_000)
+    monkeypatch.setattr("index.corpora.fetching.shutil.disk_usage", lambda _: usage)
+    with pytest.raises(CorpusError, match=r"needs 0\.2 GB in .*, where 0\.2 GB are free"):
+        got(release, tmp_path)
+    assert release.sent == 0 or not (tmp_path / "file.part").exists()

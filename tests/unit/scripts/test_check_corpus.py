@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from scripts.check_corpus import main
+from tests.unit.index.release import write_dirty_release, write_release
+
+
+def report(out: str) -> dict[str, list[str]]:
+    """Return the lines of the report by their first word."""
+    lines: dict[str, list[str]] = {}
+    for line in out.splitlines():
+        name, rest = line.split(maxsplit=1)
+        lines.setdefault(name, []).append(rest)
+    return lines
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_record_is_accounted_for_and_nothing_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: int
+) -> None:
+    corpus, records = write_dirty_release(tmp_path / "corpus")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    arguments = ["--corpus", str(corpus), "--scratch", str(scratch), "--workers", str(workers)]
+    assert main(arguments) == 0
+    lines = report(capsys.readouterr().out)
+    skipped = sum(int(line.split()[0]) for line in lines["skipped"])
+    assert (lines["records"], lines["papers"]) == ([str(records)], ["9"])
+    assert records == 9 + skipped
+    assert "2  parses: leaves the corpus folder; not read" in lines["unreadable"]
+    assert len(lines["memory"]) == workers
+    assert list(scratch.iterdir()) == []
+
+
+def test_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus, _ = write_dirty_release(tmp_path / "corpus")
+    assert main(["--corpus", str(corpus), "--limit", "3", "--workers", "1"]) == 0
+    assert report(capsys.readouterr().out)["records"] == ["3"]
+
+
+def test_what_cannot_be_read_or_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = write_release(tmp_path / "corpus", [{"cord_uid": "a"}])
+    (corpus / "document_parses.tar.gz").write_bytes(b"no archive")
+    for arguments, message in [
+        ([str(tmp_path)], "metadata.csv cannot be read (No such file or directory)"),
+        ([str(corpus), "--scratch", str(tmp_path / "nowhere")], "nowhere cannot be written"),
+        ([str(corpus)], "document_parses.tar.gz is cut off or damaged"),
+    ]:
+        assert main(["--workers", "1", "--corpus", *arguments]) == 1
+        out, err = capsys.readouterr()
+        last = err.splitlines()[-1]
+        assert (out, last.startswith("check_corpus: "), message in last) == ("", True, True)

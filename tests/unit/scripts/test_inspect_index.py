@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from index.builder import build_index
+from index.manifest import current_version
+from scripts.inspect_index import main
+from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.release import write_dirty_release
+
+
+@pytest.fixture(scope="module")
+def index_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("inspected")
+    corpus, _ = write_dirty_release(root / "corpus")
+    build_index(corpus, root / "index", ENCODER, Silent(), workers=1)
+    return root / "index"
+
+
+def test_the_text_says_what_is_there(index_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--index", str(index_dir), "--samples", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for words in (
+        *("encoder    fake, 8 dimensions", "vectors    fp16, exact", "vectors.faiss", "keywords\n"),
+        *("with full text", "passages by length in words", "120 to 129\n", "papers by year"),
+        *("papers by source", "papers by licence", "records skipped", "could not be read"),
+        *("shortest passage: ", "longest passage: ", "sample 2: ", "OK: all "),
+    ):
+        assert words in out
+    assert "sample 3" not in out
+    assert max(map(len, out.splitlines())) < 120
+
+
+def test_json_holds_the_same(index_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--index", str(index_dir), "--json", "--samples", "0"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["problems"] == found["contents"]["samples"] == []
+    assert found["manifest"]["encoder"] == "fake"
+    assert found["manifest"]["recall"] == {"at_10": 1.0, "at_100": 1.0, "questions": 0}
+    assert found["contents"]["papers"] == found["manifest"]["papers"]
+
+
+def test_a_long_table_is_cut(
+    index_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.inspect_index._MOST_LINES", 1)
+    assert main(["--index", str(index_dir)]) == 0
+    assert " others\n" in capsys.readouterr().out
+
+
+def test_what_cannot_be_inspected_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--index", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("inspect_index: the index ")
+    with pytest.raises(SystemExit) as ended:
+        main(["--index", str(tmp_path), "--samples", "-1"])
+    assert ended.value.code == 2
+
+
+def test_a_wrong_file_is_named(index_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = current_version(index_dir) / "vectors.faiss"  # the module's last test: it stays wrong
+    path.write_bytes(path.read_bytes()[:-1])
+    assert main(["--index", str(index_dir)]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[-2].startswith("WRONG: vectors.faiss has ")
+    assert out[-1] == "Build or copy the index again."

@@ -1,0 +1,114 @@
+"""The command that updates an index, with an encoder that needs no model."""
+
+import csv
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from index.builder import build_index
+from index.manifest import current_version
+from scripts.update_index import main
+from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.release import write_two_releases
+
+
+@pytest.fixture(autouse=True)
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Put the fake encoder where the command looks for the real one; return what was loaded."""
+    loaded: list[str] = []
+
+    def load(name: str, **_: object) -> object:
+        loaded.append(name)
+        return ENCODER
+
+    monkeypatch.setitem(sys.modules, "models.encoder", SimpleNamespace(SentenceEncoder=load))
+    monkeypatch.setattr("scripts.indexing.identity", lambda _: "fake")
+    return loaded
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    write_two_releases(tmp_path)
+    build_index(tmp_path / "old", tmp_path / "index", ENCODER, Silent(), workers=1)
+    return tmp_path / "index"
+
+
+def run(corpus: Path, index: Path, *more: str) -> int:
+    return main(["--corpus", str(corpus), "--index", str(index), "--workers", "1", *more])
+
+
+def table(out: str) -> dict[str, list[str]]:
+    """Return the counts by the word that their line begins with."""
+    return {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+
+
+def test_it_says_what_changed(
+    index: Path, tmp_path: Path, loads: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = current_version(index).name
+    assert run(tmp_path / "new", index, "--dry-run") == 0
+    would = table(capsys.readouterr().out)
+    assert would["added"] == ["changed", "kept", "dropped"]
+    assert would["papers"] == ["1", "1", "1", "1"]
+    assert would["dry"] == ["run:", "version", before, "stays"]
+    assert (loads, current_version(index).name) == ([], before)
+
+    assert run(tmp_path / "new", index) == 0
+    out = capsys.readouterr().out
+    did = table(out)
+    assert out.splitlines()[1].split() == ["papers", "1", "1", "1", "1"]
+    assert out.splitlines()[2].split() == ["passages", *would["passages"]]
+    assert did["version"] == [current_version(index).name] != [before]
+    assert did["papers"] == ["3"]
+    assert loads == ["default"]
+
+
+def test_it_says_that_nothing_changed_and_loads_no_model(
+    index: Path, tmp_path: Path, loads: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = current_version(index).name
+    for more in ([], ["--resume"], ["--dry-run"]):
+        assert run(tmp_path / "old", index, *more) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == f"up to date: version {before} stays"
+    assert loads == []
+    assert {path.name for path in index.iterdir()} == {before, "CURRENT", ".lock"}
+
+
+def test_what_is_wrong_is_one_line(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(index, tmp_path / "gone")
+    shutil.rmtree(current_version(tmp_path / "gone"))
+    monkeypatch.chdir(tmp_path)
+    for corpus, where, message in [
+        ("new", "nowhere", "nowhere is not there: build one with `python -m scripts.build_index"),
+        ("nowhere", "index", "give --corpus the folder of a CORD-19 release"),
+        ("new", "gone", "which is not in it: build it again"),
+    ]:
+        assert run(Path(corpus), Path(where)) == 1
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err.startswith("update_index: ")
+        assert message in err
+    monkeypatch.setattr("scripts.indexing.identity", lambda _: "other")
+    assert run(Path("new"), Path("index")) == 1
+    assert "built with the encoder fake, and this is other" in capsys.readouterr().err
+
+
+def test_an_interrupt_says_how_to_go_on(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("index.builder.build_faiss", interrupted)
+        assert run(tmp_path / "new", index) == 130
+    err = capsys.readouterr().err
+    assert err.splitlines()[-1] == ("update_index: stopped; the same command with --resume goes on")
+    assert run(tmp_path / "new", index, "--resume") == 0
+    with (tmp_path / "new" / "metadata.csv").open(newline="") as file:
+        assert f"papers     {len(list(csv.DictReader(file))):>10,}" in capsys.readouterr().out
