@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,62 +71,77 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in saved.items() if name.startswith("model.")}
 
 
-def test_a_run_from_questions_to_an_encoder_that_serves(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@dataclass(frozen=True)
+class Trained:
+    """A run that was left alone: its folder, what it asked, and what its model made of TEXTS."""
+
+    folder: Path
+    questions: list[str]
+    made: contrastive.Encoded
+
+
+@pytest.fixture(scope="module")
+def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("straight")
     seen: list[str] = []
-    trained: list[contrastive.Encoded] = []
+    found: list[contrastive.Encoded] = []
     original = train_encoder.train
 
-    @torch.no_grad()
     def watched(model: contrastive.TrainedEncoder, sets: Any, *args: Any, **options: Any) -> None:
         seen.extend(pair.question for pairs, _ in sets for pair in pairs)
-        with torch.enable_grad():
-            original(model, sets, *args, **options)
-        trained.append(model.eval()(TEXTS, contrastive.QUESTION_TOKENS, frozenset()))
+        original(model, sets, *args, **options)
+        with torch.no_grad():
+            found.append(model.eval()(TEXTS, contrastive.QUESTION_TOKENS, frozenset()))
 
-    monkeypatch.setattr(train_encoder, "train", watched)
-    assert train_encoder.main(command(made, tmp_path)) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_encoder, "train", watched)
+        assert train_encoder.main(command(made, folder)) == 0
+    return Trained(folder, seen, found[0])
 
+
+def test_papers_that_are_held_out_are_never_asked_about(made: Path, straight: Trained) -> None:
     # 10 papers less 2, and 4 contexts
-    held_out = json.loads((tmp_path / "held_out.json").read_text())
+    held_out = json.loads((straight.folder / "held_out.json").read_text())
     assert len(set(held_out)) == 2
     about = json.loads((made / "about.json").read_text())["data"]
     paragraphs = [article["paragraphs"][0] for article in about]
     left_out = {p["qas"][0]["question"] for p in paragraphs if p["cord_uid"] in held_out}
-    asked = set(seen)
+    asked = set(straight.questions)
     assert len(left_out) == 2
     assert not left_out & asked
-    assert len(seen) == len(asked) == PAPERS - 2 + 4
+    assert len(straight.questions) == len(asked) == PAPERS - 2 + 4
 
+
+def test_the_log_tells_of_every_step(straight: Trained) -> None:
     # 8 questions twice are 4 batches of 4, and the contexts are one more
-    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (straight.folder / "log.jsonl").read_text().splitlines()]
     assert [(row["step"], row["of"]) for row in rows] == [(5, 5)]
     assert 0 < rows[0]["loss of vectors"] < 50
     assert 0 < rows[0]["loss of words"] < 50
 
-    assert not (tmp_path / "encoder.tmp").exists()
-    head = load(tmp_path / "encoder")
+
+def test_what_is_published_serves_as_it_was_trained(straight: Trained) -> None:
+    assert not (straight.folder / "encoder.tmp").exists()
+    head = load(straight.folder / "encoder")
     assert head is not None
     assert (head.config.dimension, head.config.hidden) == (8, HIDDEN)
     assert "the" in head.config.left_out
-    encoder = SentenceEncoder(tmp_path / "encoder", device="cpu")
+    encoder = SentenceEncoder(straight.folder / "encoder", device="cpu")
     assert (encoder.dimension, encoder.word_dimension) == (HIDDEN, 8)
     found = encoder.encode_questions(TEXTS)
     # trained in bfloat16 and stored in half precision: the same but for that
-    np.testing.assert_allclose(found.vectors, trained[0].vectors.numpy(), atol=0.02)
+    np.testing.assert_allclose(found.vectors, straight.made.vectors.numpy(), atol=0.02)
     for row, words in enumerate(found.words):
-        weighted = trained[0].words[row] * trained[0].weights[row, :, None]
+        weighted = straight.made.words[row] * straight.made.weights[row, :, None]
         np.testing.assert_allclose(words, weighted[: len(words)].numpy(), atol=0.02)
         assert not weighted[len(words) :].any()
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Path, straight: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train_encoder, "_CHECKPOINT_SECONDS", -1)  # after every step
-    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    assert train_encoder.main(command(made, straight)) == 0
+    stopped = tmp_path / "stopped"
     calls = 0
     original = contrastive.batch_loss
 
@@ -149,18 +165,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     monkeypatch.setattr(contrastive, "batch_loss", counting)
     assert train_encoder.main(command(made, stopped)) == 0
     assert len(counted) == 3  # of 5 steps, 2 were done
-    expected = weights(straight)
+    expected = weights(straight.folder)
     assert weights(stopped).keys() == expected.keys()
     for name, value in weights(stopped).items():
         assert torch.equal(value, expected[name]), name
     for name in ("model.safetensors", "late_interaction.safetensors"):
-        one, other = (folder / "encoder" / name for folder in (straight, stopped))
+        one, other = (folder / "encoder" / name for folder in (straight.folder, stopped))
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_an_index_of_the_trained_encoder_answers(made: Path, tmp_path: Path) -> None:
-    assert train_encoder.main(command(made, tmp_path)) == 0
-    encoder = SentenceEncoder(tmp_path / "encoder", device="cpu")
+def test_an_index_of_the_trained_encoder_answers(straight: Trained, tmp_path: Path) -> None:
+    encoder = SentenceEncoder(straight.folder / "encoder", device="cpu")
     spec = EncoderSpec(encoder.name, HIDDEN, encoder.encode_passages, encoder.word_dimension)
     build_index(SAMPLE, tmp_path / "index", spec, Silent(), workers=1, limit=2)
     index = PassageIndex.open(tmp_path / "index", encoder.name)
