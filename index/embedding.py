@@ -162,11 +162,16 @@ def _embedded(block: _Block, encoder: EncoderSpec) -> tuple[NDArray[np.float32],
         made = encoder.encode(block.texts)
         expected = (len(block.texts), encoder.dimension)
         shapes = {words.shape[1] for words in made.words} if encoder.word_dimension else set()
-        if made.vectors.shape != expected or shapes - {encoder.word_dimension}:
+        texts_with_words = len(made.words) if encoder.word_dimension else len(block.texts)
+        if (
+            made.vectors.shape != expected
+            or shapes - {encoder.word_dimension}
+            or texts_with_words != len(block.texts)
+        ):
             raise IndexingError(
                 f"the encoder made vectors of shape {made.vectors.shape} where {expected} was "
-                f"expected, and of words {sorted(shapes)} where {encoder.word_dimension} was: "
-                "is it the model that it says it is?"
+                f"expected, and of words {sorted(shapes)} where {encoder.word_dimension} was, for "
+                f"{texts_with_words} texts: is it the model that it says it is?"
             )
         vectors[block.places] = made.vectors
         if encoder.word_dimension:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,12 @@ _DECODED = _LEVELS[(np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3].view
 
 
 def quantised(vectors: NDArray[np.float32]) -> Codes:
-    """Return the codes, shape (n, d / 4), of unit vectors, shape (n, d); d is divisible by 4."""
+    """Return the codes, shape (n, d / 4), of unit vectors, shape (n, d); d is divisible by 4.
+
+    Raises IndexingError for vectors that are not numbers.
+    """
+    if not np.isfinite(vectors).all():
+        raise IndexingError("the encoder made words that are not numbers: try --device cpu")
     count, dimension = vectors.shape
     levels = np.digitize(vectors * np.sqrt(dimension), _EDGES).astype(np.uint8)
     fours = levels.reshape(count, dimension // _PER_BYTE, _PER_BYTE)
@@ -98,7 +104,7 @@ class WordVectors:
 
     The codes stay on the disk: each passage's are read when it is scored, so that they take the
     system's page cache and not the process's memory. Only where each begins is held, 8 bytes a
-    passage.
+    passage. The file is opened once, and closed by `close` or when nothing refers to it any more.
     """
 
     def __init__(self, folder: Path, dimension: int) -> None:
@@ -108,12 +114,13 @@ class WordVectors:
         counts = np.fromfile(folder / COUNTS, np.uint16)
         self._ends = np.cumsum(counts, dtype=np.int64)
         self.size = len(counts)
-        self._file = (folder / CODES).open("rb", buffering=0)
         expected = int(self._ends[-1]) * self._width if self.size else 0
         if (folder / CODES).stat().st_size != expected:
             raise IndexingError(
                 f"{folder / CODES} and {COUNTS} do not belong together: build the index again"
             )
+        self._file = (folder / CODES).open("rb", buffering=0)
+        self._closing = finalize(self, self._file.close)
 
     def codes(self, id_: int) -> Codes:
         """Return the codes of a passage's words, shape (words, dimension / 4)."""
@@ -141,4 +148,4 @@ class WordVectors:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._closing()

@@ -51,7 +51,7 @@ def of_questions(answerer: Answerer, questions: Sequence[GoldQuestion]) -> Retri
     gold = [
         Qrel(str(number), str(id_), 1)
         for number, question in enumerate(questions)
-        for id_ in [*gold_passages(answerer, question), _NOWHERE]
+        for id_ in gold_passages(answerer, question) or [_NOWHERE]
     ]
     measures = {**{f"recall@{k}": Success @ k for k in DEPTHS}, "nDCG@10": nDCG @ 10}
     asked = [question.question for question in questions]
@@ -148,10 +148,10 @@ def read_topics(path: Path) -> list[tuple[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
-        return [(row["topic"], row["question"]) for row in rows]
+        return [(row["topic"].strip(), row["question"].strip()) for row in rows]
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
-    except (KeyError, ValueError, csv.Error) as error:
+    except (KeyError, AttributeError, ValueError, csv.Error) as error:  # None: a line too short
         raise CorpusError(
             f"{path} is not a file of topics: a tab-separated file with the columns topic and "
             "question is expected"
@@ -182,11 +182,17 @@ def run(options: argparse.Namespace, settings: Settings) -> str:
         options.questions
     ):
         raise CorpusError("give --questions, or --topics together with --qrels")
-    answerer = load_answerer(settings)
     if options.questions:
         questions = [q for q in read_squad(options.questions, options.limit) if q.answers]
+        if not questions:
+            raise CorpusError(f"{options.questions} has no question with an answer")
+        answerer = load_answerer(settings)
         figures = of_questions(answerer, questions)
     else:
-        topics = read_topics(options.topics)[: options.limit]
-        figures = of_topics(answerer, topics, read_judgments(options.qrels))
+        judged = read_judgments(options.qrels)
+        named = {judgment.query_id for judgment in judged}
+        topics = [topic for topic in read_topics(options.topics) if topic[0] in named]
+        if not topics:
+            raise CorpusError(f"{options.qrels} judges none of the topics in {options.topics}")
+        figures = of_topics(load_answerer(settings), topics[: options.limit], judged)
     return json.dumps(asdict(figures), indent=2) if options.json else table(figures)

@@ -44,9 +44,12 @@ def normalised(text: str) -> str:
 
 
 def holds_answer(text: str, answers: Sequence[str]) -> bool:
-    """Tell whether a text holds one of some normalised answers, word for word."""
+    """Tell whether a text holds one of some normalised answers, word for word.
+
+    An answer without a word, such as "±", is held by none.
+    """
     words = normalised(text)
-    return any(answer in words for answer in answers)
+    return any(answer.strip() and answer in words for answer in answers)
 
 
 def corpus_pairs(questions: Sequence[GoldQuestion], version: Path) -> list[Pair]:

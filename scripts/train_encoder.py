@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from index.corpora.squad import read_squad
@@ -31,6 +32,7 @@ _WARM_UP = 0.1
 _HEAD_TEXTS = 256
 _CHECKPOINT_SECONDS = 300
 _LOG_STEPS = 10
+_MOST_PASSES = 100
 _LEFT_BEHIND = ("*.bin", "*.onnx", "*.md", ".git*", "data_config.json", "vocab.txt")
 
 
@@ -125,7 +127,7 @@ def train(
     done = contrastive.load_checkpoint(folder, model, optimizer)
     model.train()
     saved = started = time.monotonic()
-    sums = [0.0, 0.0]
+    losses: list[tuple[float, float]] = []
     for step in range(done, len(batches)):
         number, places = batches[step]
         batch = drawn(sets[number][0], places, seed + step)
@@ -137,14 +139,18 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        sums = [sums[0] + cosine.item(), sums[1] + late.item()]
+        losses.append((cosine.item(), late.item()))
         if (step + 1) % _LOG_STEPS == 0 or step + 1 == len(batches):
-            _log(folder, step + 1, len(batches), [s / _LOG_STEPS for s in sums], started)
-            sums = [0.0, 0.0]
+            _log(folder, step + 1, len(batches), _means(losses), started)
+            losses = []
         if time.monotonic() - saved > _CHECKPOINT_SECONDS:
             contrastive.save_checkpoint(folder, model, optimizer, step + 1)
             saved = time.monotonic()
     contrastive.save_checkpoint(folder, model, optimizer, len(batches))
+
+
+def _means(losses: Sequence[tuple[float, float]]) -> list[float]:
+    return [fmean(column) for column in zip(*losses, strict=True)]
 
 
 def _log(folder: Path, step: int, steps: int, losses: Sequence[float], started: float) -> None:
@@ -174,7 +180,10 @@ def publish(model: "TrainedEncoder", base: Path, output: Path) -> None:
 def mined(
     sources: Sequence[Source], version: Path, held_out: set[str]
 ) -> list[tuple[list[Pair], float]]:
-    """Return the pairs of each source, and how often a run goes through them."""
+    """Return the pairs of each source, and how often a run goes through them.
+
+    Raises CorpusError for a file that cannot be read, or where there is no pair at all.
+    """
     sets = []
     for source in sources:
         questions = [
@@ -185,6 +194,11 @@ def mined(
         pairs = corpus_pairs(questions, version) if source.corpus else context_pairs(questions)
         print(f"{source.path.name}: {len(questions):,} questions, {len(pairs):,} pairs")
         sets.append((pairs, source.passes))
+    if not any(pairs for pairs, _ in sets):
+        raise CorpusError(
+            "no question has a passage that answers it: is the index one of the papers that the "
+            "questions are about?"
+        )
     return sets
 
 
@@ -200,11 +214,24 @@ def _source(*, corpus: bool) -> Callable[[str], Source]:
     def parse(text: str) -> Source:
         name, _, passes = text.partition("=")
         try:
-            return Source(Path(name), float(passes or 1), corpus)
+            source = Source(Path(name), float(passes or 1), corpus)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r}: write FILE or FILE=PASSES") from None
+            source = Source(Path(name), 0, corpus)
+        if not 0 < source.passes <= _MOST_PASSES:
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: write FILE or FILE=PASSES, at most {_MOST_PASSES}"
+            )
+        return source
 
     return parse
+
+
+def _dimension(text: str) -> int:
+    """Return a length that `index.word_vectors` can store: four coordinates to a byte."""
+    value = at_least(8)(text)
+    if value % 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is not divisible by 4")
+    return value
 
 
 def parser() -> argparse.ArgumentParser:
@@ -249,7 +276,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="leave N papers out, named in WORK/held_out.json: scores are calibrated on them",
     )
-    add("--dimension", type=at_least(8), default=64, metavar="N", help="length of a word's vector")
+    add("--dimension", type=_dimension, default=64, metavar="N", help="length of a word's vector")
     add("--batch", type=at_least(2), default=32, metavar="N", help="questions in a batch")
     add("--rate", type=float, default=5e-5, help="greatest learning rate (default: 5e-5)")
     add("--seed", type=at_least(0), default=0, metavar="N")
@@ -273,10 +300,10 @@ def main(argv: list[str] | None = None) -> int:
         held_out = drawn_papers(options.sources, options.hold_out, options.seed)
         (options.work / "held_out.json").write_text(json.dumps(held_out) + "\n", encoding="utf-8")
         sets = mined(options.sources, current_version(options.index), set(held_out))
+        passages = [pair.positive for pairs, _ in sets for pair in pairs]
         base = encoder_folder(options.base)
         model = TrainedEncoder(base, options.dimension, sorted(STOPWORDS))
         model.to(pick_device(options.device))
-        passages = [pair.positive for pairs, _ in sets for pair in pairs]
         chance = random.Random(options.seed)  # noqa: S311 - nothing secret
         model.start_head(chance.sample(passages, min(_HEAD_TEXTS, len(passages))))
         train(model, sets, options.work, size=options.batch, rate=options.rate, seed=options.seed)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from threading import Event
 
-from models.contracts import FloatArray, Span
+from models.contracts import Embedded, Span
 from tests.unit.index.fake_encoder import DIMENSION, encode
 
 
@@ -12,8 +12,13 @@ class FakeEncoder:
 
     name = "fake"
     dimension = DIMENSION
+    word_dimension = DIMENSION
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
+    def encode_questions(self, texts: Sequence[str]) -> Embedded:
+        made = encode(texts)
+        return Embedded(made.vectors, tuple(words / len(words) for words in made.words))
+
+    def encode_passages(self, texts: Sequence[str]) -> Embedded:
         return encode(texts)
 
 

@@ -25,6 +25,7 @@ from index.passages import PassageStore
 from index.search import PASSAGES, checked
 from index.types import VectorRecall
 from scripts.build_index import main
+from tests.fake_models import FakeEncoder
 from tests.unit.index.comparing import everything
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import write_dirty_release
@@ -75,7 +76,7 @@ def test_wrong_arguments_say_what_is_wrong(
 @pytest.fixture
 def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the fake encoder where the command looks for the real one, which takes seconds."""
-    module = SimpleNamespace(SentenceEncoder=lambda *_, **__: ENCODER)
+    module = SimpleNamespace(SentenceEncoder=lambda *_, **__: FakeEncoder())
     monkeypatch.setitem(sys.modules, "models.encoder", module)
 
 
@@ -177,6 +178,7 @@ def test_the_command_with_the_real_encoder(tmp_path: Path) -> None:
     assert {"seconds", "size"} <= summary.keys()
     assert "embedding: 100%" in ended.stderr
     assert manifest.dimension > 8
+    assert manifest.word_dimension > 8
 
 
 def start(

@@ -79,7 +79,9 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
             header, *rows = csv.reader(file)
         with (corpus / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([header, *rows[first:last]])
-        report = update_index(corpus, index, encoder.name, encoder.encode, Silent(), workers=1)
+        report = update_index(
+            corpus, index, encoder.name, encoder.encode_passages, Silent(), workers=1
+        )
         assert report.built is not None
         assert report.built.papers == last - first
         return report.version

@@ -8,6 +8,7 @@ from index.keywords import KeywordIndex
 from index.search import KEYWORDS, PASSAGES, VECTORS, checked
 from index.unfinished import SCAFFOLDS
 from index.vectors import EMBEDDINGS
+from index.word_vectors import CODES, COUNTS
 
 QUESTIONS = (
     "How long is the incubation period of COVID-19?",
@@ -20,13 +21,14 @@ QUESTIONS = (
 def everything(index_dir: Path, *, finished: bool = True) -> dict[str, object]:
     """Return all that must be the same in two indexes of one corpus, after verifying it.
 
-    Every column of every table, every vector, and what BM25 finds, with its scores. A build that
-    is not `finished` may have left its scaffolds in the version that it published.
+    Every column of every table, every vector, those of words too, and what BM25 finds, with its
+    scores. A build that is not `finished` may have left its scaffolds in the version that it
+    published.
     """
     folder, manifest = checked(index_dir)
     scaffolds = () if finished else SCAFFOLDS
     assert {path.name for path in folder.iterdir()} - set(scaffolds) == {
-        *("manifest.json", PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS),
+        *("manifest.json", PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS, CODES, COUNTS),
     }
     with closing(sqlite3.connect(folder / PASSAGES)) as db:
         tables = {
@@ -43,8 +45,12 @@ def everything(index_dir: Path, *, finished: bool = True) -> dict[str, object]:
     return {
         **tables,
         "vectors": [(folder / name).read_bytes() for name in (EMBEDDINGS, VECTORS)],
+        "words": [(folder / name).read_bytes() for name in (CODES, COUNTS)],
         "bm25": {
             text: sorted(hits, key=lambda hit: (-hit[1], hit[0])) for text, hits in found.items()
         },
-        "counts": (manifest.papers, manifest.passages, manifest.encoder, manifest.chunker),
+        "counts": (
+            *(manifest.papers, manifest.passages, manifest.encoder, manifest.chunker),
+            *(manifest.dimension, manifest.word_dimension),
+        ),
     }

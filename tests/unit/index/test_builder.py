@@ -17,13 +17,15 @@ from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES, checked
 from index.types import CorpusError, IndexingError, Passage
-from models.contracts import FloatArray
+from index.word_vectors import CODES, COUNTS, WordVectors, quantised
+from models.contracts import Embedded
 from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
 from tests.unit.index.release import parse, sentences, write_dirty_release, write_release
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 LAYOUT = {
     *("manifest.json", "passages.sqlite", "vectors.faiss", "embeddings.f16", "keywords"),
+    *("word_vectors.bin", "word_counts.u16"),
 }
 
 
@@ -38,8 +40,8 @@ def build(corpus: Path, index_dir: Path, **options: object) -> BuildReport:
     return build_index(corpus, index_dir, **arguments)  # type: ignore[arg-type]
 
 
-def contents(index_dir: Path) -> tuple[list[Passage], bytes, dict[str, int]]:
-    """Return what must be the same in every build of a corpus: passages, vectors, skips."""
+def contents(index_dir: Path) -> tuple[list[Passage], bytes, bytes, dict[str, int]]:
+    """Return what must be the same in every build of a corpus: passages, vectors, words, skips."""
     folder, manifest = checked(index_dir, "fake")
     assert {path.name for path in folder.iterdir()} == LAYOUT
     store = PassageStore(folder / PASSAGES)
@@ -48,7 +50,9 @@ def contents(index_dir: Path) -> tuple[list[Passage], bytes, dict[str, int]]:
     store.close()
     vectors = (folder / "embeddings.f16").read_bytes()
     assert len(vectors) == 2 * DIMENSION * len(passages) == 2 * DIMENSION * manifest.passages
-    return passages, vectors, skips
+    counts, codes = (folder / COUNTS).read_bytes(), (folder / CODES).read_bytes()
+    assert len(counts) == 2 * len(passages)
+    return passages, vectors, counts + codes, skips
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +63,24 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_sample_corpus(undisturbed: Path) -> None:
-    passages, vectors, skips = contents(undisturbed)
+    passages, vectors, _, skips = contents(undisturbed)
     assert skips == {}
     assert [passage.id for passage in passages] == list(range(len(passages)))
     assert len({passage.cord_uid for passage in passages}) == 69
     _, manifest = checked(undisturbed)
     assert (manifest.papers, manifest.dimension, manifest.encoder) == (69, 8, "fake")
+    assert manifest.word_dimension == DIMENSION
     store = PassageStore(current_version(undisturbed) / PASSAGES)
     expected = encode([embedding_text(*row) for row in store.texts(0, store.passages)])
     store.close()
     found = np.frombuffer(vectors, np.float16).reshape(-1, DIMENSION)
-    np.testing.assert_array_equal(found, expected.astype(np.float16))  # row n is passage n
+    # row n is passage n
+    np.testing.assert_array_equal(found, expected.vectors.astype(np.float16))
+    words = WordVectors(current_version(undisturbed), DIMENSION)
+    assert words.size == len(passages)
+    for id_ in range(words.size):
+        np.testing.assert_array_equal(words.codes(id_), quantised(expected.words[id_]))
+    words.close()
 
 
 def test_what_the_encoder_sees() -> None:
@@ -99,7 +110,7 @@ def test_every_record_of_a_dirty_corpus_is_accounted_for(tmp_path: Path) -> None
         "No such file or directory": 1,
         "not a CORD-19 parse": 1,
     }
-    passages, _, _ = contents(tmp_path / "index")
+    passages, *_ = contents(tmp_path / "index")
     assert {passage.cord_uid for passage in passages} == {
         *("a1", "b1", "c1", "d2", "e1", "e2", "e4", "g1", "h2"),
     }
@@ -144,14 +155,14 @@ def interrupting(after: int) -> EncoderSpec:
     """Return the fake encoder, raising at its `after`th call."""
     calls = 0
 
-    def encode_or_raise(texts: Sequence[str]) -> FloatArray:
+    def encode_or_raise(texts: Sequence[str]) -> Embedded:
         nonlocal calls
         calls += 1
         if calls == after:
             raise KeyboardInterrupt
         return encode(texts)
 
-    return EncoderSpec("fake", DIMENSION, encode_or_raise)
+    return EncoderSpec("fake", DIMENSION, encode_or_raise, DIMENSION)
 
 
 @pytest.mark.parametrize("after", [1, 2, 11, 12, 69, 70, 71, 72, 76, 83])
@@ -183,7 +194,9 @@ def test_only_what_is_missing_is_embedded(tmp_path: Path) -> None:
     with (tmp_path / ".building" / "embeddings.f16").open("ab") as file:
         file.write(b"half a block" * 9)  # what a kill leaves
     seen: list[str] = []
-    counting = EncoderSpec("fake", DIMENSION, lambda texts: (seen.extend(texts), encode(texts))[1])
+    counting = EncoderSpec(
+        "fake", DIMENSION, lambda texts: (seen.extend(texts), encode(texts))[1], DIMENSION
+    )
     report = build(SAMPLE, tmp_path, encoder=counting, resume=True)
     assert len(seen) == report.passages - 5 * 32
     contents(tmp_path)
@@ -212,7 +225,7 @@ def test_no_vector_is_lost_by_a_failure_to_publish(
         with pytest.raises(IndexingError, match=r"stopped: No space left on device.*--resume"):
             build(SAMPLE, tmp_path)
     assert checked(tmp_path)[0] == before
-    nothing = EncoderSpec("fake", DIMENSION, lambda _: pytest.fail("embedded again"))
+    nothing = EncoderSpec("fake", DIMENSION, lambda _: pytest.fail("embedded again"), DIMENSION)
     build(SAMPLE, tmp_path, encoder=nothing, resume=True)
     assert contents(tmp_path) == contents(undisturbed)
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -224,7 +237,7 @@ def test_no_vector_is_lost_by_a_failure_to_publish(
     ("changes", "message"),
     [
         ({"limit": 3}, "has another limit: give the same arguments, or leave out --resume"),
-        ({"encoder": EncoderSpec("other", DIMENSION, encode)}, "has another encoder"),
+        ({"encoder": EncoderSpec("other", DIMENSION, encode, DIMENSION)}, "has another encoder"),
     ],
 )
 def test_resuming_with_other_arguments_is_refused(
@@ -275,24 +288,48 @@ def test_two_builds_do_not_write_to_one_index(tmp_path: Path) -> None:
     build(SAMPLE, tmp_path, limit=2)
 
 
-def broken_vectors(texts: Sequence[str]) -> FloatArray:
-    return encode(texts)[:, :5]
+def broken_vectors(texts: Sequence[str]) -> Embedded:
+    made = encode(texts)
+    return Embedded(made.vectors[:, :5], made.words)
 
 
-def not_numbers(texts: Sequence[str]) -> FloatArray:
-    return encode(texts) * np.float32(np.nan)
+def not_numbers(texts: Sequence[str]) -> Embedded:
+    made = encode(texts)
+    return Embedded(made.vectors * np.float32(np.nan), made.words)
 
 
-def too_few(texts: Sequence[str]) -> FloatArray:
-    return encode(texts)[1:]
+def too_few(texts: Sequence[str]) -> Embedded:
+    made = encode(texts)
+    return Embedded(made.vectors[1:], made.words[1:])
 
 
-@pytest.mark.parametrize("wrong", [broken_vectors, not_numbers, too_few])
+def broken_words(texts: Sequence[str]) -> Embedded:
+    made = encode(texts)
+    return Embedded(made.vectors, tuple(words[:, :4] for words in made.words))
+
+
+def words_of_too_few(texts: Sequence[str]) -> Embedded:
+    made = encode(texts)
+    return Embedded(made.vectors, made.words[1:])
+
+
+def words_that_are_not_numbers(texts: Sequence[str]) -> Embedded:
+    made = encode(texts)
+    return Embedded(made.vectors, tuple(words * np.float32(np.nan) for words in made.words))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(broken_vectors, not_numbers, too_few),
+        *(broken_words, words_of_too_few, words_that_are_not_numbers),
+    ],
+)
 def test_an_encoder_that_makes_other_vectors_is_refused(
-    tmp_path: Path, wrong: Callable[[Sequence[str]], FloatArray]
+    tmp_path: Path, wrong: Callable[[Sequence[str]], Embedded]
 ) -> None:
     with pytest.raises(IndexingError, match="the encoder made"):
-        build(SAMPLE, tmp_path, limit=3, encoder=EncoderSpec("fake", DIMENSION, wrong))
+        build(SAMPLE, tmp_path, limit=3, encoder=EncoderSpec("fake", DIMENSION, wrong, DIMENSION))
     with pytest.raises(IndexingError, match="is not an index"):
         checked(tmp_path)
 
@@ -353,7 +390,9 @@ def test_a_full_disk_is_one_error_and_what_was_done_is_kept(
 
 @pytest.mark.parametrize("size", [0, 1_000, 20_000])
 def test_a_keyword_index_that_cannot_be_written(tmp_path: Path, size: int) -> None:
-    texts = [(f"Title {n}", f"word{n} and some words " * 30, Attributes()) for n in range(2_000)]
+    texts = [
+        (f"Title {n}", "", f"word{n} and some words " * 30, Attributes()) for n in range(2_000)
+    ]
     with largest_file(size), pytest.raises(IndexingError, match="is the disk full"):
         build_keywords(texts, tmp_path / "keywords")
 

@@ -1,16 +1,18 @@
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from index.filters import Filters
-from index.hybrid import HybridSearch, features, ranks
+from index.filters import NO_FILTERS, Filters
+from index.hybrid import FEATURES, PLAIN_FEATURES, HybridSearch, Question, features, ranks
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
 from index.vector_kinds import build_faiss
 from index.vectors import VectorFile, VectorIndex
+from index.word_vectors import WordVectorFile, WordVectors, likeness, quantised
 from tests.making import a_paper
+from tests.unit.index.fake_encoder import rows
 
 WORDS = "fever cough mask"
 TEXTS = [f"{word} seen in case {n}" for n in range(150) for word in WORDS.split()]
@@ -19,8 +21,8 @@ RARE = 7  # the first passages, of a paper in Nature; all others are of one in S
 
 @pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
-    rows = np.random.default_rng(0).normal(size=(len(TEXTS), 16)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    made = np.random.default_rng(0).normal(size=(len(TEXTS), 16)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
 @pytest.fixture(scope="module")
@@ -40,70 +42,130 @@ def search(tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray) -> Hyb
     file.append(vectors)
     build_faiss(file.read(), folder / "v")
     build_keywords(store.searchable(0, len(TEXTS)), folder / "k")
+    words = WordVectorFile(folder, 8)
+    words.append([quantised(rows(text.split())) for text in TEXTS])
     return HybridSearch(
-        store, VectorIndex(folder / "v", file.read()), KeywordIndex(folder / "k"), None
+        store,
+        VectorIndex(folder / "v", file.read()),
+        KeywordIndex(folder / "k"),
+        WordVectors(folder, 8),
     )
 
 
+@dataclass(frozen=True)
+class Row:
+    """A candidate's features by name."""
+
+    id: int
+    cosine: float
+    bm25_share: float
+    late: float
+
+
+def asked(
+    search: HybridSearch, text: str, vector: np.ndarray, filters: Filters = NO_FILTERS
+) -> list[Row]:
+    """Return the candidates of a question whose words all weigh the same."""
+    words = rows(text.split())
+    found = search.candidates(Question(text, vector, words / len(words)), filters)
+    assert found.ids.dtype == np.int64
+    assert found.features.shape == (len(found.ids), len(FEATURES))
+    return [
+        Row(id_, cosine, share, late)
+        for id_, (cosine, share, late) in zip(
+            found.ids.tolist(), found.features[:, ::3].tolist(), strict=True
+        )
+    ]
+
+
 def test_features_tell_of_the_value_and_of_its_place() -> None:
-    rows = features(np.array([0.2, 0.8]), np.array([0.5, 0.1]))
-    # cosine, below best, ln(rank); share, below best, ln(rank)
-    assert rows[0] == pytest.approx([0.2, 0.6, np.log(2), 0.5, 0.0, 0.0])
-    assert rows[1] == pytest.approx([0.8, 0.0, 0.0, 0.1, 0.4, np.log(2)])
+    found = features([np.array([0.2, 0.8]), np.array([0.5, 0.1]), np.array([-0.1, -0.3])])
+    # each score, below best, ln(rank)
+    assert found[0] == pytest.approx([0.2, 0.6, np.log(2), 0.5, 0.0, 0.0, -0.1, 0.0, 0.0])
+    assert found[1] == pytest.approx([0.8, 0.0, 0.0, 0.1, 0.4, np.log(2), -0.3, 0.2, np.log(2)])
     assert ranks(np.array([0.2, 0.9, 0.9, 0.1])).tolist() == [3, 1, 1, 4]
+    assert len(FEATURES) == 9
+    assert FEATURES[::3] == ("cosine", "bm25 share", "late interaction")
+    assert FEATURES[:6] == PLAIN_FEATURES
+    assert features([np.zeros(0)] * 3).shape == (0, 9)
 
 
-def test_both_searches_contribute_and_every_candidate_has_both_scores(
+def test_both_searches_contribute_and_every_candidate_has_all_scores(
     search: HybridSearch, vectors: np.ndarray
 ) -> None:
-    found = search.candidates("Who had a fever in case 7?", vectors[40])
-    by_id = {candidate.passage.id: candidate for candidate in found}
+    found = asked(search, "Who had a fever in case 7?", vectors[40])
+    by_id = {row.id: row for row in found}
     assert 40 in by_id  # found by meaning: the very vector
     assert by_id[40].cosine == pytest.approx(1, abs=1e-3)
-    assert by_id[21].bm25_share == max(c.bm25_share for c in found)  # "fever seen in case 7"
-    for candidate in found:
+    assert by_id[21].bm25_share == max(row.bm25_share for row in found)  # "fever seen in case 7"
+    for row in found:
         # to half precision, the same cosine whichever search found it
-        expected = float(vectors[candidate.passage.id] @ vectors[40])
-        assert candidate.cosine == pytest.approx(expected, abs=2e-3)
-        assert 0 <= candidate.bm25_share <= 1
-    assert [c.passage.id for c in found] == sorted(by_id)
+        expected = float(vectors[row.id] @ vectors[40])
+        assert row.cosine == pytest.approx(expected, abs=2e-3)
+        assert 0 <= row.bm25_share <= 1
+        assert -1 <= row.late <= 1
+    assert [row.id for row in found] == sorted(by_id)
     assert 100 < len(found) <= 200
+
+
+def test_words_are_compared_one_by_one(search: HybridSearch, vectors: np.ndarray) -> None:
+    rare = asked(search, TEXTS[21], vectors[40])
+    by_id = {row.id: row for row in rare}
+    # each word of the question finds itself, but for what 2 bits lose
+    assert by_id[21].late == max(row.late for row in rare)
+    assert by_id[21].late > 0.85
+    one = search.candidates(Question("fever", vectors[0], rows(["fever"])))
+    late = one.features[:, FEATURES.index("late interaction")]
+    for id_, value in zip(one.ids.tolist(), late.tolist(), strict=True):
+        # one word of weight 1: its best match among the passage's, as they were stored
+        own = likeness(quantised(rows(TEXTS[id_].split())), rows(["fever"]))
+        assert value == pytest.approx(float(own.max()), abs=1e-6)
 
 
 def test_a_passage_scores_the_same_whichever_search_found_it(
     search: HybridSearch, vectors: np.ndarray
 ) -> None:
-    one = {c.passage.id: c for c in search.candidates("fever in case 7", vectors[0])}
-    two = {c.passage.id: c for c in search.candidates("fever in case 7", vectors[1])}
+    one = {row.id: row for row in asked(search, "fever in case 7", vectors[0])}
+    two = {row.id: row for row in asked(search, "fever in case 7", vectors[1])}
     both = one.keys() & two.keys()
     assert both
     assert all(one[i].bm25_share == pytest.approx(two[i].bm25_share) for i in both)
+    assert all(one[i].late == pytest.approx(two[i].late) for i in both)
 
 
 def test_a_question_of_unknown_words_is_answered_by_meaning(
     search: HybridSearch, vectors: np.ndarray
 ) -> None:
-    found = search.candidates("zebra?", vectors[3])
+    found = asked(search, "zebra?", vectors[3])
     assert len(found) == 100
-    assert {candidate.bm25_share for candidate in found} == {0.0}
+    assert {row.bm25_share for row in found} == {0.0}
+
+
+def test_a_question_without_words_has_no_late_interaction(
+    search: HybridSearch, vectors: np.ndarray
+) -> None:
+    found = search.candidates(Question("?!", vectors[3], np.empty((0, 8), np.float32)))
+    assert found.features.shape == (100, 9)
+    assert not found.features[:, 6:].any()  # 0, no distance to the best, ln(1)
 
 
 def test_all_that_match_are_found_however_few(search: HybridSearch, vectors: np.ndarray) -> None:
     question, vector = "mask seen in case 149", vectors[400]  # what fits best is filtered out
-    found = search.candidates(question, vector, Filters(journals=("nature",)))
-    assert [candidate.passage.id for candidate in found] == list(range(RARE))
-    assert all(candidate.bm25_share > 0 for candidate in found)
-    assert len(search.candidates(question, vector, Filters(published_from="2020"))) > 100
-    assert search.candidates(question, vector, Filters(published_from="2021")) == []
+    found = asked(search, question, vector, Filters(journals=("nature",)))
+    assert [row.id for row in found] == list(range(RARE))
+    assert all(row.bm25_share > 0 for row in found)
+    assert len(asked(search, question, vector, Filters(published_from="2020"))) > 100
+    assert asked(search, question, vector, Filters(published_from="2021")) == []
 
 
-def test_filters_change_neither_cosine_nor_share(search: HybridSearch, vectors: np.ndarray) -> None:
+def test_filters_change_no_score(search: HybridSearch, vectors: np.ndarray) -> None:
     question, vector = "fever seen in case 1", vectors[2]
-    among_all = {c.passage.id: c for c in search.candidates(question, vector)}
-    for one in search.candidates(question, vector, Filters(journals=("Nature",))):
-        if one.passage.id in among_all:
-            assert one.cosine == pytest.approx(among_all[one.passage.id].cosine, abs=1e-6)
-            assert one.bm25_share == among_all[one.passage.id].bm25_share
+    among_all = {row.id: row for row in asked(search, question, vector)}
+    for one in asked(search, question, vector, Filters(journals=("Nature",))):
+        if one.id in among_all:
+            assert one.cosine == pytest.approx(among_all[one.id].cosine, abs=1e-6)
+            assert one.bm25_share == among_all[one.id].bm25_share
+            assert one.late == pytest.approx(among_all[one.id].late, abs=1e-6)
     assert among_all.keys() & set(range(RARE))
 
 
@@ -140,8 +202,8 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[PassageStore, Keywo
             journal=pick.choice(names),
         )
         texts = [f"fever of case {n} {part}" for part in range(pick.randint(1, 3))]
-        rows = [("", text, 0, len(text)) for text in texts]
-        writer.add(paper, rows, full_text=pick.random() < 0.5)
+        passages = [("", text, 0, len(text)) for text in texts]
+        writer.add(paper, passages, full_text=pick.random() < 0.5)
     writer.commit(299)
     writer.close()
     store = PassageStore(folder / "p")

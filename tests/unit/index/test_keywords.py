@@ -1,3 +1,4 @@
+import random
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,7 @@ TITLES_AND_TEXTS = [
     ("Masks", ""),
     ("Angstroms", "冠状病毒 🦠 β-coronavirus " + "x" * 5_000),
 ]
-PASSAGES = [(title, text, UNKNOWN) for title, text in TITLES_AND_TEXTS]
+PASSAGES = [(title, "", text, UNKNOWN) for title, text in TITLES_AND_TEXTS]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,74 @@ def test_names_are_found_in_their_usual_spellings(
     assert found(keywords, question)[0] == passage
 
 
+SPELLINGS = [
+    ("SARS-CoV-2", ["SARS CoV 2", "SARSCoV2", "SARS-CoV2", "sars‐cov‐2"]),
+    ("IL-6", ["IL6", "il-6", "IL 6"]),
+    ("ACE-2", ["ACE2", "ace2"]),
+    ("TNF-α", ["TNFα", "TNF α", "tnf‑α", "TNF-alpha"]),
+    ("COVID-19", ["COVID19", "Covid-19", "covid 19", "COVID–19"]),
+]
+
+
+@pytest.mark.parametrize(("name", "others"), SPELLINGS, ids=lambda value: str(value)[:6])
+def test_a_name_finds_its_other_spellings_and_they_find_it(
+    tmp_path: Path, name: str, others: list[str]
+) -> None:
+    spelled = [name, *others]
+    texts = [f"We looked into {spelling} there." for spelling in spelled] + ["We looked away."] * 9
+    build_keywords([("", "", text, UNKNOWN) for text in texts], tmp_path / "k")
+    keywords = KeywordIndex(tmp_path / "k")
+    assert set(found(keywords, f"What is {name}?")) == set(range(len(spelled)))
+    for place, spelling in enumerate(others, 1):
+        assert (
+            {0, place} <= set(found(keywords, f"What is {spelling}?")) <= set(range(len(spelled)))
+        )
+
+
+def test_a_word_counts_in_title_and_section_too_and_once(tmp_path: Path) -> None:
+    fillers = [("aa bb cc", "dd ee ff", "gg hh ii", UNKNOWN)] * 20
+    passages = [
+        ("aa bb cc", "dd ee ff", "zebra hh ii", UNKNOWN),
+        ("zebra bb cc", "dd ee ff", "gg hh ii", UNKNOWN),
+        ("aa bb cc", "zebra ee ff", "gg hh ii", UNKNOWN),
+        ("lion bb cc", "lion ee ff", "lion hh ii", UNKNOWN),
+        *fillers,
+    ]
+    build_keywords(passages, tmp_path / "k")
+    keywords = KeywordIndex(tmp_path / "k")
+    query = keywords.query("zebra")
+    hits = keywords.search(query, 10)
+    assert [hit.passage_id for hit in hits] == [0, 1, 2]
+    in_text, in_title, in_section = (hit.score for hit in hits)
+    assert in_title == pytest.approx(0.5 * in_text, rel=1e-5)  # all fields are as long, and
+    assert in_section == pytest.approx(0.3 * in_text, rel=1e-5)  # the word is as rare in each
+    assert keywords.score(query, [1, 2, 4]) == pytest.approx({1: in_title, 2: in_section})
+    (everywhere,) = keywords.search(keywords.query("lion"), 10)
+    assert everywhere.score == pytest.approx(in_text, rel=1e-5)  # not 1.8 times as much
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_score_is_above_the_bound(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    words = [f"word{n}" for n in range(12)]
+
+    def some(most: int) -> str:
+        return " ".join(chance.choices(words, range(1, 13), k=chance.randrange(most)))
+
+    passages = [(some(4), some(3), some(40), UNKNOWN) for _ in range(40)]
+    # the worst for a bound: short, nothing but one word, in all fields
+    passages += [(word, word, word, UNKNOWN) for word in chance.choices(words, k=3)]
+    build_keywords(passages, tmp_path / "k")
+    keywords = KeywordIndex(tmp_path / "k")
+    seen = 0
+    for _ in range(50):
+        query = keywords.query(" ".join(chance.choices([*words, "zebra"], k=1 + seed)))
+        for hit in keywords.search(query, 50):
+            seen += 1
+            assert 0 < hit.score <= query.bound * (1 + 1e-6)
+    assert seen > 100
+
+
 @pytest.mark.parametrize(
     "question", ["", "?!", "the of and", "zebra", "x" * 500, '"AND) OR:* ~^{[\\']
 )
@@ -69,8 +138,8 @@ def test_scores_are_those_of_the_search(keywords: KeywordIndex) -> None:
 
 
 def test_the_bound_holds_where_a_passage_is_nothing_but_the_question(tmp_path: Path) -> None:
-    others = [("", "cough " * 200, UNKNOWN)] * 50  # as long, so that length does not count
-    build_keywords([("", "fever " * 200, UNKNOWN), *others], tmp_path / "k")
+    others = [("", "", "cough " * 200, UNKNOWN)] * 50  # as long, so that length does not count
+    build_keywords([("", "", "fever " * 200, UNKNOWN), *others], tmp_path / "k")
     keywords = KeywordIndex(tmp_path / "k")
     query = keywords.query("fever?")
     assert keywords.search(query, 1)[0].score == pytest.approx(query.bound, rel=0.02)
@@ -114,7 +183,7 @@ def test_filters_leave_passages_out_and_change_no_score(
     tmp_path: Path, filters: Filters, papers: set[int]
 ) -> None:
     texts = [f"{'fever ' * (1 + n % 7)} in case {n}" for n in range(80)]
-    passages = [("Fever", text, PAPERS[n % 4]) for n, text in enumerate(texts)]
+    passages = [("Fever", "", text, PAPERS[n % 4]) for n, text in enumerate(texts)]
     build_keywords(passages, tmp_path / "k")
     keywords = KeywordIndex(tmp_path / "k")
     query = keywords.query("Who had fever?")

@@ -35,6 +35,7 @@ def make(folder: Path, name: str = version(1), **changes: Any) -> Manifest:
         corpus="sample",
         encoder="fake",
         dimension=8,
+        word_dimension=4,
         metric="inner_product",
         vector_index="Flat",
         chunker="c",

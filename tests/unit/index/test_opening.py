@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 
 from index.builder import build_index
+from index.embedding import EncoderSpec
+from index.hybrid import FEATURES, PLAIN_FEATURES, Question
 from index.manifest import current_version, describe
 from index.search import KEYWORDS, PASSAGES, VECTORS, PassageIndex, checked
 from index.types import IndexingError
+from index.vectors import EMBEDDINGS
+from index.word_vectors import CODES, COUNTS
 from tests.unit.index.fake_encoder import ENCODER, Silent, encode
 from tests.unit.index.release import parse, sentences, write_release
 
-QUESTION = "Who wore masks in hospital?"
+TEXT = "Who wore masks in hospital?"
+MADE = encode([TEXT])
+QUESTION = Question(TEXT, MADE.vectors[0], MADE.words[0] / len(MADE.words[0]))
 
 
 def release(root: Path) -> Path:
@@ -41,18 +47,22 @@ def index_dir(pristine: Path, tmp_path: Path) -> Path:
 
 def test_an_index_that_was_copied_answers(index_dir: Path) -> None:
     index = PassageIndex.open(index_dir, "fake")
-    candidates = index.candidates(QUESTION, encode([QUESTION])[0])
+    found = index.candidates(QUESTION)
+    candidates = index.fetch(found, range(len(found.ids)))
+    assert [candidate.passage.id for candidate in candidates] == found.ids.tolist()
+    assert [candidate.features for candidate in candidates] == list(map(tuple, found.features))
     assert {candidate.paper.cord_uid for candidate in candidates} == {"u1", "u2"}
     assert len(candidates) == index.manifest.passages
     for candidate in candidates:
         passage = candidate.passage
         assert len(passage.text) == passage.end - passage.start
+        assert len(candidate.features) == len(index.features) == len(FEATURES)
         assert np.isfinite(candidate.features).all()
 
 
 def test_opening_and_searching_leave_every_file_as_it_was(index_dir: Path) -> None:
     for _ in range(2):
-        PassageIndex.open(index_dir, "fake").candidates(QUESTION, encode([QUESTION])[0])
+        PassageIndex.open(index_dir, "fake").candidates(QUESTION)
 
 
 def test_another_encoder_is_refused(index_dir: Path) -> None:
@@ -61,7 +71,9 @@ def test_another_encoder_is_refused(index_dir: Path) -> None:
     assert checked(index_dir)[1].encoder == "fake"
 
 
-@pytest.mark.parametrize("name", [PASSAGES, VECTORS, f"{KEYWORDS}/meta.json", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", [PASSAGES, VECTORS, EMBEDDINGS, CODES, COUNTS, f"{KEYWORDS}/meta.json", "manifest.json"]
+)
 @pytest.mark.parametrize("damage", ["missing", "truncated", "altered"])
 def test_a_damaged_index_is_refused(index_dir: Path, name: str, damage: str) -> None:
     path = current_version(index_dir) / name
@@ -88,7 +100,7 @@ def resigned(folder: Path, change: Callable[[dict[str, object]], object]) -> Non
     path.write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize("part", [PASSAGES, VECTORS, KEYWORDS])
+@pytest.mark.parametrize("part", [PASSAGES, VECTORS, KEYWORDS, CODES, COUNTS])
 def test_a_manifest_that_does_not_name_a_part_is_refused(index_dir: Path, part: str) -> None:
     folder = current_version(index_dir)
     path = folder / part
@@ -105,13 +117,44 @@ def test_parts_that_do_not_belong_together_are_refused(index_dir: Path, name: st
         PassageIndex.open(index_dir)
 
 
-def test_a_part_of_another_index_is_refused(index_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [(VECTORS,), (CODES,), (COUNTS,), (CODES, COUNTS)])
+def test_a_part_of_another_index_is_refused(
+    index_dir: Path, tmp_path: Path, names: tuple[str, ...]
+) -> None:
     other = tmp_path / "other"
     build_index(release(tmp_path / "corpus"), other, ENCODER, Silent(), limit=1, workers=1)
     folder = current_version(index_dir)
-    shutil.copy(current_version(other) / VECTORS, folder / VECTORS)
-    with pytest.raises(IndexingError, match=VECTORS):
+    for name in names:
+        shutil.copy(current_version(other) / name, folder / name)
+    with pytest.raises(IndexingError, match=names[-1]):
         PassageIndex.open(index_dir)
     resigned(folder, lambda _: None)
     with pytest.raises(IndexingError, match="do not belong together"):
         PassageIndex.open(index_dir)
+
+
+def test_an_index_of_an_encoder_without_words_has_none(tmp_path: Path) -> None:
+    plain = EncoderSpec("plain", ENCODER.dimension, encode)
+    build_index(release(tmp_path / "corpus"), tmp_path / "index", plain, Silent(), workers=1)
+    folder, manifest = checked(tmp_path / "index")
+    assert manifest.word_dimension == 0
+    assert not {CODES, COUNTS} & {path.name for path in folder.iterdir()}
+    index = PassageIndex.open(tmp_path / "index", "plain")
+    assert index.features == PLAIN_FEATURES
+    found = index.candidates(Question(TEXT, QUESTION.vector, np.empty((0, 0), np.float32)))
+    assert found.features.shape == (manifest.passages, len(PLAIN_FEATURES))
+
+
+def test_both_searches_alone(index_dir: Path) -> None:
+    index = PassageIndex.open(index_dir)
+    meaning = index.by_meaning(QUESTION, 3)
+    words = index.by_words(QUESTION, 3)
+    assert [len(meaning), len(words)] == [3, 3]
+    for hits in (meaning, words):
+        scores = [hit.score for hit in hits]
+        assert scores == sorted(scores, reverse=True)
+    ids = [hit.passage_id for hit in meaning]
+    assert [passage.id for passage in index.passages(ids)] == ids
+    assert {passage.cord_uid for passage in index.of_paper("u2")} == {"u2"}
+    assert index.of_paper("u3") == []
+    assert index.by_words(Question("zebra", QUESTION.vector, QUESTION.words), 3) == []

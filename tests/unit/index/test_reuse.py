@@ -8,10 +8,11 @@ from index.builder import build_index
 from index.embedding import embedding_text
 from index.manifest import current_version
 from index.passages import PassageStore
-from index.reuse import KnownVectors, Row
+from index.reuse import Known, KnownVectors, Row
 from index.search import PASSAGES
 from index.types import IndexingError
 from index.vectors import EMBEDDINGS
+from index.word_vectors import quantised
 from tests.unit.index.fake_encoder import ENCODER, Silent, encode
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
@@ -46,8 +47,13 @@ def lookups(known: KnownVectors, monkeypatch: pytest.MonkeyPatch) -> list[Row]:
     return asked
 
 
-def expected(rows: Sequence[Row]) -> np.ndarray:
-    return encode([embedding_text(*row) for row in rows]).astype(np.float16)
+def assert_known(found: Known, rows: Sequence[Row]) -> None:
+    """Compare what was found with what the encoder makes of the rows."""
+    made = encode([embedding_text(*row) for row in rows])
+    np.testing.assert_array_equal(found.vectors, made.vectors.astype(np.float16))
+    assert len(found.codes) == len(rows)
+    for codes, words in zip(found.codes, made.words, strict=True):
+        np.testing.assert_array_equal(codes, quantised(words))
 
 
 def test_the_same_order_is_read_from_front_to_back(
@@ -56,9 +62,9 @@ def test_the_same_order_is_read_from_front_to_back(
     known = KnownVectors(version)
     asked = lookups(known, monkeypatch)
     for at in range(0, len(rows), 10):
-        places, vectors = known.find(rows[at : at + 10])
-        assert places == list(range(len(vectors)))
-        np.testing.assert_array_equal(vectors, expected(rows[at : at + 10]))
+        places, found = known.find(rows[at : at + 10])
+        assert places == list(range(len(rows[at : at + 10])))
+        assert_known(found, rows[at : at + 10])
     assert asked == []
     known.close()
 
@@ -69,9 +75,9 @@ def test_new_rows_do_not_disturb_the_order_and_gaps_cost_one_page(
     known = KnownVectors(version)
     asked = lookups(known, monkeypatch)
     page = [rows[0], UNKNOWN, rows[1], rows[2]]
-    places, vectors = known.find(page)
+    places, found = known.find(page)
     assert places == [0, 2, 3]
-    np.testing.assert_array_equal(vectors, expected([rows[0], rows[1], rows[2]]))
+    assert_known(found, [rows[0], rows[1], rows[2]])
     assert asked == [UNKNOWN]
     asked.clear()
     assert known.find(rows[20:24])[0] == [0, 1, 2, 3]  # papers in between were dropped
@@ -86,9 +92,9 @@ def test_any_order_is_found(version: Path, rows: list[Row]) -> None:
     known = KnownVectors(version)
     turned = rows[::-1]
     for at in range(0, len(turned), 7):
-        places, vectors = known.find(turned[at : at + 7])
+        places, found = known.find(turned[at : at + 7])
         assert places == list(range(len(turned[at : at + 7])))
-        np.testing.assert_array_equal(vectors, expected(turned[at : at + 7]))
+        assert_known(found, turned[at : at + 7])
     known.close()
 
 
@@ -97,8 +103,8 @@ def test_another_title_section_or_letter_case_is_not_known(version: Path, rows: 
     title, section, text = rows[3]
     changed = [("Other", section, text), (title, "Other", text), (title, section, text.upper())]
     for row in changed:
-        places, vectors = known.find([row])
-        assert (places, vectors.shape[0]) == ([], 0)
+        places, found = known.find([row])
+        assert (places, found.vectors.shape[0], found.codes) == ([], 0, [])
     known.close()
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from index.builder import build_index
 from index.changes import Counts
-from index.embedding import EncoderSpec
 from index.manifest import current_version
 from index.search import PASSAGES, checked
 from index.types import CorpusError, IndexingError
 from index.updating import UpdateReport, update_index
-from models.contracts import FloatArray
+from index.word_vectors import CODES, COUNTS
+from models.contracts import Embedded
 from tests.unit.index.comparing import everything
 from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
 
@@ -44,14 +45,14 @@ class Counting:
         """All texts that were encoded."""
         return [text for texts in self.calls for text in texts]
 
-    def __call__(self, texts: Sequence[str]) -> FloatArray:
+    def __call__(self, texts: Sequence[str]) -> Embedded:
         if len(self.calls) + 1 == self._fail:
             raise KeyboardInterrupt
         self.calls.append(list(texts))
         return encode(texts)
 
 
-def never(texts: Sequence[str]) -> FloatArray:
+def never(texts: Sequence[str]) -> Embedded:
     pytest.fail(f"{len(texts)} passages were embedded")
 
 
@@ -306,7 +307,7 @@ def test_a_version_that_is_gone(corpus: Path, index: Path) -> None:
     assert "which is not in it: build it again" in said
 
 
-@pytest.mark.parametrize("name", [PASSAGES, "embeddings.f16", "vectors.faiss"])
+@pytest.mark.parametrize("name", [PASSAGES, "embeddings.f16", "vectors.faiss", CODES, COUNTS])
 def test_vectors_of_a_damaged_version_are_not_taken_over(
     corpus: Path, index: Path, name: str
 ) -> None:
@@ -367,10 +368,16 @@ def test_a_full_disk_is_one_error_and_what_was_published_stays(
     assert everything(index) == built(corpus, tmp_path / "other")
 
 
+def made_of(vectors: NDArray[np.float64]) -> Embedded:
+    """Return these vectors, and words as there should be."""
+    words = encode(["word"] * len(vectors)).words
+    return Embedded(vectors.astype(np.float32), words)
+
+
 def test_an_encoder_that_makes_other_vectors_is_refused(corpus: Path, index: Path) -> None:
     another_corpus(corpus)
     with pytest.raises(IndexingError, match=r"made vectors of shape .* where .* was expected"):
-        update(corpus, index, lambda texts: np.ones((len(texts), DIMENSION + 1), np.float32))
+        update(corpus, index, lambda texts: made_of(np.ones((len(texts), DIMENSION + 1))))
     with pytest.raises(IndexingError, match="not numbers"):
-        update(corpus, index, lambda texts: np.full((len(texts), DIMENSION), np.nan, np.float32))
-    assert checked(index, EncoderSpec("fake", DIMENSION, encode).name)
+        update(corpus, index, lambda texts: made_of(np.full((len(texts), DIMENSION), np.nan)))
+    assert checked(index, ENCODER.name)

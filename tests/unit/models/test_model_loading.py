@@ -74,6 +74,12 @@ def test_what_is_no_hub_id_is_refused_without_a_download(name: str) -> None:
 def test_the_defaults_come_with_the_application() -> None:
     assert (reader_folder("default") / "MODEL_CARD.md").is_file()
     assert (encoder_folder("default") / "modules.json").is_file()
+    assert (encoder_folder("default") / "late_interaction.json").is_file()
+
+
+def test_the_stock_encoder_is_a_package() -> None:
+    assert (encoder_folder("stock") / "modules.json").is_file()
+    assert not (encoder_folder("stock") / "late_interaction.json").exists()
 
 
 def test_identity_depends_on_contents_alone(checkpoints: dict[str, Path], copy: Path) -> None:

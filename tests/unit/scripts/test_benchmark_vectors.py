@@ -7,6 +7,7 @@ import pytest
 
 from index.builder import build_index
 from scripts.benchmark_vectors import main, noisy_copies
+from tests.fake_models import FakeEncoder
 from tests.making import unit
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import write_dirty_release
@@ -36,7 +37,7 @@ def test_copies_are_near_their_rows_and_no_two_alike(monkeypatch: pytest.MonkeyP
 def test_there_is_a_row_for_each_size_and_kind(
     index_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = SimpleNamespace(SentenceEncoder=lambda *_, **__: ENCODER)
+    module = SimpleNamespace(SentenceEncoder=lambda *_, **__: FakeEncoder())
     monkeypatch.setitem(sys.modules, "models.encoder", module)
     sizes = ["--passages", "200", "300"]
     assert main(["--index", str(index_dir), *sizes, "--kinds", "fp16", "sq8"]) == 0
@@ -57,7 +58,7 @@ def test_an_index_of_another_encoder_is_refused(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    other = SimpleNamespace(name="other", dimension=8, encode=ENCODER.encode)
+    other = SimpleNamespace(name="other", dimension=8)
     module = SimpleNamespace(SentenceEncoder=lambda *_, **__: other)
     monkeypatch.setitem(sys.modules, "models.encoder", module)
     assert main(["--index", str(index_dir)]) == 1

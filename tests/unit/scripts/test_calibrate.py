@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from index.corpora.squad import GoldQuestion
-from index.hybrid import FEATURES, Candidate
+from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.types import Passage
 from models.contracts import Span
 from scripts import calibrate
@@ -24,21 +24,39 @@ def a_reading(*texts: str) -> Reading:
         ReadPassage(candidate(n, "gold", text), 0.5, Span(0, len(text), float(n), 0.0))
         for n, text in enumerate(texts)
     )
-    return Reading(read, Timings(1, 1, 1, 3))
+    return Reading(read, len(texts), Timings(1, 1, 1, 3))
+
+
+class FakeIndex:
+    """Finds all its passages for every question."""
+
+    features = FEATURES
+    _texts = (
+        (1, "gold", "A median of 5.1 days."),
+        (2, "other", "A median of 5.1 days."),  # the words, but of another paper
+        (3, "gold", "A median of 15.1 days."),  # not a whole word
+    )
+
+    def candidates(self, question: Question) -> Candidates:
+        assert question.text == GOLD.question
+        return Candidates(np.array([1, 2, 3]), np.full((3, len(FEATURES)), 0.5))
+
+    def of_paper(self, cord_uid: str) -> list[Passage]:
+        return [candidate(*one).passage for one in self._texts if one[1] == cord_uid]
 
 
 class FakeAnswerer:
-    def candidates(self, question: str) -> list[Candidate]:
-        return [
-            candidate(1, "gold", "A median of 5.1 days."),
-            candidate(2, "other", "A median of 5.1 days."),  # the words, but of another paper
-            candidate(3, "gold", "A median of 15.1 days."),  # not a whole word
-        ]
+    index = FakeIndex()
+
+    def encode(self, question: str) -> Question:
+        return Question(question, np.zeros(2, np.float32), np.zeros((0, 4), np.float32))
 
 
 def test_a_passage_is_right_when_the_gold_paper_says_it() -> None:
     samples = calibrate.retrieval_samples(FakeAnswerer(), [GOLD], [GOLD])  # type: ignore[arg-type] # all it calls
     assert samples.features == FEATURES
+    assert samples.values.shape == (6, len(FEATURES))
+    assert samples.groups.tolist() == [0, 0, 0, 1, 1, 1]
     assert samples.outcomes.tolist() == [1, 0, 0, 0, 0, 0]  # off topic, nothing is right
 
 

@@ -11,6 +11,7 @@ import pytest
 from index.builder import build_index
 from index.manifest import current_version
 from scripts.update_index import main
+from tests.fake_models import FakeEncoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import write_two_releases
 
@@ -22,7 +23,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def load(name: str, **_: object) -> object:
         loaded.append(name)
-        return ENCODER
+        return FakeEncoder()
 
     monkeypatch.setitem(sys.modules, "models.encoder", SimpleNamespace(SentenceEncoder=load))
     monkeypatch.setattr("scripts.indexing.identity", lambda _: "fake")

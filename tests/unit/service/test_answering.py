@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from index.filters import Facets, Filters
-from index.hybrid import FEATURES, Candidate
+from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.manifest import Manifest
 from index.types import Passage
 from models.calibration import LogisticCalibration
-from models.contracts import FloatArray, Span
+from models.contracts import Embedded, Span
 from service.answering import EVIDENCE, Answerer, Calibrations, evidence
 from service.types import BusyError, Query
 from tests.making import a_paper
@@ -20,30 +20,39 @@ TEXTS = [f"Sentence number {n} says it lasted {n} days." for n in range(60)] + [
 class FakeIndex:
     """Finds every text; the one with number n has the cosine n/100 and no word of the question."""
 
-    manifest = Manifest(1, "v1", "", "", "fake", 2, "", "", "", 1, len(TEXTS), {})
+    manifest = Manifest(1, "v1", "", "", "fake", 2, 4, "", "", "", 1, len(TEXTS), {})
     facets = Facets()
+    features = FEATURES
 
     def searched(self, filters: Filters) -> int:
         return 0 if filters.journals else len(TEXTS)
 
-    def candidates(self, question: str, vector: FloatArray, filters: Filters) -> list[Candidate]:
-        assert vector.shape == (2,)
-        if not self.searched(filters):
-            return []
+    def candidates(self, question: Question, filters: Filters) -> Candidates:
+        assert question.vector.shape == (2,)
+        assert question.words.shape == (3, 4)
+        ids = np.arange(self.searched(filters))
+        others = np.zeros((len(ids), len(FEATURES) - 1))
+        return Candidates(ids, np.column_stack([ids / 100, others]))
+
+    def fetch(self, found: Candidates, places: Sequence[int]) -> list[Candidate]:
+        ids, rows = found.ids[list(places)].tolist(), found.features[list(places)].tolist()
         return [
-            Candidate(
-                Passage(n, "u1", question, text, 0, len(text)), a_paper(), (n / 100, *[0.0] * 5)
-            )
-            for n, text in enumerate(TEXTS)
+            Candidate(Passage(n, "u1", "", TEXTS[n], 0, len(TEXTS[n])), a_paper(), tuple(features))
+            for n, features in zip(ids, rows, strict=True)
         ]
 
 
 class FakeEncoder:
     name = "fake"
     dimension = 2
+    word_dimension = 4
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        return np.full((len(texts), 2), math.sqrt(0.5), np.float32)
+    def encode_questions(self, texts: Sequence[str]) -> Embedded:
+        vectors = np.full((len(texts), 2), math.sqrt(0.5), np.float32)
+        return Embedded(vectors, (np.ones((3, 4), np.float32),) * len(texts))
+
+    def encode_passages(self, texts: Sequence[str]) -> Embedded:
+        pytest.fail("a question is no passage")
 
 
 class FakeReader:
@@ -67,7 +76,7 @@ class FakeReader:
 @pytest.fixture
 def answerer() -> Answerer:
     calibrations = Calibrations(
-        retrieval=LogisticCalibration(FEATURES, (5.0, *[1.0] * 5), 0.0),
+        retrieval=LogisticCalibration(FEATURES, (5.0, *[1.0] * 8), 0.0),
         reader=LogisticCalibration(("span score",), (1.0,), 40.0),
         no_answer=LogisticCalibration(EVIDENCE, (-1.0,) * len(EVIDENCE), 0.0),
     )
@@ -159,3 +168,23 @@ def test_what_answered_is_told(answerer: Answerer) -> None:
     assert (found.source.index_version, found.source.passages) == ("v1", len(TEXTS))
     took = found.took_ms
     assert took.total == pytest.approx(took.encode + took.retrieve + took.read)
+
+
+def test_best_candidates_are_fetched_alone(answerer: Answerer) -> None:
+    found = Candidates(
+        np.array([3, 4, 8, 9]), np.array([[value, *[0.0] * 8] for value in (0.1, 0.7, 0.7, 0.2)])
+    )
+    best = answerer.best(found, 3)
+    # by the cosine, which alone counts here; of equal ones the lower id
+    assert [candidate.passage.id for candidate, _ in best] == [4, 8, 9]
+    # the logistic of 5 times the cosine
+    assert [score for _, score in best] == pytest.approx(
+        [1 / (1 + math.exp(-3.5)), 1 / (1 + math.exp(-3.5)), 1 / (1 + math.exp(-1.0))]
+    )
+
+
+def test_retrieving_alone_gives_what_is_read(answerer: Answerer) -> None:
+    read = answerer.read("How long?", 5).passages
+    assert answerer.retrieve("How long?", 10) == [
+        (one.candidate, one.retrieval_score) for one in read
+    ]

@@ -1,0 +1,145 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.contrastive import (
+    PASSAGE_TOKENS,
+    TrainedEncoder,
+    batch_loss,
+    contrastive_loss,
+    load_checkpoint,
+    optimizer_of,
+    save_checkpoint,
+)
+from models.late import late_scores
+from tests.making_models import HIDDEN, tiny_encoder
+
+QUESTIONS = ("How long is the incubation period?", "Do masks help?")
+PASSAGES = ("It takes 5.1 days.", "Masks lowered the risk of the nurses.", "Cats slept.")
+LEFT_OUT = frozenset({"the", "of", "it"})
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_encoder(tmp_path_factory.mktemp("base") / "tiny")
+
+
+def make(base: Path, seed: int = 0) -> TrainedEncoder:
+    torch.manual_seed(seed)
+    return TrainedEncoder(base, 8, sorted(LEFT_OUT))
+
+
+def none(questions: int, passages: int) -> torch.Tensor:
+    return torch.zeros(questions, passages, dtype=torch.bool)
+
+
+def test_the_loss_of_hand_written_scores() -> None:
+    scores, one = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor(1.0)
+    # each question's own passage has e of e + 1: -ln(e / (e + 1)) = ln(1 + 1/e)
+    expected = math.log(1 + math.exp(-1))
+    assert contrastive_loss(scores, one, none(2, 2)).item() == pytest.approx(expected)
+    # scaled by 3: ln(1 + e^-3)
+    assert contrastive_loss(scores, 3 * one, none(2, 2)).item() == pytest.approx(
+        math.log(1 + math.exp(-3))
+    )
+    # three passages that score alike: ln 3, however high
+    alike = torch.full((2, 3), 0.7)
+    assert contrastive_loss(alike, one, none(2, 3)).item() == pytest.approx(math.log(3))
+
+
+def test_what_is_excluded_does_not_count() -> None:
+    scores = torch.tensor([[1.0, 9.0, 0.0], [0.0, 1.0, 0.0]])
+    excluded = torch.tensor([[False, True, False], [True, False, True]])
+    # the first has e of e + 1, whatever the second passage scores; the second has no other left
+    loss = contrastive_loss(scores, torch.tensor(1.0), excluded)
+    assert loss.item() == pytest.approx(math.log(1 + math.exp(-1)) / 2)
+    higher = scores.clone()
+    higher[0, 1] = 90.0
+    assert contrastive_loss(higher, torch.tensor(1.0), excluded).item() == loss.item()
+
+
+@torch.no_grad()
+def test_what_it_makes_has_its_shapes_and_order(base: Path) -> None:
+    model = make(base).eval()
+    texts = ["masks help", "the", *[f"fever and cough on day {n}" for n in range(17)], "a cough"]
+    made = model(texts, PASSAGE_TOKENS, LEFT_OUT)  # more than one forward pass
+    assert made.vectors.shape == (20, HIDDEN)
+    assert made.words.shape == (20, 6, 8)
+    assert made.weights.shape == (20, 6)
+    torch.testing.assert_close(made.vectors.norm(dim=1), torch.ones(20))
+    counts = (made.words.norm(dim=2) > 0.5).sum(1)
+    assert counts.tolist() == [2, 0, *[6] * 17, 2]  # "the" is left out
+    torch.testing.assert_close(made.weights.sum(1), (counts > 0).float())
+    alone = model(texts[-1:], PASSAGE_TOKENS, LEFT_OUT)
+    torch.testing.assert_close(alone.vectors[0], made.vectors[-1], atol=0.02, rtol=0)  # bfloat16
+    torch.testing.assert_close(alone.words[0], made.words[-1, :2], atol=0.02, rtol=0)
+
+
+@torch.no_grad()
+def test_texts_are_cut_at_the_limit(base: Path) -> None:
+    made = make(base)(["fever " * 400], 10, frozenset())
+    assert made.words.shape == (1, 8, 8)  # without [CLS] and [SEP]
+
+
+@torch.no_grad()
+def test_the_losses_are_of_the_scores_of_vectors_and_of_words(base: Path) -> None:
+    model = make(base).eval()
+    excluded = none(2, 3)
+    excluded[0, 2] = True
+    cosine, late = batch_loss(model, QUESTIONS, PASSAGES, excluded)
+    asked, found = model(QUESTIONS, 64, frozenset()), model(PASSAGES, 256, LEFT_OUT)
+    # the scales begin at 20 and 30
+    expected = contrastive_loss(asked.vectors @ found.vectors.T, torch.tensor(20.0), excluded)
+    assert cosine.item() == pytest.approx(expected.item(), rel=1e-4)
+    scores = late_scores(asked.words, asked.weights, found.words)
+    expected = contrastive_loss(scores, torch.tensor(30.0), excluded)
+    assert late.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+@torch.no_grad()
+def test_the_head_begins_with_directions_at_right_angles(base: Path) -> None:
+    model = make(base)
+    model.start_head(PASSAGES)
+    rows = model.head.projection.weight
+    torch.testing.assert_close(rows @ rows.T, torch.eye(8), atol=1e-4, rtol=0)
+
+
+def steps(model: TrainedEncoder, optimizer: torch.optim.Optimizer, count: int) -> None:
+    for _ in range(count):
+        cosine, late = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3))
+        (cosine + late).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+
+def test_training_changes_all_but_the_embeddings_and_lowers_the_loss(base: Path) -> None:
+    model = make(base)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    first = sum(batch_loss(model, QUESTIONS, PASSAGES, none(2, 3)))
+    steps(model, optimizer_of(model, 1e-3), 5)
+    last = sum(batch_loss(model, QUESTIONS, PASSAGES, none(2, 3)))
+    assert last < first
+    still = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
+    # the pooler has no part in the loss, and a softmax does not see what all its logits share
+    unseen = {name for name in before if "pooler" in name}
+    unseen |= {name for name in before if name.endswith(("key.bias", "importance.bias"))}
+    assert still - unseen == {name for name in before if ".embeddings." in name}
+
+
+def test_a_checkpoint_goes_on_exactly(base: Path, tmp_path: Path) -> None:
+    straight = make(base)
+    optimizer = optimizer_of(straight, 1e-3)
+    assert load_checkpoint(tmp_path, straight, optimizer) == 0  # there is none
+    steps(straight, optimizer, 3)
+    save_checkpoint(tmp_path, straight, optimizer, 3)
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors"}
+    steps(straight, optimizer, 3)
+
+    resumed = make(base, seed=99)  # another head, till the checkpoint is read
+    optimizer = optimizer_of(resumed, 1e-3)
+    assert load_checkpoint(tmp_path, resumed, optimizer) == 3
+    steps(resumed, optimizer, 3)
+    for name, value in straight.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name

@@ -1,0 +1,221 @@
+"""Training end to end, with a tiny model on questions about the sample corpus."""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from index.builder import build_index
+from index.embedding import EncoderSpec
+from index.hybrid import FEATURES, Question
+from index.manifest import current_version
+from index.passages import PassageStore
+from index.search import PASSAGES, PassageIndex
+from models import contrastive
+from models.encoder import SentenceEncoder
+from models.late import load
+from scripts import train_encoder
+from tests.making_models import HIDDEN, tiny_encoder
+from tests.unit.index.fake_encoder import ENCODER, Silent
+
+SAMPLE = Path(__file__).parents[3] / "data" / "sample"
+PAPERS = 10
+TEXTS = ["How long is the incubation period of the virus?", "Masks protect."]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an index of the sample corpus, questions about it and a tiny model."""
+    root = tmp_path_factory.mktemp("training")
+    build_index(SAMPLE, root / "index", ENCODER, Silent(), workers=1, limit=20)
+    with closing(PassageStore(current_version(root / "index") / PASSAGES)) as store:
+        passages = {passage.cord_uid: passage for passage in store.get(range(store.passages))}
+    data: dict[str, list[dict[str, Any]]] = {"about": [], "contexts": []}
+    for number, (cord_uid, passage) in enumerate(list(passages.items())[: PAPERS + 4]):
+        words = passage.text.split()
+        answer = " ".join(words[3:8])
+        qa = {
+            "id": str(number),
+            "question": f"What is said of {' '.join(words[-5:])}?",
+            "answers": [{"text": answer, "answer_start": passage.text.index(answer)}],
+        }
+        about = number < PAPERS
+        paragraph = {"context": passage.text, "qas": [qa]}
+        data["about" if about else "contexts"].append(
+            {"paragraphs": [paragraph | ({"cord_uid": cord_uid} if about else {})]}
+        )
+    for name, articles in data.items():
+        (root / f"{name}.json").write_text(json.dumps({"data": articles}))
+    tiny_encoder(root / "base")
+    return root
+
+
+def command(made: Path, work: Path, *more: str) -> list[str]:
+    return [
+        *("--index", str(made / "index"), "--base", str(made / "base"), "--device", "cpu"),
+        *("--corpus-questions", f"{made}/about.json=2", "--questions", f"{made}/contexts.json"),
+        *("--output", str(work / "encoder"), "--work", str(work), "--hold-out", "2"),
+        *("--dimension", "8", "--batch", "4", "--rate", "1e-3", *more),
+    ]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the weights that a run ended with."""
+    saved = contrastive.load_file(folder / "checkpoint.safetensors")
+    return {name: value for name, value in saved.items() if name.startswith("model.")}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that was left alone: its folder, what it asked, and what its model made of TEXTS."""
+
+    folder: Path
+    questions: list[str]
+    made: contrastive.Encoded
+
+
+@pytest.fixture(scope="module")
+def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("straight")
+    seen: list[str] = []
+    found: list[contrastive.Encoded] = []
+    original = train_encoder.train
+
+    def watched(model: contrastive.TrainedEncoder, sets: Any, *args: Any, **options: Any) -> None:
+        seen.extend(pair.question for pairs, _ in sets for pair in pairs)
+        original(model, sets, *args, **options)
+        with torch.no_grad():
+            found.append(model.eval()(TEXTS, contrastive.QUESTION_TOKENS, frozenset()))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_encoder, "train", watched)
+        assert train_encoder.main(command(made, folder)) == 0
+    return Trained(folder, seen, found[0])
+
+
+def test_papers_that_are_held_out_are_never_asked_about(made: Path, straight: Trained) -> None:
+    # 10 papers less 2, and 4 contexts
+    held_out = json.loads((straight.folder / "held_out.json").read_text())
+    assert len(set(held_out)) == 2
+    about = json.loads((made / "about.json").read_text())["data"]
+    paragraphs = [article["paragraphs"][0] for article in about]
+    left_out = {p["qas"][0]["question"] for p in paragraphs if p["cord_uid"] in held_out}
+    asked = set(straight.questions)
+    assert len(left_out) == 2
+    assert not left_out & asked
+    assert len(straight.questions) == len(asked) == PAPERS - 2 + 4
+
+
+def test_the_log_tells_of_every_step(straight: Trained) -> None:
+    # 8 questions twice are 4 batches of 4, and the contexts are one more
+    rows = [json.loads(line) for line in (straight.folder / "log.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["of"]) for row in rows] == [(5, 5)]
+    assert 0 < rows[0]["loss of vectors"] < 50
+    assert 0 < rows[0]["loss of words"] < 50
+
+
+def test_what_is_published_serves_as_it_was_trained(straight: Trained) -> None:
+    assert not (straight.folder / "encoder.tmp").exists()
+    head = load(straight.folder / "encoder")
+    assert head is not None
+    assert (head.config.dimension, head.config.hidden) == (8, HIDDEN)
+    assert "the" in head.config.left_out
+    encoder = SentenceEncoder(straight.folder / "encoder", device="cpu")
+    assert (encoder.dimension, encoder.word_dimension) == (HIDDEN, 8)
+    found = encoder.encode_questions(TEXTS)
+    # trained in bfloat16 and stored in half precision: the same but for that
+    np.testing.assert_allclose(found.vectors, straight.made.vectors.numpy(), atol=0.02)
+    for row, words in enumerate(found.words):
+        weighted = straight.made.words[row] * straight.made.weights[row, :, None]
+        np.testing.assert_allclose(words, weighted[: len(words)].numpy(), atol=0.02)
+        assert not weighted[len(words) :].any()
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
+    made: Path, straight: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_encoder, "_CHECKPOINT_SECONDS", -1)  # after every step
+    stopped = tmp_path / "stopped"
+    calls = 0
+    original = contrastive.batch_loss
+
+    def interrupted(*args: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(contrastive, "batch_loss", interrupted)
+        assert train_encoder.main(command(made, stopped)) == 130
+    assert not (stopped / "encoder").exists()
+    counted: list[Sequence[str]] = []
+
+    def counting(model: Any, questions: Sequence[str], *args: Any) -> Any:
+        counted.append(questions)
+        return original(model, questions, *args)
+
+    monkeypatch.setattr(contrastive, "batch_loss", counting)
+    assert train_encoder.main(command(made, stopped)) == 0
+    assert len(counted) == 3  # of 5 steps, 2 were done
+    expected = weights(straight.folder)
+    assert weights(stopped).keys() == expected.keys()
+    for name, value in weights(stopped).items():
+        assert torch.equal(value, expected[name]), name
+    for name in ("model.safetensors", "late_interaction.safetensors"):
+        one, other = (folder / "encoder" / name for folder in (straight.folder, stopped))
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_an_index_of_the_trained_encoder_answers(straight: Trained, tmp_path: Path) -> None:
+    encoder = SentenceEncoder(straight.folder / "encoder", device="cpu")
+    spec = EncoderSpec(encoder.name, HIDDEN, encoder.encode_passages, encoder.word_dimension)
+    build_index(SAMPLE, tmp_path / "index", spec, Silent(), workers=1, limit=2)
+    index = PassageIndex.open(tmp_path / "index", encoder.name)
+    assert index.features == FEATURES
+    asked = encoder.encode_questions(TEXTS[:1])
+    found = index.candidates(Question(TEXTS[0], asked.vectors[0], asked.words[0]))
+    assert found.features.shape == (index.manifest.passages, 9)
+    assert np.abs(found.features[:, FEATURES.index("late interaction")]).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read"),
+        ("{", "is not in the SQuAD format"),
+        ('{"data": []}', "no question has a passage that answers it"),
+    ],
+)
+def test_bad_questions_are_one_line(
+    made: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str | None,
+    message: str,
+) -> None:
+    path = tmp_path / "q.json"
+    if content is not None:
+        path.write_text(content)
+    arguments = ["--index", str(made / "index"), "--questions", str(path)]
+    arguments += ["--output", str(tmp_path / "o"), "--work", str(tmp_path / "w")]
+    assert train_encoder.main([*arguments, "--base", str(made / "base")]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("train_encoder: ")
+    assert message in error
+
+
+def test_an_index_that_is_not_there_is_one_line(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = command(made, tmp_path)
+    arguments[1] = str(tmp_path / "nowhere")
+    assert train_encoder.main(arguments) == 1
+    assert "is not there: build one with" in capsys.readouterr().err.splitlines()[-1]

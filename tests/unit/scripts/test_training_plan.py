@@ -1,0 +1,136 @@
+"""What an encoder is trained on, and when; the training itself is in test_train_encoder."""
+
+from collections import Counter
+
+import pytest
+
+from scripts import train_encoder
+from scripts.pairs import Pair, holds_answer, normalised
+from scripts.train_encoder import drawn, planned, rate_at
+
+
+def pair(number: int, *, answer: str = "", negatives: int = 3) -> Pair:
+    return Pair(
+        question=f"Question {number}?",
+        positive=f"Title\nThe answer is {answer or f'number{number}'} here.",
+        negatives=tuple(f"Title\nNothing of {number} in {n}." for n in range(negatives)),
+        answers=(normalised(answer or f"number{number}"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "passes", "size", "used"),
+    [
+        (12, 1, 4, 12),
+        (10, 1, 4, 10),  # a last batch of 2
+        (9, 1, 4, 8),  # a batch of one has nothing to tell apart, and is left out
+        (8, 3, 4, 24),
+        (8, 0.5, 4, 4),
+        (8, 1.5, 4, 12),
+        (0, 1, 4, 0),
+    ],
+)
+def test_every_pair_is_used_as_often_as_asked(
+    count: int, passes: float, size: int, used: int
+) -> None:
+    batches = planned([([pair(n) for n in range(count)], passes)], size, seed=1)
+    places = Counter(place for _, some in batches for place in some)
+    assert places.total() == used
+    assert set(places) <= set(range(count))
+    whole, rest = divmod(passes, 1)
+    if count and used == passes * count:  # all of them, and none more than once oftener
+        often = [places[place] for place in range(count)]
+        assert set(often) <= {int(whole), int(whole) + (1 if rest else 0)}
+    assert all(2 <= len(some) <= size for _, some in batches)
+
+
+def test_a_batch_is_of_one_set_and_batches_are_mixed() -> None:
+    sets = [([pair(n) for n in range(40)], 1.0), ([pair(n) for n in range(20)], 2.0)]
+    batches = planned(sets, 4, seed=1)
+    order = [number for number, _ in batches]
+    assert Counter(order) == {0: 10, 1: 10}
+    assert order != sorted(order)
+    for number, (pairs, passes) in enumerate(sets):
+        places = Counter(p for which, some in batches if which == number for p in some)
+        assert places == dict.fromkeys(range(len(pairs)), int(passes))
+
+
+def test_a_plan_depends_on_its_arguments_alone() -> None:
+    sets = [([pair(n) for n in range(40)], 1.0)]
+    assert planned(sets, 4, seed=1) == planned(sets, 4, seed=1)
+    assert planned(sets, 4, seed=1) != planned(sets, 4, seed=2)
+    pairs = sets[0][0]
+    assert drawn(pairs, (3, 1, 2), seed=7) == drawn(pairs, (3, 1, 2), seed=7)
+    batches = {drawn(pairs, (3, 1, 2), seed=seed).passages for seed in range(20)}
+    assert len(batches) > 1  # other wrong passages
+
+
+def test_a_batch_holds_each_right_passage_in_its_place() -> None:
+    pairs = [pair(n, negatives=n % 2) for n in range(6)]
+    batch = drawn(pairs, (4, 1, 3), seed=0)
+    assert batch.questions == ("Question 4?", "Question 1?", "Question 3?")
+    assert batch.passages[:3] == tuple(pairs[place].positive for place in (4, 1, 3))
+    assert batch.passages[3:] == (pairs[1].negatives[0], pairs[3].negatives[0])  # 4 has none
+    assert batch.excluded == ((False,) * 5,) * 3
+
+
+def test_what_holds_the_answer_too_is_excluded() -> None:
+    same = Pair("Again?", pair(1).positive, ("Title\nIt is number2 they say.",), (" number1 ",))
+    pairs = [pair(1), pair(2), pair(3, answer="number1"), same]
+    batch = drawn(pairs, (0, 1, 2, 3), seed=0)
+    for row, place in enumerate((0, 1, 2, 3)):
+        assert not batch.excluded[row][row]  # never its own
+        for column, text in enumerate(batch.passages):
+            if column != row:
+                right = text == pairs[place].positive or holds_answer(text, pairs[place].answers)
+                assert batch.excluded[row][column] == right
+    # number1 stands in the passages of 0, 2 and 3; number2 in that of 1 and in 3's wrong one
+    assert batch.excluded[0][:4] == (False, False, True, True)
+    assert batch.excluded[1] == (*(False,) * 7, True)
+    assert batch.excluded[3][:4] == (True, False, True, False)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    # a tenth of 100 steps to rise, 90 to fall
+    assert [rate_at(step, 100) for step in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
+    assert [rate_at(step, 100) for step in (10, 55, 99, 100)] == pytest.approx(
+        [1.0, 0.5, 1 / 90, 0.0]
+    )
+    for steps in (1, 2, 3, 10, 11, 1_000):  # never 0 or above 1 while there are steps to do
+        rates = [rate_at(step, steps) for step in range(steps)]
+        assert all(0 < rate <= 1 for rate in rates)
+        assert max(rates) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give at least one --corpus-questions or --questions"),
+        (("--questions", "q.json=often"), "write FILE or FILE=PASSES"),
+        (("--questions", "q.json=0"), "write FILE or FILE=PASSES"),
+        (("--questions", "q.json=-1"), "write FILE or FILE=PASSES"),
+        (("--questions", "q.json=inf"), "at most 100"),
+        (("--questions", "q.json=nan"), "at most 100"),
+        (("--questions", "q.json", "--dimension", "10"), "not divisible by 4"),
+        (("--questions", "q.json", "--dimension", "4"), "not a whole number from 8 up"),
+        (("--questions", "q.json", "--batch", "1"), "not a whole number from 2 up"),
+    ],
+)
+def test_wrong_arguments_say_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        train_encoder.main(["--index", "i", "--output", "o", "--work", "w", *arguments])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_sources_say_how_often() -> None:
+    folders = ["--index", "i", "--output", "o", "--work", "w"]
+    parsed = train_encoder.parser().parse_args(
+        [*folders, "--questions", "a", "--corpus-questions", "b.json=2.5"]
+    )
+    assert [(str(s.path), s.passes, s.corpus) for s in parsed.sources] == [
+        ("a", 1.0, False),
+        ("b.json", 2.5, True),
+    ]
