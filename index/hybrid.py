@@ -8,7 +8,7 @@ docs/decisions/0003 and 0007 tell why these features.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,14 @@ class Question:
 
     `vector` is a unit vector of shape (dimension,). `words` has shape (words, word dimension), each
     row as long as the word's weight; it is empty where the encoder has no vectors of words.
+    `ranges`, shape (words, 2), tells where each word begins and ends in the text; without it words
+    are not weighed by their rarity.
     """
 
     text: str
     vector: NDArray[np.float32]
     words: NDArray[np.float32]
+    ranges: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,8 +133,23 @@ class HybridSearch:
             np.array([scores.get(id_, 0.0) / bound for id_ in ids]),
         ]
         if self._words:
-            columns.append(self._words.scores(question.words, ids).astype(np.float64))
+            words = self._weighted(question)
+            columns.append(self._words.scores(words, ids).astype(np.float64))
         return Candidates(np.array(ids, np.int64), features(columns))
+
+    def _weighted(self, question: Question) -> NDArray[np.float32]:
+        """Return the vectors of the question's words, shape (words, word dimension), weighed.
+
+        A word weighs what the encoder gives it times its rarity, as in BM25: the encoder was
+        trained on few questions, and rarity knows this corpus. The lengths sum to 1.
+        """
+        texts = [question.text[start:end] for start, end in question.ranges.tolist()]
+        rarity = np.array([self._keywords.rarity(text) for text in texts], np.float32)
+        if not rarity.any():
+            return question.words
+        weighted = question.words * rarity[:, None]
+        total = np.linalg.norm(weighted, axis=1).sum()
+        return weighted / np.float32(total)
 
 
 def features(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

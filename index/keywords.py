@@ -167,6 +167,10 @@ class KeywordIndex:
             }
         )
 
+    def rarity(self, word: str) -> float:
+        """Return the inverse document frequency of a word in texts, 0 for one not searched for."""
+        return max((self._rarity("text", term) for term in self.terms(word)), default=0.0)
+
     def _rarity(self, field: str, term: str) -> float:
         """Return the inverse document frequency, 0 where no passage has the term in the field."""
         frequency = self._searcher.doc_freq(field, term)

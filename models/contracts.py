@@ -40,12 +40,14 @@ class Embedded:
     `vectors` has shape (n, dimension), float32, rows of length 1. `words` holds, for each text,
     the vectors of its words, shape (words, word_dimension), float32. Of a passage they have length
     1; those of a question have the word's weight for length, and the weights sum to 1. Then the
-    mean over a question's words of the greatest inner product with a passage's words is a score
-    in [-1, 1] (late interaction, see `models.late`).
+    sum over a question's words of the greatest inner product with a passage's words is a score
+    in [-1, 1] (late interaction, see `models.late`). `ranges` tells where each word of a question
+    stands in it: shape (words, 2), int64, half-open, in Unicode code points; passages have none.
     """
 
     vectors: FloatArray
     words: tuple[FloatArray, ...]
+    ranges: tuple[NDArray[np.int64], ...] = ()
 
 
 class Encoder(Protocol):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 
 from models.late import LateConfig, LateInteraction, late_scores
-from models.words import word_of_each_token
+from models.words import words_of
 
 QUESTION_TOKENS = 64
 PASSAGE_TOKENS = 256
@@ -94,7 +94,7 @@ class TrainedEncoder(nn.Module):
             length = len(encoding.ids)
             ids[row, :length] = torch.tensor(encoding.ids)
             mask[row, :length] = 1
-            words[row, :length] = torch.from_numpy(word_of_each_token(encoding, text, left_out))
+            words[row, :length] = torch.from_numpy(words_of(encoding, text, left_out).of_token)
         ids, mask, words = ids.to(device), mask.to(device), words.to(device)
         hidden = self.hidden(ids, mask)
         pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)

@@ -12,7 +12,7 @@ from models import late
 from models.contracts import Embedded, FloatArray, ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, without_progress_bars
 from models.windows import without_surrogates
-from models.words import word_of_each_token
+from models.words import IntArray, Words, words_of
 
 _SORTED = 4096  # texts that are sorted by length together, to bound the memory
 
@@ -80,6 +80,7 @@ class SentenceEncoder:
     ) -> Embedded:
         vectors = np.empty((len(texts), self.dimension), np.float32)
         words: list[FloatArray] = [np.empty((0, self.word_dimension), np.float32)] * len(texts)
+        ranges: list[IntArray] = [np.empty((0, 2), np.int64)] * len(texts)
         clean = [without_surrogates(text) for text in texts]
         for first in range(0, len(texts), _SORTED):
             here = range(first, min(first + _SORTED, len(texts)))
@@ -88,9 +89,10 @@ class SentenceEncoder:
                 places = order[at : at + self._batch_size]
                 batch = self._forward([clean[p] for p in places], left_out, weighted=weighted)
                 vectors[places] = batch.vectors
-                for place, found in zip(places, batch.words, strict=True):
-                    words[place] = found
-        return Embedded(vectors, tuple(words))
+                for row, place in enumerate(places):
+                    words[place] = batch.words[row]
+                    ranges[place] = batch.ranges[row]
+        return Embedded(vectors, tuple(words), tuple(ranges) if weighted else ())
 
     @torch.inference_mode()
     def _forward(self, texts: list[str], left_out: Collection[str], *, weighted: bool) -> Embedded:
@@ -106,28 +108,31 @@ class SentenceEncoder:
         for module in rest:
             features = module.float()(features)
         vectors = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=-1)
-        return Embedded(
-            vectors.cpu().numpy(),
-            self._words(texts, features["token_embeddings"], left_out, weighted=weighted),
-        )
+        unit: FloatArray = vectors.cpu().numpy()
+        if self._head is None:
+            nothing = (np.empty((0, 0), np.float32),) * len(texts)
+            return Embedded(unit, nothing, (np.empty((0, 2), np.int64),) * len(texts))
+        tokenizer = self._model.tokenizer.backend_tokenizer
+        encodings = tokenizer.encode_batch(texts)  # cut and padded as `preprocess` has set it
+        found = [words_of(*pair, left_out) for pair in zip(encodings, texts, strict=True)]
+        words = self._words(self._head, features["token_embeddings"], found, weighted=weighted)
+        return Embedded(unit, words, tuple(one.ranges for one in found))
 
     def _words(
-        self, texts: list[str], hidden: torch.Tensor, left_out: Collection[str], *, weighted: bool
+        self,
+        head: late.LateInteraction,
+        hidden: torch.Tensor,
+        found: Sequence[Words],
+        *,
+        weighted: bool,
     ) -> tuple[FloatArray, ...]:
         """Return the vectors of the words of each text; `hidden` is (n, tokens, hidden)."""
-        if self._head is None:
-            return tuple(np.empty((0, 0), np.float32) for _ in texts)
-        tokenizer = self._model.tokenizer.backend_tokenizer
-        of_token = torch.full(hidden.shape[:2], -1, dtype=torch.int64)
-        encodings = tokenizer.encode_batch(texts)  # cut and padded as `preprocess` has set it
-        for row, (encoding, text) in enumerate(zip(encodings, texts, strict=True)):
-            of_token[row] = torch.from_numpy(word_of_each_token(encoding, text, left_out))
-        vectors, weights = self._head(hidden, of_token.to(hidden.device))
+        of_token = torch.from_numpy(np.stack([one.of_token for one in found]))
+        vectors, weights = head(hidden, of_token.to(hidden.device))
         if weighted:
             vectors = vectors * weights[:, :, None]
-        counts = (of_token.amax(1) + 1).tolist()
         rows = vectors.cpu().numpy()
-        return tuple(rows[row, :count] for row, count in enumerate(counts))
+        return tuple(rows[row, : len(one.ranges)] for row, one in enumerate(found))
 
 
 def _precision(device: str, *, bulk: bool) -> torch.dtype:

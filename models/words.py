@@ -1,6 +1,7 @@
 """Groups a text's tokens into its words, for a vector a word. Imports no neural network library."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -12,26 +13,39 @@ IntArray: TypeAlias = NDArray[np.int64]
 NO_WORD = -1
 
 
-def word_of_each_token(encoding: Encoding, text: str, left_out: Collection[str]) -> IntArray:
-    """Return shape (tokens,): the number, from 0, of the word that each token belongs to.
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """The words of a text.
 
-    Tokens of one word share its number; words are numbered in order without gaps. `NO_WORD` stands
-    for special tokens, punctuation, and the words in `left_out` (lower case).
+    `of_token` has shape (tokens,): the number, from 0, of the word that each token belongs to, or
+    `NO_WORD`. `ranges` has shape (words, 2): where each word begins and ends in the text, half-open,
+    in Unicode code points.
     """
-    words: IntArray = np.full(len(encoding.ids), NO_WORD, np.int64)
-    count = 0
-    numbers: dict[int, int] = {}
-    ranges: dict[int, tuple[int, int]] = {}
+
+    of_token: IntArray
+    ranges: IntArray
+
+
+def words_of(encoding: Encoding, text: str, left_out: Collection[str]) -> Words:
+    """Return the words of an encoded text.
+
+    Tokens of one word share its number; words are numbered in order without gaps. Special tokens,
+    punctuation, and the words in `left_out` (lower case) are no words.
+    """
+    extents: dict[int, tuple[int, int]] = {}  # by the tokenizer's number of the word
     for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
         if word is not None:
-            first, last = ranges.get(word, (start, end))
-            ranges[word] = min(first, start), max(last, end)
-    for word, (start, end) in ranges.items():
-        written = text[start:end].lower()
-        if written not in left_out and any(character.isalnum() for character in written):
-            numbers[word] = count
-            count += 1
-    for token, word in enumerate(encoding.word_ids):
-        if word is not None:
-            words[token] = numbers.get(word, NO_WORD)
-    return words
+            first, last = extents.get(word, (start, end))
+            extents[word] = min(first, start), max(last, end)
+    kept = [
+        word
+        for word, (start, end) in extents.items()
+        if any(character.isalnum() for character in text[start:end])
+        and text[start:end].lower() not in left_out
+    ]
+    numbers = {word: number for number, word in enumerate(kept)}
+    of_token = [NO_WORD if w is None else numbers.get(w, NO_WORD) for w in encoding.word_ids]
+    return Words(
+        np.array(of_token, np.int64),
+        np.array([extents[word] for word in kept], np.int64).reshape(-1, 2),
+    )

@@ -190,7 +190,7 @@ class Answerer:
         """Encode a question. Raises BusyError when too many are waiting."""
         with self._turn():
             made = self._encoder.encode_questions([question])
-        return Question(question, made.vectors[0], made.words[0])
+        return Question(question, made.vectors[0], made.words[0], *made.ranges)
 
     def best(self, found: Candidates, most: int) -> list[tuple[Candidate, float]]:
         """Return the candidates with the greatest retrieval scores, and these, best first."""

@@ -2,7 +2,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from models.loading import encoder_folder
-from models.words import NO_WORD, word_of_each_token
+from models.words import NO_WORD, words_of
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def tokenizer() -> Tokenizer:
 def words(tokenizer: Tokenizer, text: str, *left_out: str) -> list[str]:
     """Return the words that get a vector, as they are written in `text`."""
     encoding = tokenizer.encode(text)
-    numbers = word_of_each_token(encoding, text, left_out)
+    numbers = words_of(encoding, text, left_out).of_token
     assert numbers.shape == (len(encoding.ids),)
     held = sorted(set(numbers.tolist()) - {NO_WORD})
     assert held == list(range(len(held)))  # no gaps
@@ -52,7 +52,7 @@ def test_a_word_is_what_the_tokenizer_splits_at(
 def test_wordpieces_share_a_number_and_special_tokens_have_none(tokenizer: Tokenizer) -> None:
     text = "Remdesivir, or dexamethasone?"
     encoding = tokenizer.encode(text)
-    numbers = word_of_each_token(encoding, text, ()).tolist()
+    numbers = words_of(encoding, text, ()).of_token.tolist()
     assert encoding.tokens[0] == "[CLS]"
     assert encoding.tokens[-1] == "[SEP]"
     assert numbers[0] == numbers[-1] == NO_WORD
@@ -83,5 +83,5 @@ def test_a_text_that_was_cut_has_the_words_that_are_left(tokenizer: Tokenizer) -
 def test_padding_belongs_to_no_word(tokenizer: Tokenizer) -> None:
     padded = Tokenizer.from_str(tokenizer.to_str())
     padded.enable_padding(length=8)
-    numbers = word_of_each_token(padded.encode("fever and cough"), "fever and cough", ())
+    numbers = words_of(padded.encode("fever and cough"), "fever and cough", ()).of_token
     assert numbers.tolist() == [-1, 0, 1, 2, -1, -1, -1, -1]
