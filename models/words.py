@@ -18,8 +18,8 @@ class Words:
     """The words of a text.
 
     `of_token` has shape (tokens,): the number, from 0, of the word that each token belongs to, or
-    `NO_WORD`. `ranges` has shape (words, 2): where each word begins and ends in the text, half-open,
-    in Unicode code points.
+    `NO_WORD`. `ranges` has shape (words, 2): where each word begins and ends in the text,
+    half-open, in Unicode code points.
     """
 
     of_token: IntArray
