@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from index.corpora.squad import read_squad
 from index.keywords import STOPWORDS
-from index.manifest import current_version
+from index.manifest import current_version, write_durably
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import STOCK, encoder_folder, pick_device
@@ -210,6 +210,29 @@ def drawn_papers(sources: Sequence[Source], count: int, seed: int) -> list[str]:
     return sorted(random.Random(seed).sample(papers, min(count, len(papers))))  # noqa: S311
 
 
+def same_run(options: argparse.Namespace) -> None:
+    """Note the arguments of a run in its folder, or see that they are those of the run in it.
+
+    Raises ModelError where they differ: its checkpoint would go on with other batches.
+    """
+    arguments = {name: str(value) for name, value in sorted(vars(options).items())}
+    noted = options.work / "arguments.json"
+    options.work.mkdir(parents=True, exist_ok=True)
+    if not noted.is_file():
+        write_durably(noted, json.dumps(arguments, indent=2) + "\n")
+        return
+    try:
+        before = dict(json.loads(noted.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{noted} is damaged: give another --work") from error
+    different = [name for name in arguments if before.get(name) != arguments[name]]
+    if different:
+        raise ModelError(
+            f"the run in {options.work} has another {', '.join(different)}: give the same "
+            "arguments to go on, or another --work to start afresh"
+        )
+
+
 def _source(*, corpus: bool) -> Callable[[str], Source]:
     def parse(text: str) -> Source:
         name, _, passes = text.partition("=")
@@ -296,7 +319,7 @@ def main(argv: list[str] | None = None) -> int:
         from models.contrastive import TrainedEncoder  # noqa: PLC0415 - likewise
 
         torch.manual_seed(options.seed)
-        options.work.mkdir(parents=True, exist_ok=True)
+        same_run(options)
         held_out = drawn_papers(options.sources, options.hold_out, options.seed)
         (options.work / "held_out.json").write_text(json.dumps(held_out) + "\n", encoding="utf-8")
         sets = mined(options.sources, current_version(options.index), set(held_out))
