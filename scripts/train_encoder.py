@@ -23,12 +23,13 @@ from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import STOCK, encoder_folder, pick_device
 from scripts.arguments import at_least
-from scripts.pairs import Pair, context_pairs, corpus_pairs, holds_answer
+from scripts.pairs import Pair, context_pairs, corpus_pairs
+from scripts.training_plan import drawn, planned, rate_at
 
 if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
 
-_WARM_UP = 0.1
+_HELD_OUT = "held_out.json"
 _HEAD_TEXTS = 256
 _CHECKPOINT_SECONDS = 300
 _LOG_STEPS = 10
@@ -43,68 +44,6 @@ class Source:
     path: Path
     passes: float
     corpus: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Questions, and passages of which the first are theirs, in their order."""
-
-    questions: tuple[str, ...]
-    passages: tuple[str, ...]
-    excluded: tuple[tuple[bool, ...], ...]
-
-
-def planned(
-    pairs: Sequence[tuple[Sequence[Pair], float]], size: int, seed: int
-) -> list[tuple[int, tuple[int, ...]]]:
-    """Return the batches of a whole run: the number of a set of pairs, and which of its pairs.
-
-    A batch is of one set, so that its passages are hard to tell apart. The same arguments give
-    the same batches, so a run that goes on needs no state of a random generator.
-    """
-    chance = random.Random(seed)  # noqa: S311 - nothing secret
-    batches: list[tuple[int, tuple[int, ...]]] = []
-    for number, (some, passes) in enumerate(pairs):
-        places: list[int] = []
-        while len(places) < passes * len(some):
-            once = list(range(len(some)))
-            chance.shuffle(once)
-            places += once
-        places = places[: round(passes * len(some))]
-        batches += [
-            (number, tuple(places[at : at + size])) for at in range(0, len(places) - 1, size)
-        ]
-    chance.shuffle(batches)
-    return batches
-
-
-def drawn(pairs: Sequence[Pair], places: Sequence[int], seed: int) -> Batch:
-    """Return a batch of these pairs, with one wrong passage of each drawn at random."""
-    chance = random.Random(seed)  # noqa: S311 - nothing secret
-    some = [pairs[place] for place in places]
-    passages = [pair.positive for pair in some]
-    passages += [chance.choice(pair.negatives) for pair in some if pair.negatives]
-    return Batch(
-        tuple(pair.question for pair in some),
-        tuple(passages),
-        tuple(
-            tuple(
-                other != own and (text == pair.positive or holds_answer(text, pair.answers))
-                for other, text in enumerate(passages)
-            )
-            for own, pair in enumerate(some)
-        ),
-    )
-
-
-def rate_at(step: int, steps: int) -> float:
-    """Return the share of the greatest learning rate: a linear rise, then a linear fall to 0.
-
-    >>> [rate_at(step, 100) for step in (0, 9, 55, 100)]
-    [0.1, 1.0, 0.5, 0.0]
-    """
-    rise = max(1, round(_WARM_UP * steps))
-    return (step + 1) / rise if step < rise else (steps - step) / max(1, steps - rise)
 
 
 def train(
@@ -166,15 +105,22 @@ def _log(folder: Path, step: int, steps: int, losses: Sequence[float], started: 
     print(f"step {step:,} of {steps:,}  vectors {losses[0]:.3f}  words {losses[1]:.3f}", flush=True)
 
 
-def publish(model: "TrainedEncoder", base: Path, output: Path) -> None:
-    """Write the trained encoder as a sentence-transformers folder, in half precision."""
-    temporary = output.with_name(output.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+def publish(model: "TrainedEncoder", base: Path, output: Path, held_out: Sequence[str]) -> None:
+    """Write the trained encoder as a sentence-transformers folder, in half precision.
+
+    What `output` held before stays, beside it, until the new one is in its place.
+    """
+    temporary, before = (output.with_name(output.name + end) for end in (".tmp", ".before"))
+    for folder in (temporary, before):
+        shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(base, temporary, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
     model.transformer.half().save_pretrained(temporary)
     model.head.save(temporary)
-    shutil.rmtree(output, ignore_errors=True)
-    temporary.replace(output)
+    (temporary / _HELD_OUT).write_text(json.dumps(held_out) + "\n", encoding="utf-8")
+    if output.is_dir():
+        output.rename(before)
+    temporary.rename(output)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def mined(
@@ -297,7 +243,7 @@ def parser() -> argparse.ArgumentParser:
         type=at_least(0),
         default=0,
         metavar="N",
-        help="leave N papers out, named in WORK/held_out.json: scores are calibrated on them",
+        help="leave N papers out, named in its held_out.json: scores are calibrated on them",
     )
     add("--dimension", type=_dimension, default=64, metavar="N", help="length of a word's vector")
     add("--batch", type=at_least(2), default=32, metavar="N", help="questions in a batch")
@@ -321,7 +267,6 @@ def main(argv: list[str] | None = None) -> int:
         torch.manual_seed(options.seed)
         same_run(options)
         held_out = drawn_papers(options.sources, options.hold_out, options.seed)
-        (options.work / "held_out.json").write_text(json.dumps(held_out) + "\n", encoding="utf-8")
         sets = mined(options.sources, current_version(options.index), set(held_out))
         passages = [pair.positive for pairs, _ in sets for pair in pairs]
         base = encoder_folder(options.base)
@@ -330,7 +275,7 @@ def main(argv: list[str] | None = None) -> int:
         chance = random.Random(options.seed)  # noqa: S311 - nothing secret
         model.start_head(chance.sample(passages, min(_HEAD_TEXTS, len(passages))))
         train(model, sets, options.work, size=options.batch, rate=options.rate, seed=options.seed)
-        publish(model, base, options.output)
+        publish(model, base, options.output, held_out)
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_encoder: {error}", file=sys.stderr)
         return 1

@@ -101,7 +101,7 @@ def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 def test_papers_that_are_held_out_are_never_asked_about(made: Path, straight: Trained) -> None:
     # 10 papers less 2, and 4 contexts
-    held_out = json.loads((straight.folder / "held_out.json").read_text())
+    held_out = json.loads((straight.folder / "encoder" / "held_out.json").read_text())
     assert len(set(held_out)) == 2
     about = json.loads((made / "about.json").read_text())["data"]
     paragraphs = [article["paragraphs"][0] for article in about]
@@ -118,6 +118,17 @@ def test_the_log_tells_of_every_step(straight: Trained) -> None:
     assert [(row["step"], row["of"]) for row in rows] == [(5, 5)]
     assert 0 < rows[0]["loss of vectors"] < 50
     assert 0 < rows[0]["loss of words"] < 50
+
+
+def test_a_run_goes_on_only_with_its_own_arguments(
+    made: Path, straight: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_encoder.main(command(made, straight.folder, "--seed", "7")) == 1
+    assert "has another seed: give the same arguments" in capsys.readouterr().err
+    published = (straight.folder / "encoder" / "model.safetensors").read_bytes()
+    assert train_encoder.main(command(made, straight.folder)) == 0  # it was done: the same again
+    assert (straight.folder / "encoder" / "model.safetensors").read_bytes() == published
+    assert not (straight.folder / "encoder.before").exists()
 
 
 def test_what_is_published_serves_as_it_was_trained(straight: Trained) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from scripts import train_encoder
 from scripts.pairs import Pair, holds_answer, normalised
-from scripts.train_encoder import drawn, planned, rate_at
+from scripts.training_plan import drawn, planned, rate_at
 
 
 def pair(number: int, *, answer: str = "", negatives: int = 3) -> Pair:
