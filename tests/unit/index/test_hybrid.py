@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from index.filters import NO_FILTERS, Filters
-from index.hybrid import FEATURES, PLAIN_FEATURES, HybridSearch, Question, features, ranks
+from index.hybrid import DEPTH, FEATURES, PLAIN_FEATURES, HybridSearch, Question, features, ranks
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
 from index.vector_kinds import build_faiss
@@ -105,7 +105,7 @@ def test_both_searches_contribute_and_every_candidate_has_all_scores(
         assert 0 <= row.bm25_share <= 1
         assert -1 <= row.late <= 1
     assert [row.id for row in found] == sorted(by_id)
-    assert 100 < len(found) <= 200
+    assert DEPTH < len(found) <= 2 * DEPTH
 
 
 def test_words_are_compared_one_by_one(search: HybridSearch, vectors: np.ndarray) -> None:
@@ -137,7 +137,7 @@ def test_a_question_of_unknown_words_is_answered_by_meaning(
     search: HybridSearch, vectors: np.ndarray
 ) -> None:
     found = asked(search, "zebra?", vectors[3])
-    assert len(found) == 100
+    assert len(found) == DEPTH
     assert {row.bm25_share for row in found} == {0.0}
 
 
@@ -145,7 +145,7 @@ def test_a_question_without_words_has_no_late_interaction(
     search: HybridSearch, vectors: np.ndarray
 ) -> None:
     found = search.candidates(Question("?!", vectors[3], np.empty((0, 8), np.float32)))
-    assert found.features.shape == (100, 9)
+    assert found.features.shape == (DEPTH, 9)
     assert not found.features[:, 6:].any()  # 0, no distance to the best, ln(1)
 
 

@@ -196,8 +196,11 @@ def test_filters_find_the_passages_of_papers(path: Path, writer: PassageWriter) 
         (Facet("PMC", 3), Facet("WHO", 1)), (Facet("J", 2), Facet("K", 1))
     )
     assert store.searchable(2, 9) == [
-        ("Fever", "Three.", Attributes("2020", "PMC", "J", full_text=False)),
-        *[("Fever", t, Attributes("2021-05", "WHO; PMC", "K")) for t in ("Four.", "Five.")],
+        ("Fever", "Results", "Three.", Attributes("2020", "PMC", "J", full_text=False)),
+        *[
+            ("Fever", "Results", t, Attributes("2021-05", "WHO; PMC", "K"))
+            for t in ("Four.", "Five.")
+        ],
     ]
     store.close()
 
