@@ -2,10 +2,10 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, fields
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -135,16 +135,11 @@ class PassageStore:
             self._closing = finalize(self, self._db.close)
             counts = "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages)"
             ((self.papers, self.passages),) = self._rows(counts)
-            self._columns = PaperColumns(
-                self._db.execute(
-                    "SELECT first_passage, passages, publish_time, source, journal, full_text"
-                    " FROM papers"
-                )
-            )
         except sqlite3.DatabaseError as error:
             raise IndexingError(
                 f"{path} is not a passage store ({error}): build the index again"
             ) from error
+        self._columns = cache(partial(_columns, self._db, self._turn))
         self._remembered = lru_cache(_REMEMBERED)(partial(_matching, self._columns))
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -190,7 +185,7 @@ class PassageStore:
 
     def facets(self) -> Facets:
         """Return the names that there are to filter by."""
-        return self._columns.facets()
+        return self._columns().facets()
 
     def texts(self, start: int, stop: int) -> list[tuple[str, str, str]]:
         """Return (title, section, text) of the passages with ids in [start, stop), by id."""
@@ -241,7 +236,18 @@ class PassageStore:
         self._closing()
 
 
-def _matching(columns: PaperColumns, filters: Filters) -> NDArray[np.int64]:
-    found = columns.matching(filters)
+def _columns(db: sqlite3.Connection, turn: Lock) -> PaperColumns:
+    """Read what filters look at of all papers; not before a filter or a list of names is wanted."""
+    with turn:
+        return PaperColumns(
+            db.execute(
+                "SELECT first_passage, passages, publish_time, source, journal, full_text"
+                " FROM papers"
+            )
+        )
+
+
+def _matching(columns: Callable[[], PaperColumns], filters: Filters) -> NDArray[np.int64]:
+    found = columns().matching(filters)
     found.setflags(write=False)  # the same array is given to all who ask
     return found
