@@ -61,7 +61,8 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_ENCODER",
             MODEL,
-            "The model that embeds questions; it must be the one that built the index.",
+            "The model that embeds questions; it must be the one that built the index. "
+            'The default ships with the service; "stock" is all-MiniLM-L6-v2.',
         ),
     )
     reader: str = field(
