@@ -17,7 +17,7 @@ EMBEDDINGS = "embeddings.f16"
 
 _SLAB = 4096  # rows converted at a time
 _SMALLEST = 64  # bytes of an index; FAISS 1.15.1 crashes where a mapped file ends in its header
-_PROBES = 128  # lists that a question is compared with
+_PROBES = 256  # lists that a question is compared with
 _FEWEST = 100  # hits that FAISS is asked for: by codes alone it can miss the very best
 _FEW = 20_000  # allowed rows that are scored one and all, rather than looked for in lists
 

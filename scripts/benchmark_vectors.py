@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
         "--encoder",
         default="default",
         metavar="DIR_OR_ID",
-        help="the encoder that the index was built with (default: all-MiniLM-L6-v2)",
+        help="the encoder that built the index (default: the one that comes with CovidQuest)",
     )
     return arguments
 

@@ -123,6 +123,13 @@ def no_answer_samples(on_topic: Sequence[Reading], off_topic: Sequence[Reading])
     return Samples(EVIDENCE, values, outcomes, np.arange(len(outcomes)))
 
 
+def flagged(samples: Samples, threshold: float) -> str:
+    """Say how many questions of held-out folds are said to have no answer at a threshold."""
+    above = samples.held_out() > threshold
+    on_topic, off_topic = above[samples.outcomes == 0].mean(), above[samples.outcomes == 1].mean()
+    return f"flagged above {threshold:g}: {off_topic:.1%} off topic, {on_topic:.1%} on topic"
+
+
 def _text(one: ReadPassage) -> str:
     return one.candidate.passage.text[one.span.start : one.span.end]
 
@@ -226,6 +233,7 @@ def main(argv: list[str] | None = None) -> int:
     print(reader.report("reader"))
     no_answer = no_answer_samples(on_topic_read, off_topic_read)
     print(no_answer.report("no answer"))
+    print(flagged(no_answer, settings.no_answer_threshold))
     if options.write:
         beside = settings.index / BESIDE
         shipped = shipped_calibrations(answerer.index.features)

@@ -92,7 +92,7 @@ class Settings:
         ),
     )
     default_weight: float = field(
-        default=0.8,
+        default=0.6,
         metadata=_variable(
             "COVIDQUEST_DEFAULT_WEIGHT",
             number(0, 1),

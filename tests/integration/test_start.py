@@ -95,7 +95,7 @@ def test_a_damaged_file(
     assert said in line
 
 
-@pytest.mark.parametrize("text", ["", "null", '{"format": 1}', "\udcff"])
+@pytest.mark.parametrize("text", ["", "null", '{"format": 2}', "\udcff"])
 def test_a_broken_manifest(index: Path, text: str) -> None:
     path = version_of(index) / "manifest.json"
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
