@@ -172,7 +172,7 @@ def _mapped(path: Path) -> Any:  # noqa: ANN401 - FAISS's stubs lack the wrapper
 def _widening(index: Any, path: Path) -> int:  # noqa: ANN401 - FAISS's stubs lack the wrappers
     """Return how many times as many rows as are wanted FAISS is asked for, to be scored again."""
     if isinstance(index, faiss.IndexIVFPQ):
-        return 10
+        return 20
     if isinstance(index, faiss.IndexScalarQuantizer):
         return 1 if index.sq.qtype == faiss.ScalarQuantizer.QT_fp16 else 2
     if isinstance(index, faiss.IndexFlat):
