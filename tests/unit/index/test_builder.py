@@ -1,9 +1,7 @@
 import fcntl
 import json
-import resource
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from index.search import PASSAGES, checked
 from index.types import CorpusError, IndexingError, Passage
 from index.word_vectors import CODES, COUNTS, WordVectors, quantised
 from models.contracts import Embedded
+from tests.unit.index.disk import largest_file
 from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
 from tests.unit.index.release import parse, sentences, write_dirty_release, write_release
 
@@ -361,17 +360,6 @@ def test_an_index_folder_that_cannot_be_written(tmp_path: Path) -> None:
         with pytest.raises(IndexingError, match="cannot be written: ") as caught:
             build(SAMPLE, path)
         assert "\n" not in str(caught.value)
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let every write beyond `size` bytes of a file fail, as on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.parametrize("size", [0, 50, 2_000, 20_000, 100_000, 200_000])

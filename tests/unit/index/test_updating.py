@@ -1,10 +1,8 @@
 import csv
 import fcntl
 import json
-import resource
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from index.updating import UpdateReport, update_index
 from index.word_vectors import CODES, COUNTS
 from models.contracts import Embedded
 from tests.unit.index.comparing import everything
+from tests.unit.index.disk import largest_file
 from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
@@ -340,17 +339,6 @@ def test_a_corpus_without_text(corpus: Path, index: Path) -> None:
     with pytest.raises(IndexingError, match="holds no text to index"):
         update(corpus, index)
     assert everything(index) == before
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let every write beyond `size` bytes of a file fail, as on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.parametrize("size", [0, 50, 2_000, 20_000, 100_000, 200_000])
