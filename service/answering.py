@@ -15,7 +15,7 @@ from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, Question
 from index.search import PassageIndex
 from models.calibration import LogisticCalibration
-from models.contracts import Encoder, Reader, Span
+from models.contracts import Encoder, FloatArray, Reader, Span
 from service.fusion import fuse, ranked, without_repeats
 from service.types import Answer, AnswerList, BusyError, Query, Source, Timings
 
@@ -124,15 +124,21 @@ class Answerer:
         Whether there is an answer at all is judged by the first `candidates` passages alone, so
         that it does not depend on `top_k`. Without a passage there surely is none.
         """
-        answers = without_repeats(self._fused(query, reading.passages))
+        read = self._fused(query, reading.passages)
         return AnswerList(
             query=query,
-            answers=tuple(islice(answers, query.top_k)),
+            answers=tuple(islice(without_repeats(read), query.top_k)),
             no_answer_probability=self._no_answer(reading.passages[: self._candidates]),
             passages_searched=reading.passages_searched,
             source=self.source,
             took_ms=reading.took_ms,
+            read=tuple(read),
         )
+
+    def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
+        """Return a unit vector a text, shape (n, dimension). Raises BusyError as `answer` does."""
+        with self._turn():
+            return self._encoder.encode_passages(texts).vectors
 
     def read(self, question: str, top_k: int, filters: Filters = NO_FILTERS) -> Reading:
         """Retrieve the passages for a question and read each.

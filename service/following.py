@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Protocol
 
 from index.filters import Facets
+from models.contracts import FloatArray
 from service.background import log_failure
 from service.types import AnswererProtocol, AnswerList, Query, Source
 
@@ -54,6 +55,10 @@ class Following:
     def answer(self, query: Query) -> AnswerList:
         """Answer one question. Raises BusyError when too many are waiting."""
         return self._snapshot.answer(query)
+
+    def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
+        """Return a unit vector a text. Raises BusyError when too many are waiting."""
+        return self._snapshot.sentence_vectors(texts)
 
     def look(self) -> None:
         """Go over to the current version, if `pointer` was replaced since the last look."""

@@ -1,10 +1,12 @@
 """The types that a request passes through, from the question to the list of answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from index.filters import NO_FILTERS, Facets, Filters
 from index.types import Paper, Passage
+from models.contracts import FloatArray
 
 NO_MATCH = "No paper matches these filters."
 """Said where nothing could be searched."""
@@ -67,6 +69,12 @@ class AnswerList:
     """Answers by descending final score, at most `query.top_k`, at most one per passage.
 
     `passages_searched` are those that match the query's filters; there is no answer without any.
+
+    `read` are the answers of all passages that were read, by descending final score, also those
+    that repeat a sentence of one before them: what another weight is ranked from without reading
+    again. `unread` is the greatest retrieval score of a candidate that was not read, None where
+    every one was; such a candidate's final score is at most
+    `weight * reader_bound + (1 - weight) * unread`.
     """
 
     query: Query
@@ -75,6 +83,9 @@ class AnswerList:
     passages_searched: int
     source: Source
     took_ms: Timings
+    read: tuple[Answer, ...] = ()
+    unread: float | None = None
+    reader_bound: float = 1.0
 
 
 class BusyError(Exception):
@@ -91,4 +102,8 @@ class AnswererProtocol(Protocol):
 
     def answer(self, query: Query) -> AnswerList:
         """Answer one question. Safe to call from several threads. Raises BusyError."""
+        ...
+
+    def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
+        """Return a unit vector a text, shape (n, dimension): like ones mean like. As `answer`."""
         ...
