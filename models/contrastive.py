@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 
@@ -152,36 +151,3 @@ def optimizer_of(model: TrainedEncoder, rate: float) -> torch.optim.AdamW:
         [{"params": body, "lr": rate}, {"params": head, "lr": rate * _HEAD_RATE}],
         weight_decay=0.01,
     )
-
-
-def save_checkpoint(
-    folder: Path, model: TrainedEncoder, optimizer: torch.optim.Optimizer, step: int
-) -> None:
-    """Write what a run needs to go on after `step` steps; complete or absent."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
-    tensors["step"] = torch.tensor(step)
-    temporary = folder / "checkpoint.tmp"
-    save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
-    temporary.replace(folder / "checkpoint.safetensors")
-
-
-def load_checkpoint(folder: Path, model: TrainedEncoder, optimizer: torch.optim.Optimizer) -> int:
-    """Restore a run; return how many steps it has done, 0 where there is no checkpoint."""
-    path = folder / "checkpoint.safetensors"
-    if not path.is_file():
-        return 0
-    tensors = load_file(path)
-    model.load_state_dict(
-        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    )
-    restored = optimizer.state_dict()
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, number, key = name.split(".")
-            state.setdefault(int(number), {})[key] = value
-    restored["state"] = state
-    optimizer.load_state_dict(restored)
-    return int(tensors["step"])

@@ -25,49 +25,85 @@ class Pair(NamedTuple):
     score: float
 
 
-def best_pair(start: FloatArray, end: FloatArray, *, max_tokens: int) -> Pair | None:
-    """Return the pair with the highest `start[first] + end[last]`, or None if all are -inf.
+def best_pairs(start: FloatArray, end: FloatArray, *, max_tokens: int, most: int) -> list[Pair]:
+    """Return at most `most` pairs of the highest `start[first] + end[last]`, none overlapping.
 
     `start` and `end` have shape (context tokens,); -inf forbids a token. Considers pairs with
-    `first <= last < first + max_tokens`; the first of equals wins.
+    `first <= last < first + max_tokens`; the first of equals wins. The best pair comes first, and
+    each after it is the best of those that share no token with one before.
 
-    >>> best_pair(np.float32([1, 5, 0]), np.float32([9, 0, 2]), max_tokens=2)
-    Pair(first=0, last=0, score=10.0)
+    >>> best_pairs(np.float32([1, 5, 0]), np.float32([9, 0, 2]), max_tokens=2, most=2)
+    [Pair(first=0, last=0, score=10.0), Pair(first=1, last=2, score=7.0)]
     """
     if start.size == 0:
-        return None
+        return []
     width = min(max_tokens, start.size)
     padded = np.concatenate([end, np.full(width - 1, -np.inf, dtype=np.float32)])
     band = np.lib.stride_tricks.sliding_window_view(padded, width)  # (tokens, width)
     scores = start[:, None] + band  # [first, last - first]
-    first, extra = divmod(int(scores.argmax()), width)
-    score = float(scores[first, extra])
-    return Pair(first, first + extra, score) if score > -np.inf else None
+    found: list[Pair] = []
+    while len(found) < most:
+        first, extra = divmod(int(scores.argmax()), width)
+        score = float(scores[first, extra])
+        if score == -np.inf:
+            break
+        found.append(Pair(first, first + extra, score))
+        if len(found) < most:
+            _forbid(scores, found[-1])
+    return found
+
+
+def _forbid(scores: FloatArray, taken: Pair) -> None:
+    """Forbid in `scores[first, last - first]` every pair that shares a token with `taken`."""
+    scores[taken.first : taken.last + 1] = -np.inf
+    for first in range(max(0, taken.first - scores.shape[1] + 1), taken.first):
+        scores[first, taken.first - first :] = -np.inf
 
 
 def best_span(
     context: str, windows: Sequence[Window], logits: Sequence[Logits], *, max_answer_tokens: int
 ) -> Span:
-    """Return the best span over the windows of one context.
+    """Return the best span over the windows of one context, as `best_spans` defines it.
+
+    A context without a valid span gives `Span(0, 0, -inf, 0.0)`.
+    """
+    found = best_spans(context, windows, logits, max_answer_tokens=max_answer_tokens, most=1)
+    return found[0] if found else Span(0, 0, -np.inf, 0.0)
+
+
+def best_spans(
+    context: str,
+    windows: Sequence[Window],
+    logits: Sequence[Logits],
+    *,
+    max_answer_tokens: int,
+    most: int,
+) -> list[Span]:
+    """Return at most `most` spans over the windows of one context, best first, none overlapping.
 
     A span's score is its start and end logit less the logits at position 0 (the null answer)
     of the same window, as in Devlin et al., "BERT" (2019), section 4.3; so scores of different
-    windows are comparable. A context without a valid span gives `Span(0, 0, -inf, 0.0)`.
+    windows are comparable. Its edges are moved to where a reader of English would put them.
     """
-    best = Span(0, 0, -np.inf, 0.0)
+    spans: list[Span] = []
     for window, (start, end) in zip(windows, logits, strict=True):
         part = slice(window.begin, window.begin + len(window.offsets))
         forbidden = window.offsets[:, 0] == window.offsets[:, 1]
-        pair = best_pair(
+        null = float(start[0]) + float(end[0])
+        pairs = best_pairs(
             np.where(forbidden, np.float32(-np.inf), start[part]),
             np.where(forbidden, np.float32(-np.inf), end[part]),
             max_tokens=max_answer_tokens,
+            most=most,
         )
-        null = float(start[0]) + float(end[0])
-        if pair is not None and pair.score - null > best.score:
+        for pair in pairs:
             edges = int(window.offsets[pair.first, 0]), int(window.offsets[pair.last, 1])
-            best = Span(*edges, score=pair.score - null, no_answer_score=null)
-    if best.start == best.end:
-        return best
-    start_at, end_at = tidy(context, best.start, best.end)
-    return Span(start_at, end_at, best.score, best.no_answer_score)
+            spans.append(Span(*edges, score=pair.score - null, no_answer_score=null))
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda span: -span.score):
+        if len(kept) == most:
+            break
+        tidied = Span(*tidy(context, span.start, span.end), span.score, span.no_answer_score)
+        if all(tidied.end <= other.start or other.end <= tidied.start for other in kept):
+            kept.append(tidied)
+    return kept

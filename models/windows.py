@@ -136,15 +136,20 @@ def batches(windows: Sequence[Window], *, max_tokens: int, pad_id: int) -> Itera
     longest = 0
     for place in sorted(range(len(windows)), key=lambda place: -len(windows[place].ids)):
         if members and (len(members) + 1) * longest > max_tokens:
-            yield _padded(windows, members, pad_id)
+            yield _batch(windows, members, pad_id)
             members = []
         longest = longest if members else len(windows[place].ids)
         members.append(place)
     if members:
-        yield _padded(windows, members, pad_id)
+        yield _batch(windows, members, pad_id)
 
 
-def _padded(windows: Sequence[Window], members: list[int], pad_id: int) -> Batch:
+def padded(windows: Sequence[Window], pad_id: int) -> Batch:
+    """Return one batch of all these windows, in their order."""
+    return _batch(windows, list(range(len(windows))), pad_id)
+
+
+def _batch(windows: Sequence[Window], members: list[int], pad_id: int) -> Batch:
     shape = (len(members), max(len(windows[place].ids) for place in members))
     ids = np.full(shape, pad_id, dtype=np.int64)
     type_ids = np.zeros(shape, dtype=np.int64)

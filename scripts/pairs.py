@@ -15,6 +15,7 @@ from index.filters import Attributes
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore
 from index.search import KEYWORDS, PASSAGES
+from index.types import Passage
 
 _DEPTH = 40  # passages that BM25 finds, from which the wrong ones are taken
 _NEGATIVES = 20  # wrong passages kept for a question
@@ -69,12 +70,28 @@ def corpus_pairs(questions: Sequence[GoldQuestion], version: Path) -> list[Pair]
                 if own is None:
                     continue
                 positive = _text(store, own)
-            hits = keywords.search(keywords.query(gold.question), _DEPTH)
-            found = store.get([hit.passage_id for hit in hits])
-            wrong = [one.id for one in found if not holds_answer(one.text, answers)]
-            negatives = tuple(_text(store, id_) for id_ in wrong[:_NEGATIVES])
+            wrong = _wrong_passages(store, keywords, gold.question, answers)
+            negatives = tuple(_text(store, one.id) for one in wrong)
             pairs.append(Pair(gold.question, positive, negatives, answers))
     return pairs
+
+
+def wrong_passages(questions: Sequence[GoldQuestion], version: Path) -> list[list[str]]:
+    """Return for each question the texts of passages of an index that look right and aren't.
+
+    `version` is the folder of a version of the index.
+    """
+    keywords = KeywordIndex(version / KEYWORDS)
+    with closing(PassageStore(version / PASSAGES)) as store:
+        return [
+            [
+                passage.text
+                for passage in _wrong_passages(
+                    store, keywords, gold.question, tuple(map(normalised, gold.answers))
+                )
+            ]
+            for gold in tqdm(questions, desc="mining", unit=" questions", mininterval=1)
+        ]
 
 
 def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
@@ -93,6 +110,15 @@ def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
             wrong = [text for text in found if not holds_answer(text, answers)]
             pairs.append(Pair(gold.question, gold.context, tuple(wrong[:_NEGATIVES]), answers))
     return pairs
+
+
+def _wrong_passages(
+    store: PassageStore, keywords: KeywordIndex, question: str, answers: Sequence[str]
+) -> list[Passage]:
+    """Return the passages that BM25 finds first for a question and that lack its answers."""
+    hits = keywords.search(keywords.query(question), _DEPTH)
+    found = store.get([hit.passage_id for hit in hits])
+    return [one for one in found if not holds_answer(one.text, answers)][:_NEGATIVES]
 
 
 def _own_passage(store: PassageStore, gold: GoldQuestion, answers: Sequence[str]) -> int | None:

@@ -10,21 +10,21 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from index.corpora.squad import read_squad
 from index.keywords import STOPWORDS
-from index.manifest import current_version, write_durably
+from index.manifest import current_version
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import STOCK, encoder_folder, pick_device
 from scripts.arguments import at_least
 from scripts.pairs import Pair, context_pairs, corpus_pairs
 from scripts.training_plan import drawn, planned, rate_at
+from scripts.training_runs import Source, replacing, same_run, source
 
 if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
@@ -33,17 +33,7 @@ _HELD_OUT = "held_out.json"
 _HEAD_TEXTS = 256
 _CHECKPOINT_SECONDS = 300
 _LOG_STEPS = 10
-_MOST_PASSES = 100
 _LEFT_BEHIND = ("*.bin", "*.onnx", "*.md", ".git*", "data_config.json", "vocab.txt")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file of questions, how often a run goes through it, and where its passages come from."""
-
-    path: Path
-    passes: float
-    corpus: bool
 
 
 def train(
@@ -59,11 +49,12 @@ def train(
     import torch  # noqa: PLC0415 - seconds that --help need not wait
 
     from models import contrastive  # noqa: PLC0415 - likewise
+    from models.checkpoints import load_checkpoint, save_checkpoint  # noqa: PLC0415 - likewise
 
     batches = planned(sets, size, seed)
     optimizer = contrastive.optimizer_of(model, rate)
     rates = [group["lr"] for group in optimizer.param_groups]
-    done = contrastive.load_checkpoint(folder, model, optimizer)
+    done = int(load_checkpoint(folder, model, optimizer).get("step", 0))
     model.train()
     saved = started = time.monotonic()
     losses: list[tuple[float, float]] = []
@@ -83,9 +74,9 @@ def train(
             _log(folder, step + 1, len(batches), _means(losses), started)
             losses = []
         if time.monotonic() - saved > _CHECKPOINT_SECONDS:
-            contrastive.save_checkpoint(folder, model, optimizer, step + 1)
+            save_checkpoint(folder, model, optimizer, {"step": step + 1})
             saved = time.monotonic()
-    contrastive.save_checkpoint(folder, model, optimizer, len(batches))
+    save_checkpoint(folder, model, optimizer, {"step": len(batches)})
 
 
 def _means(losses: Sequence[tuple[float, float]]) -> list[float]:
@@ -106,21 +97,14 @@ def _log(folder: Path, step: int, steps: int, losses: Sequence[float], started: 
 
 
 def publish(model: "TrainedEncoder", base: Path, output: Path, held_out: Sequence[str]) -> None:
-    """Write the trained encoder as a sentence-transformers folder, in half precision.
-
-    What `output` held before stays, beside it, until the new one is in its place.
-    """
-    temporary, before = (output.with_name(output.name + end) for end in (".tmp", ".before"))
-    for folder in (temporary, before):
-        shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(base, temporary, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
-    model.transformer.half().save_pretrained(temporary)
-    model.head.save(temporary)
-    (temporary / _HELD_OUT).write_text(json.dumps(held_out) + "\n", encoding="utf-8")
-    if output.is_dir():
-        output.rename(before)
-    temporary.rename(output)
-    shutil.rmtree(before, ignore_errors=True)
+    """Write the trained encoder as a sentence-transformers folder, in half precision."""
+    with replacing(output) as folder:
+        shutil.copytree(
+            base, folder, ignore=shutil.ignore_patterns(*_LEFT_BEHIND), dirs_exist_ok=True
+        )
+        model.transformer.half().save_pretrained(folder)
+        model.head.save(folder)
+        (folder / _HELD_OUT).write_text(json.dumps(held_out) + "\n", encoding="utf-8")
 
 
 def mined(
@@ -131,15 +115,13 @@ def mined(
     Raises CorpusError for a file that cannot be read, or where there is no pair at all.
     """
     sets = []
-    for source in sources:
+    for one in sources:
         questions = [
-            gold
-            for gold in read_squad(source.path)
-            if gold.answers and gold.cord_uid not in held_out
+            gold for gold in read_squad(one.path) if gold.answers and gold.cord_uid not in held_out
         ]
-        pairs = corpus_pairs(questions, version) if source.corpus else context_pairs(questions)
-        print(f"{source.path.name}: {len(questions):,} questions, {len(pairs):,} pairs")
-        sets.append((pairs, source.passes))
+        pairs = corpus_pairs(questions, version) if one.corpus else context_pairs(questions)
+        print(f"{one.path.name}: {len(questions):,} questions, {len(pairs):,} pairs")
+        sets.append((pairs, one.passes))
     if not any(pairs for pairs, _ in sets):
         raise CorpusError(
             "no question has a passage that answers it: is the index one of the papers that the "
@@ -150,49 +132,8 @@ def mined(
 
 def drawn_papers(sources: Sequence[Source], count: int, seed: int) -> list[str]:
     """Return the cord_uids of `count` papers of the sources, to be left out of the training."""
-    papers = sorted(
-        {gold.cord_uid for source in sources for gold in read_squad(source.path)} - {""}
-    )
+    papers = sorted({gold.cord_uid for one in sources for gold in read_squad(one.path)} - {""})
     return sorted(random.Random(seed).sample(papers, min(count, len(papers))))  # noqa: S311
-
-
-def same_run(options: argparse.Namespace) -> None:
-    """Note the arguments of a run in its folder, or see that they are those of the run in it.
-
-    Raises ModelError where they differ: its checkpoint would go on with other batches.
-    """
-    arguments = {name: str(value) for name, value in sorted(vars(options).items())}
-    noted = options.work / "arguments.json"
-    options.work.mkdir(parents=True, exist_ok=True)
-    if not noted.is_file():
-        write_durably(noted, json.dumps(arguments, indent=2) + "\n")
-        return
-    try:
-        before = dict(json.loads(noted.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"{noted} is damaged: give another --work") from error
-    different = [name for name in arguments if before.get(name) != arguments[name]]
-    if different:
-        raise ModelError(
-            f"the run in {options.work} has another {', '.join(different)}: give the same "
-            "arguments to go on, or another --work to start afresh"
-        )
-
-
-def _source(*, corpus: bool) -> Callable[[str], Source]:
-    def parse(text: str) -> Source:
-        name, _, passes = text.partition("=")
-        try:
-            source = Source(Path(name), float(passes or 1), corpus)
-        except ValueError:
-            source = Source(Path(name), 0, corpus)
-        if not 0 < source.passes <= _MOST_PASSES:
-            raise argparse.ArgumentTypeError(
-                f"{text!r}: write FILE or FILE=PASSES, at most {_MOST_PASSES}"
-            )
-        return source
-
-    return parse
 
 
 def _dimension(text: str) -> int:
@@ -222,7 +163,7 @@ def parser() -> argparse.ArgumentParser:
         "--corpus-questions",
         dest="sources",
         action="append",
-        type=_source(corpus=True),
+        type=source(corpus=True),
         metavar="FILE[=PASSES]",
         help="SQuAD format; wrong passages from the corpus, and right ones too where a paragraph "
         "has a cord_uid; PASSES is how often the run goes through the file (default: 1)",
@@ -231,7 +172,7 @@ def parser() -> argparse.ArgumentParser:
         "--questions",
         dest="sources",
         action="append",
-        type=_source(corpus=False),
+        type=source(corpus=False),
         metavar="FILE[=PASSES]",
         help="likewise; right and wrong passages from the file's own contexts",
     )

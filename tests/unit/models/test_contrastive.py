@@ -4,14 +4,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.checkpoints import load_checkpoint, save_checkpoint
 from models.contrastive import (
     PASSAGE_TOKENS,
     TrainedEncoder,
     batch_loss,
     contrastive_loss,
-    load_checkpoint,
     optimizer_of,
-    save_checkpoint,
 )
 from models.late import late_scores
 from tests.making_models import HIDDEN, tiny_encoder
@@ -131,15 +130,15 @@ def test_training_changes_all_but_the_embeddings_and_lowers_the_loss(base: Path)
 def test_a_checkpoint_goes_on_exactly(base: Path, tmp_path: Path) -> None:
     straight = make(base)
     optimizer = optimizer_of(straight, 1e-3)
-    assert load_checkpoint(tmp_path, straight, optimizer) == 0  # there is none
+    assert load_checkpoint(tmp_path, straight, optimizer) == {}  # there is none
     steps(straight, optimizer, 3)
-    save_checkpoint(tmp_path, straight, optimizer, 3)
+    save_checkpoint(tmp_path, straight, optimizer, {"step": 3})
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors"}
     steps(straight, optimizer, 3)
 
     resumed = make(base, seed=99)  # another head, till the checkpoint is read
     optimizer = optimizer_of(resumed, 1e-3)
-    assert load_checkpoint(tmp_path, resumed, optimizer) == 3
+    assert load_checkpoint(tmp_path, resumed, optimizer) == {"step": 3.0}
     steps(resumed, optimizer, 3)
     for name, value in straight.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name

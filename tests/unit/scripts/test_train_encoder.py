@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from index.builder import build_index
 from index.embedding import EncoderSpec
@@ -67,7 +68,7 @@ def command(made: Path, work: Path, *more: str) -> list[str]:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """Return the weights that a run ended with."""
-    saved = contrastive.load_file(folder / "checkpoint.safetensors")
+    saved = load_file(folder / "checkpoint.safetensors")
     return {name: value for name, value in saved.items() if name.startswith("model.")}
 
 

@@ -1,0 +1,161 @@
+"""Trains an extractive reader: one forward pass learns the span and the null answer (torch).
+
+The loss is that of Devlin et al., "BERT" (2019), sections 4.2 and 4.3: cross-entropy of start and
+end over the tokens of a window, an unanswerable window pointing at position 0. With a teacher its
+distributions are targets too (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
+Network", 2015).
+"""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForQuestionAnswering
+
+from models.contracts import ModelError
+from models.loading import without_progress_bars
+from models.windows import Batch, Window
+
+Network = nn.Module
+"""A transformers model for question answering."""
+
+_TEMPERATURE = 2.0
+_WEIGHT_DECAY = 0.01
+_HEAD = "qa_outputs."
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A window and its answer: the positions of its first and last token, both 0 where it has none.
+
+    Positions count from the beginning of the window, special tokens included.
+    """
+
+    window: Window
+    first: int
+    last: int
+
+
+def labelled(window: Window, start: int, end: int) -> Labelled | None:
+    """Return a window with the answer `[start, end)`, in code points of its context.
+
+    An empty range is no answer. None where the window holds only a part of the answer.
+    """
+    if start == end:
+        return Labelled(window, 0, 0)
+    begins, ends = window.offsets[:, 0], window.offsets[:, 1]
+    inside = np.flatnonzero((ends > start) & (begins < end) & (ends > begins))
+    if not inside.size or begins[inside[0]] > start or ends[inside[-1]] < end:
+        return None
+    return Labelled(window, window.begin + int(inside[0]), window.begin + int(inside[-1]))
+
+
+def load_network(folder: Path, device: str, *, new_head: bool) -> Network:
+    """Load a reader to be trained on from its folder, or an encoder, which gets a new head.
+
+    Plain attention on a CPU: the gradient of the fused one costs a third more there. No dropout;
+    the word and position embeddings keep still.
+
+    Raises ModelError where the folder holds no model, or an encoder and `new_head` is False.
+    """
+    try:
+        with without_progress_bars():
+            network, report = AutoModelForQuestionAnswering.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+                attn_implementation="eager" if device == "cpu" else "sdpa",
+            )
+    except Exception as error:  # the libraries below raise bare Exception for damaged files
+        raise ModelError(f"{folder} can't be loaded as a model to train: {error}") from error
+    missing = [name for name in report["missing_keys"] if not name.startswith(_HEAD)]
+    if missing or (report["missing_keys"] and not new_head):
+        raise ModelError(
+            f"{folder} has no trained weights for {', '.join(sorted(report['missing_keys'])[:3])}"
+        )
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "dropout_prob"):
+            module.dropout_prob = 0.0
+    for name, parameter in network.named_parameters():
+        if "embeddings" in name and "LayerNorm" not in name:
+            parameter.requires_grad_(False)
+    trained: Network = network.to(device)
+    return trained
+
+
+def optimizer_of(network: Network, rate: float) -> torch.optim.AdamW:
+    """Return AdamW over the parameters that are trained; biases and norms don't decay."""
+    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    decaying = [p for _, p in trained if p.ndim > 1]
+    steady = [p for _, p in trained if p.ndim == 1]
+    return torch.optim.AdamW(
+        [
+            {"params": decaying, "lr": rate, "weight_decay": _WEIGHT_DECAY},
+            {"params": steady, "lr": rate, "weight_decay": 0.0},
+        ],
+        fused=True,
+    )
+
+
+def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return start and end logits, float32 of shape (windows, tokens), the least on padding.
+
+    Computes in bfloat16 where the device is made for it.
+    """
+    device = next(network.parameters()).device
+    inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if _takes_types(network):
+        inputs["token_type_ids"] = batch.type_ids
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=_fast_in_bfloat16(device)):
+        output: Any = network(
+            **{name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
+        )
+    padding = torch.from_numpy(batch.mask == 0).to(device)
+    least = torch.finfo(torch.float32).min
+    return (
+        output.start_logits.float().masked_fill(padding, least),
+        output.end_logits.float().masked_fill(padding, least),
+    )
+
+
+def span_loss(start: Tensor, end: Tensor, examples: Sequence[Labelled]) -> Tensor:
+    """Return the mean cross-entropy of n windows' starts and ends; logits as of `logits_of`."""
+    first = torch.tensor([one.first for one in examples], device=start.device)
+    last = torch.tensor([one.last for one in examples], device=start.device)
+    losses = nn.functional.cross_entropy(start, first) + nn.functional.cross_entropy(end, last)
+    return losses / 2
+
+
+def distillation_loss(student: Tensor, teacher: Tensor, known: Tensor) -> Tensor:
+    """Return the mean divergence of n windows' distributions from a teacher's.
+
+    Both have shape (n, tokens); `known`, boolean of that shape, names the tokens that both read.
+    A window of which no token is known counts nothing.
+    """
+    least = torch.finfo(student.dtype).min
+    log_p = torch.log_softmax((student / _TEMPERATURE).masked_fill(~known, least), dim=1)
+    log_q = torch.log_softmax((teacher / _TEMPERATURE).masked_fill(~known, least), dim=1)
+    each = (log_q.exp() * (log_q - log_p)).masked_fill(~known, 0.0).sum(1)
+    read = known.any(1)
+    return (each * read).sum() / read.sum().clamp(min=1) * _TEMPERATURE**2
+
+
+def _takes_types(network: Network) -> bool:
+    takes = "token_type_ids" in inspect.signature(network.forward).parameters
+    return takes and getattr(network.config, "type_vocab_size", 0) > 1
+
+
+def _fast_in_bfloat16(device: torch.device) -> bool:
+    if device.type != "cpu":
+        return True
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

@@ -1,0 +1,94 @@
+"""Measures a reader alone: questions with the text that answers them, read by windows."""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from index.corpora.squad import GoldQuestion, read_squad
+from index.types import CorpusError
+from models.contracts import Reader
+from scripts.metrics import exact_match, f1
+from service.loading import load_reader
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderFigures:
+    """Quality of a reader over `n` questions, in percent: SQuAD's two measures.
+
+    Each question is asked of its own whole text, which holds the answer; the best span of all its
+    windows counts, compared with the best fitting gold answer.
+    """
+
+    n: int
+    exact_match: float
+    f1: float
+    questions_per_second: float
+    reader: str
+
+
+def evaluate_reader(reader: Reader, questions: Sequence[GoldQuestion]) -> ReaderFigures:
+    """Ask every question of its own text. `questions` is not empty, each has a gold answer."""
+    started = time.perf_counter()
+    predictions = []
+    for gold in tqdm(questions, desc="reading", unit=" questions", mininterval=1):
+        (span,) = reader.read(gold.question, [gold.context])
+        predictions.append(gold.context[span.start : span.end])
+    took = time.perf_counter() - started
+    pairs = list(zip(predictions, questions, strict=True))
+    return ReaderFigures(
+        n=len(questions),
+        exact_match=_percent(exact_match(text, gold.answers) for text, gold in pairs),
+        f1=_percent(f1(text, gold.answers) for text, gold in pairs),
+        questions_per_second=round(len(questions) / took, 2),
+        reader=reader.name,
+    )
+
+
+def table(figures: ReaderFigures) -> str:
+    """Return the figures for people to read."""
+    rows = [
+        ("questions", f"{figures.n}"),
+        ("exact match", f"{figures.exact_match:.1f} %"),
+        ("F1", f"{figures.f1:.1f} %"),
+        ("speed", f"{figures.questions_per_second:.1f} questions a second"),
+        ("reader", figures.reader),
+    ]
+    return "\n".join(f"{name:<14}{value}" for name, value in rows)
+
+
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = arguments.add_argument
+    add(
+        "--questions",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="SQuAD format, .json or .json.gz; texts of any length",
+    )
+    add(
+        "--reader",
+        metavar="NAME_OR_DIR",
+        help="the reader to measure (default: COVIDQUEST_READER, else the shipped one)",
+    )
+
+
+def run(options: argparse.Namespace, settings: Settings) -> str:
+    """Measure, and return what to print. Raises CorpusError and StartError."""
+    questions = [q for q in read_squad(options.questions, options.limit) if q.answers]
+    if not questions:
+        raise CorpusError(f"{options.questions} has no question with an answer")
+    reader = load_reader(replace(settings, reader=options.reader or settings.reader))
+    figures = evaluate_reader(reader, questions)
+    return json.dumps(asdict(figures), indent=2) if options.json else table(figures)
+
+
+def _percent(values: Iterable[float]) -> float:
+    return round(100 * statistics.fmean(values), 2)

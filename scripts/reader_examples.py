@@ -1,0 +1,131 @@
+"""Which windows a reader is trained on, and in which order. Pure but for reading text."""
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from index.corpora.squad import GoldQuestion
+
+Kind: TypeAlias = Literal["answer", "own", "mined"]
+
+SHORTEST, LONGEST = 60, 240
+"""Words of a part of a long text: a short passage, and what a window of 384 tokens holds."""
+
+_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question and a text, with the answer's half-open range in it; an empty one is no answer."""
+
+    question: str
+    context: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The questions of one file, and for each the passages that look right and don't answer it.
+
+    A run goes through the questions `passes` times. Each time a question comes once with its
+    answer, `own` times with another part of its own text and `mined` times with a wrong passage;
+    a share such as 0.15 means so often in the mean.
+    """
+
+    questions: Sequence[GoldQuestion]
+    wrong: Sequence[Sequence[str]]
+    passes: float
+    own: float
+    mined: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One example to be made: of which set and question, of which kind, with what chance."""
+
+    set: int
+    question: int
+    kind: Kind
+    seed: int
+
+
+def planned(sets: Sequence[Asked], seed: int) -> list[Draw]:
+    """Return the examples of a whole run, shuffled; the same arguments give the same ones."""
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    draws: list[Draw] = []
+    for number, asked in enumerate(sets):
+        for question in _places(len(asked.questions), asked.passes, chance):
+            kinds: list[Kind] = ["answer"]
+            kinds += ["own"] * _times(asked.own, chance)
+            kinds += ["mined"] * _times(asked.mined, chance)
+            draws += [Draw(number, question, kind, chance.getrandbits(32)) for kind in kinds]
+    chance.shuffle(draws)
+    return draws
+
+
+def drawn(asked: Asked, draw: Draw) -> Example | None:
+    """Return the example that a draw stands for; None where there is no such text."""
+    chance = random.Random(draw.seed)  # noqa: S311 - nothing secret
+    gold = asked.questions[draw.question]
+    if draw.kind == "mined":
+        passages = asked.wrong[draw.question]
+        return Example(gold.question, chance.choice(passages), 0, 0) if passages else None
+    words = [word.span() for word in re.finditer(r"\S+", gold.context)]
+    count = chance.randint(SHORTEST, LONGEST)
+    if draw.kind == "own":
+        part = _part_without(words, gold, count, chance)
+        return Example(gold.question, gold.context[slice(*part)], 0, 0) if part else None
+    chosen = chance.randrange(len(gold.answers))
+    start = gold.starts[chosen]
+    end = start + len(gold.answers[chosen])
+    begin, stop = _part_with(words, start, end, count, chance)
+    return Example(gold.question, gold.context[begin:stop], start - begin, end - begin)
+
+
+def _part_with(
+    words: Sequence[tuple[int, int]], start: int, end: int, count: int, chance: random.Random
+) -> tuple[int, int]:
+    """Return a range of about `count` words that holds the answer somewhere."""
+    first = max(0, next((i for i, (_, stop) in enumerate(words) if stop > start), 0))
+    last = next((i for i, (_, stop) in enumerate(words) if stop >= end), len(words) - 1)
+    room = max(0, count - (last - first + 1))
+    most = min(first, room)
+    least = min(most, max(0, room - (len(words) - 1 - last)))  # what does not fit behind it
+    before = chance.randint(least, most)
+    begin = max(0, first - before)
+    stop = min(len(words) - 1, last + room - before)
+    return min(words[begin][0], start), max(words[stop][1], end)
+
+
+def _part_without(
+    words: Sequence[tuple[int, int]], gold: GoldQuestion, count: int, chance: random.Random
+) -> tuple[int, int] | None:
+    """Return a range of `count` words that holds no answer; None where the text is too short."""
+    if len(words) < 2 * count:
+        return None
+    for _ in range(_TRIES):
+        first = chance.randint(0, len(words) - count)
+        begin, stop = words[first][0], words[first + count - 1][1]
+        part = gold.context[begin:stop]
+        if not any(answer.lower() in part.lower() for answer in gold.answers):
+            return begin, stop
+    return None
+
+
+def _places(count: int, passes: float, chance: random.Random) -> Iterator[int]:
+    """Yield each of `count` places `passes` times, or some of them once more."""
+    wanted = round(passes * count)
+    while wanted > 0:
+        once = list(range(count))
+        chance.shuffle(once)
+        yield from once[:wanted]
+        wanted -= count
+
+
+def _times(mean: float, chance: random.Random) -> int:
+    """Return a whole number of times that is `mean` in the mean."""
+    whole = int(mean)
+    return whole + (chance.random() < mean - whole)

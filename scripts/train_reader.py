@@ -1,0 +1,318 @@
+"""Trains a reader on question sets in the SQuAD format.
+
+The passages that look right and don't answer come from the BM25 of an index, as the service would
+show them, so build an index first. A run can be stopped at any time: the same command goes on.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Self
+
+from index.corpora.squad import read_squad
+from index.manifest import current_version
+from index.types import CorpusError, IndexingError
+from models.contracts import ModelError
+from models.loading import DEFAULT, STOCK, encoder_folder, pick_device, reader_folder
+from scripts.arguments import at_least
+from scripts.pairs import context_pairs, wrong_passages
+from scripts.reader_examples import Asked, Draw, planned
+from scripts.training_plan import rate_at
+from scripts.training_runs import Source, replacing, same_run, source
+
+if TYPE_CHECKING:
+    from models.finetuning import Network
+    from scripts.reader_batches import Batches, Teacher
+
+_POOL = 4096  # examples that are cut and sorted by length together
+_CHECKPOINT_SECONDS = 300
+_LOG_STEPS = 50
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: whole pools, batches of the one after them, examples read, and seconds.
+
+    `planned` is the share of the plan that is behind: some of what is planned gives no example.
+    """
+
+    pools: int = 0
+    batches: int = 0
+    examples: int = 0
+    planned: float = 0.0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, saved: Mapping[str, float]) -> Self:
+        """Return what a checkpoint says; nothing is behind where there is none."""
+        if not saved:
+            return cls()
+        pools, batches, examples = (int(saved[name]) for name in ("pools", "batches", "examples"))
+        return cls(pools, batches, examples, saved["planned"], saved["seconds"])
+
+    def done(self, minutes: float | None) -> float:
+        """Return the share of the run that is behind, 1 or more at its end.
+
+        A run ends with its plan, or before, where its `minutes` are over.
+        """
+        return max(self.planned, self.seconds / (60 * minutes) if minutes else 0.0)
+
+
+def train(
+    network: "Network",
+    batches: "Batches",
+    draws: Sequence[Draw],
+    options: argparse.Namespace,
+    teacher: "Teacher | None",
+) -> None:
+    """Train to the end of the plan or of the time, from the checkpoint where there is one."""
+    import torch  # noqa: PLC0415 - seconds that --help need not wait
+
+    from models.checkpoints import load_checkpoint, save_checkpoint  # noqa: PLC0415 - likewise
+    from models.finetuning import optimizer_of  # noqa: PLC0415 - likewise
+    from scripts.reader_batches import loss_of  # noqa: PLC0415 - likewise
+
+    folder: Path = options.work
+    optimizer = optimizer_of(network, options.rate)
+    progress = Progress.of(load_checkpoint(folder, network, optimizer))
+    network.train()
+    began = time.monotonic() - progress.seconds
+    saved = time.monotonic()
+    losses: list[float] = []
+    for step in _steps(draws, batches, progress):
+        done = progress.done(options.minutes)
+        if done >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = options.rate * rate_at(round(1000 * done), 1000)
+        loss = loss_of(network, step.members, batches, teacher)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        progress = replace(
+            step.after,
+            examples=progress.examples + len(step.members),
+            seconds=time.monotonic() - began,
+        )
+        if len(losses) == _LOG_STEPS:
+            _log(folder, progress, losses, options.minutes)
+            losses = []
+        if time.monotonic() - saved > _CHECKPOINT_SECONDS:
+            save_checkpoint(folder, network, optimizer, asdict(progress))
+            saved = time.monotonic()
+    if losses:
+        _log(folder, progress, losses, options.minutes)
+    save_checkpoint(folder, network, optimizer, asdict(progress))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One batch: its examples, as places in `Batches.examples`, and how far the plan is after."""
+
+    members: list[int]
+    after: Progress
+
+
+def _steps(draws: Sequence[Draw], batches: "Batches", progress: Progress) -> Iterator[Step]:
+    """Yield what is left of a run; `batches` is filled with one pool of examples after another."""
+    first, skipped = progress.pools, progress.batches
+    for pool in range(first, -(-len(draws) // _POOL)):
+        some = draws[pool * _POOL : (pool + 1) * _POOL]
+        batches.fill(some, seed=pool)
+        count = len(batches.ordered)
+        for number in range(skipped if pool == first else 0, count):
+            behind = (pool * _POOL + len(some) * (number + 1) / count) / len(draws)
+            last = number + 1 == count
+            after = Progress(pool + last, 0 if last else number + 1, planned=behind)
+            yield Step(batches.ordered[number], after)
+
+
+def _log(folder: Path, progress: Progress, losses: Sequence[float], minutes: float | None) -> None:
+    row = {
+        "examples": progress.examples,
+        "done": round(progress.done(minutes), 4),
+        "loss": round(fmean(losses), 4),
+        "seconds": round(progress.seconds),
+    }
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    print(
+        f"{row['done']:.1%}  {row['examples']:,} examples  loss {row['loss']:.3f}  "
+        f"{row['seconds']:,} s",
+        flush=True,
+    )
+
+
+def publish(network: "Network", base: Path, output: Path) -> None:
+    """Write the trained reader in half precision, with the tokenizer of its base."""
+    with replacing(output) as folder:
+        for name in _TOKENIZER_FILES:
+            if (base / name).is_file():
+                shutil.copy(base / name, folder / name)
+        network.half().save_pretrained(folder)  # type: ignore[operator]
+
+
+def asked_of(sources: Sequence[Source], options: argparse.Namespace) -> list[Asked]:
+    """Read each file and mine its wrong passages. Raises CorpusError, IndexingError."""
+    found = []
+    for one in sources:
+        questions = [gold for gold in read_squad(one.path) if gold.answers]
+        if not questions:
+            raise CorpusError(f"{one.path} has no question with an answer")
+        if one.corpus:
+            wrong = wrong_passages(questions, current_version(options.index))
+        else:
+            wrong = [list(pair.negatives) for pair in context_pairs(questions)]
+        print(f"{one.path.name}: {len(questions):,} questions, {one.passes:g} passes", flush=True)
+        found.append(
+            Asked(
+                questions,
+                wrong,
+                one.passes,
+                own=options.own if one.corpus else 0.0,
+                mined=options.mined if one.corpus else options.mined_elsewhere,
+            )
+        )
+    return found
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 10:  # noqa: PLR2004 - more is a slip of the pen
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 10")
+    return value
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.train_reader",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = arguments.add_argument
+    add(
+        "--corpus-questions",
+        dest="sources",
+        action="append",
+        type=source(corpus=True),
+        metavar="FILE[=PASSES]",
+        help="SQuAD format; unanswerable windows come from the rest of the same text and from the "
+        "index; PASSES is how often the run goes through the file (default: 1)",
+    )
+    add(
+        "--questions",
+        dest="sources",
+        action="append",
+        type=source(corpus=False),
+        metavar="FILE[=PASSES]",
+        help="likewise; unanswerable windows come from the file's own contexts",
+    )
+    add("--index", type=Path, metavar="DIR", help="an index of the corpus, for its BM25")
+    add("--output", type=Path, required=True, metavar="DIR", help="where to write the reader")
+    add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
+    add(
+        "--base",
+        default=DEFAULT,
+        metavar="DIR_OR_ID",
+        help="the reader to begin with, or an encoder with --new-head (default: the shipped one)",
+    )
+    add("--new-head", action="store_true", help="the base has no head for answers: make one")
+    add(
+        "--own",
+        type=_share,
+        default=1.0,
+        metavar="N",
+        help="windows of the same text without the answer, for each with it (default: 1)",
+    )
+    add(
+        "--mined",
+        type=_share,
+        default=1.0,
+        metavar="N",
+        help="wrong passages of the index, likewise (default: 1)",
+    )
+    add(
+        "--mined-elsewhere",
+        type=_share,
+        default=0.15,
+        metavar="N",
+        help="wrong contexts for each question of --questions (default: 0.15)",
+    )
+    add("--teacher", metavar="DIR_OR_ID", help="a larger reader whose distributions are learnt too")
+    add("--teacher-weight", type=_share, default=0.5, metavar="W", help="its share of the loss")
+    add("--rate", type=_positive, default=1.2e-4, help="greatest learning rate (default: 1.2e-4)")
+    add("--batch-tokens", type=at_least(64), default=5400, metavar="N", help="tokens in a batch")
+    add("--max-length", type=at_least(32), default=384, metavar="N", help="tokens of a window")
+    add("--minutes", type=_positive, metavar="M", help="end after so long, at the lowest rate")
+    add("--seed", type=at_least(0), default=0, metavar="N")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    commands = parser()
+    options = commands.parse_args(argv)
+    if not options.sources:
+        commands.error("give at least one --corpus-questions or --questions")
+    if any(one.corpus for one in options.sources) and not options.index:
+        commands.error("--corpus-questions needs --index")
+    if options.teacher_weight > 1:
+        commands.error("--teacher-weight is a share, from 0 to 1")
+    try:
+        import torch  # noqa: PLC0415 - seconds that --help need not wait
+
+        from models.finetuning import load_network  # noqa: PLC0415 - likewise
+        from scripts.reader_batches import Batches, Teacher  # noqa: PLC0415 - likewise
+
+        torch.manual_seed(options.seed)
+        base, device = resolve_base(options.base), pick_device(options.device)
+        teacher = Teacher.load(options, device) if options.teacher else None
+        network = load_network(base, device, new_head=options.new_head)
+        same_run(options)
+        asked = asked_of(options.sources, options)
+        batches = Batches(base, asked, options)
+        draws = planned(asked, options.seed)
+        print(f"{len(draws):,} examples", flush=True)
+        train(network, batches, draws, options, teacher)
+        publish(network, base, options.output)
+    except (CorpusError, IndexingError, ModelError) as error:
+        print(f"train_reader: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("train_reader: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    print(f"written to {options.output}")
+    return 0
+
+
+def resolve_base(name: str) -> Path:
+    """Return the folder of the model to begin with: a reader's, or an encoder's by its name."""
+    return encoder_folder(name) if name == STOCK else reader_folder(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""What the commands that train a model share: files of questions, the run's folder, the output."""
+
+import argparse
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.manifest import write_durably
+from models.contracts import ModelError
+
+_MOST_PASSES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of questions, how often a run goes through it, and where its passages come from."""
+
+    path: Path
+    passes: float
+    corpus: bool
+
+
+def source(*, corpus: bool) -> Callable[[str], Source]:
+    """Return an argparse type for FILE or FILE=PASSES."""
+
+    def parse(text: str) -> Source:
+        name, _, passes = text.partition("=")
+        try:
+            found = Source(Path(name), float(passes or 1), corpus)
+        except ValueError:
+            found = Source(Path(name), 0, corpus)
+        if not 0 < found.passes <= _MOST_PASSES:
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: write FILE or FILE=PASSES, at most {_MOST_PASSES}"
+            )
+        return found
+
+    return parse
+
+
+def same_run(options: argparse.Namespace) -> None:
+    """Note the arguments of a run in its folder, or see that they are those of the run in it.
+
+    Raises ModelError where they differ: its checkpoint would go on with other batches.
+    """
+    arguments = {name: str(value) for name, value in sorted(vars(options).items())}
+    noted = options.work / "arguments.json"
+    options.work.mkdir(parents=True, exist_ok=True)
+    if not noted.is_file():
+        write_durably(noted, json.dumps(arguments, indent=2) + "\n")
+        return
+    try:
+        before = dict(json.loads(noted.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{noted} is damaged: give another --work") from error
+    different = [name for name in arguments if before.get(name) != arguments[name]]
+    if different:
+        raise ModelError(
+            f"the run in {options.work} has another {', '.join(different)}: give the same "
+            "arguments to go on, or another --work to start afresh"
+        )
+
+
+@contextmanager
+def replacing(output: Path) -> Iterator[Path]:
+    """Yield a folder to write to, which becomes `output` in the end.
+
+    What `output` held before stays, beside it, until the new one is in its place.
+    """
+    temporary, before = (output.with_name(output.name + end) for end in (".tmp", ".before"))
+    for folder in (temporary, before):
+        shutil.rmtree(folder, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    yield temporary
+    if output.is_dir():
+        output.rename(before)
+    temporary.rename(output)
+    shutil.rmtree(before, ignore_errors=True)

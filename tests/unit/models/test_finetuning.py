@@ -1,0 +1,104 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.contracts import ModelError
+from models.finetuning import (
+    Labelled,
+    distillation_loss,
+    labelled,
+    load_network,
+    logits_of,
+    optimizer_of,
+    span_loss,
+)
+from models.windows import Window, Windower, padded
+from tests.unit.models.conftest import NAMES, TEXT
+
+
+def window(offsets: list[tuple[int, int]], begin: int = 3) -> Window:
+    ids = np.arange(begin + len(offsets) + 1)
+    return Window(0, ids, ids * 0, begin, np.array(offsets, np.int64).reshape(-1, 2))
+
+
+def test_an_answer_is_marked_at_its_tokens() -> None:
+    part = window([(0, 4), (5, 7), (7, 9), (10, 14)])
+    assert labelled(part, 5, 9) == Labelled(part, 4, 5)
+    assert labelled(part, 6, 9) == Labelled(part, 4, 5)  # begins within a token: the whole of it
+    assert labelled(part, 10, 14) == Labelled(part, 6, 6)
+    assert labelled(part, 0, 0) == Labelled(part, 0, 0)  # no answer: the first position
+
+
+def test_a_window_that_holds_a_part_of_the_answer_is_no_example() -> None:
+    part = window([(5, 9), (10, 14)])
+    assert labelled(part, 0, 9) is None
+    assert labelled(part, 10, 20) is None
+    assert labelled(part, 20, 30) is None
+    assert labelled(window([(0, 0)]), 0, 4) is None
+
+
+def test_the_loss_is_the_mean_cross_entropy_of_start_and_end() -> None:
+    start = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]]))
+    end = torch.log(torch.tensor([[0.1, 0.1, 0.8], [0.5, 0.25, 0.25]]))
+    examples = [Labelled(window([]), 0, 2), Labelled(window([]), 2, 0)]
+    expected = -(math.log(0.5) + math.log(0.6) + math.log(0.8) + math.log(0.5)) / 4
+    assert span_loss(start, end, examples).item() == pytest.approx(expected)
+
+
+def test_a_student_like_its_teacher_has_nothing_to_learn() -> None:
+    logits = torch.randn(3, 5)
+    known = torch.ones(3, 5, dtype=torch.bool)
+    shifted = logits + 7.0  # the same distribution
+    assert distillation_loss(logits, shifted, known).item() == pytest.approx(0, abs=1e-5)
+    assert distillation_loss(logits, -logits, known).item() > 0.1
+
+
+def test_tokens_that_the_teacher_does_not_have_count_nothing() -> None:
+    student, teacher = torch.zeros(2, 3), torch.tensor([[0.0, 0.0, 9.0], [5.0, 0.0, 0.0]])
+    known = torch.tensor([[True, True, False], [False, False, False]])
+    assert distillation_loss(student, teacher, known).item() == pytest.approx(0, abs=1e-6)
+    known[0, 2] = True
+    alone = distillation_loss(student[:1], teacher[:1], known[:1])
+    assert distillation_loss(student, teacher, known).item() == pytest.approx(alone.item())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_padding_changes_no_logit(checkpoints: dict[str, Path], name: str) -> None:
+    from transformers import AutoTokenizer  # noqa: PLC0415 - slow to import
+
+    network = load_network(checkpoints[name], "cpu", new_head=False).eval()
+    tokenizer = AutoTokenizer.from_pretrained(checkpoints[name])
+    windower = Windower(tokenizer.backend_tokenizer, max_length=60, stride=0)
+    windows = windower.split("how long", [TEXT[0], TEXT[1][:30]])
+    with torch.no_grad():
+        start, end = logits_of(network, padded(windows, tokenizer.pad_token_id))
+        for row, one in enumerate(windows):
+            alone = logits_of(network, padded([one], tokenizer.pad_token_id))
+            for together, single in zip((start, end), alone, strict=True):
+                length = len(one.ids)
+                # bfloat16 where the machine has it: three digits
+                torch.testing.assert_close(together[row, :length], single[0], atol=0.1, rtol=0.05)
+                assert (together[row, length:] < -1e30).all()
+
+
+def test_embeddings_keep_still_and_norms_do_not_decay(checkpoints: dict[str, Path]) -> None:
+    network = load_network(checkpoints["bert"], "cpu", new_head=False)
+    still = {name for name, p in network.named_parameters() if not p.requires_grad}
+    assert still == {
+        f"bert.embeddings.{kind}_embeddings.weight" for kind in ("word", "position", "token_type")
+    }
+    decaying, steady = optimizer_of(network, 1e-3).param_groups
+    assert decaying["weight_decay"] > 0
+    assert steady["weight_decay"] == 0
+    assert all(p.ndim == 1 for p in steady["params"])
+
+
+def test_an_encoder_gets_a_head_only_when_asked(plain_bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="has no trained weights for qa_outputs"):
+        load_network(plain_bert, "cpu", new_head=False)
+    assert load_network(plain_bert, "cpu", new_head=True) is not None
+    with pytest.raises(ModelError, match="can't be loaded as a model to train"):
+        load_network(tmp_path, "cpu", new_head=True)

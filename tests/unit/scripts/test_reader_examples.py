@@ -1,0 +1,87 @@
+import random
+from collections import Counter
+
+import pytest
+
+from index.corpora.squad import GoldQuestion
+from scripts.reader_examples import LONGEST, SHORTEST, Asked, Draw, drawn, planned
+
+LONG = " ".join(f"word{number}" for number in range(1000))
+ANSWER = "word500 word501 word502"
+
+
+def gold(context: str = LONG, answer: str = ANSWER) -> GoldQuestion:
+    return GoldQuestion("1", "Which words?", context, (answer,), (context.index(answer),), "")
+
+
+def asked(passes: float = 1, own: float = 0, mined: float = 0, count: int = 1) -> Asked:
+    return Asked([gold()] * count, [["wrong one", "wrong two"]] * count, passes, own, mined)
+
+
+def test_a_plan_has_each_question_as_often_as_was_asked_for() -> None:
+    draws = planned([asked(passes=2.5, own=1, mined=0.5, count=200), asked(count=3)], seed=1)
+    first = [draw for draw in draws if draw.set == 0]
+    kinds = Counter(draw.kind for draw in first)
+    assert kinds["answer"] == kinds["own"] == 500
+    assert 200 < kinds["mined"] < 300  # half of 500 in the mean
+    times = Counter(draw.question for draw in first if draw.kind == "answer")
+    assert set(times.values()) == {2, 3}
+    assert sum(draw.set == 1 for draw in draws) == 3
+
+
+def test_a_plan_is_shuffled_and_always_the_same() -> None:
+    sets = [asked(count=50), asked(count=50)]
+    assert planned(sets, seed=1) == planned(sets, seed=1) != planned(sets, seed=2)
+    assert len({draw.set for draw in planned(sets, seed=1)[:20]}) == 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_part_of_a_long_text_holds_the_answer_at_its_place(seed: int) -> None:
+    example = drawn(asked(), Draw(0, 0, "answer", seed))
+    assert example is not None
+    assert example.context[example.start : example.end] == ANSWER
+    assert SHORTEST <= len(example.context.split()) <= LONGEST
+    assert example.context in LONG
+
+
+def test_the_answer_stands_anywhere_in_its_part() -> None:
+    places = [
+        example.start / len(example.context)
+        for seed in range(200)
+        if (example := drawn(asked(), Draw(0, 0, "answer", seed)))
+    ]
+    assert min(places) < 0.1
+    assert max(places) > 0.85
+
+
+@pytest.mark.parametrize("answer", ["short", "a short text", "text"])
+def test_a_short_text_is_taken_whole(answer: str) -> None:
+    only = Asked([gold("a short text", answer)], [[]], 1, 1, 1)
+    example = drawn(only, Draw(0, 0, "answer", 3))
+    assert example is not None
+    assert example.context == "a short text"
+    assert example.context[example.start : example.end] == answer
+    assert drawn(only, Draw(0, 0, "own", 3)) is None  # there is nothing else in it
+    assert drawn(only, Draw(0, 0, "mined", 3)) is None  # BM25 found nothing
+
+
+def test_an_answer_that_begins_within_a_word_or_is_longer_than_a_part_stays_whole() -> None:
+    within = GoldQuestion("1", "?", LONG, ("500 word501 wo",), (LONG.index("500 word501"),), "")
+    whole = GoldQuestion("1", "?", LONG, (LONG[8:-8],), (8,), "")
+    for one in (within, whole):
+        for seed in range(10):
+            example = drawn(Asked([one], [[]], 1, 0, 0), Draw(0, 0, "answer", seed))
+            assert example is not None
+            assert example.context[example.start : example.end] == one.answers[0]
+
+
+def test_windows_without_the_answer_have_an_empty_range() -> None:
+    for seed in range(40):
+        own = drawn(asked(), Draw(0, 0, "own", seed))
+        assert own is not None
+        assert ANSWER not in own.context
+        assert own.start == own.end
+    mined = drawn(asked(), Draw(0, 0, "mined", random.randrange(99)))
+    assert mined is not None
+    assert mined.context in {"wrong one", "wrong two"}
+    assert mined.start == mined.end
