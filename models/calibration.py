@@ -44,6 +44,11 @@ class LogisticCalibration:
         """
         return _sigmoid(_matrix(values, len(self.features)) @ np.array(self.weights) + self.bias)
 
+    @property
+    def bound(self) -> float:
+        """The least number that no probability can exceed."""
+        return 1.0
+
     def save(self, path: Path) -> None:
         """Write the calibration as JSON."""
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")

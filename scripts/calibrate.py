@@ -26,7 +26,7 @@ from models.loading import reader_folder
 from scripts.arguments import at_least
 from scripts.evaluate_retrieval import gold_passages
 from scripts.metrics import f1
-from service.answering import EVIDENCE, Answerer, Reading, ReadPassage, evidence
+from service.answering import Answerer
 from service.loading import (
     BESIDE,
     NO_ANSWER_CALIBRATION,
@@ -37,6 +37,7 @@ from service.loading import (
     shipped_calibrations,
     snapshot,
 )
+from service.reading import EVIDENCE, Reading, ReadPassage, evidence
 from service.settings import Settings, SettingsError
 
 _RIGHT_F1 = 0.5  # a span that shares so much with a gold answer is right

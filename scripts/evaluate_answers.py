@@ -13,7 +13,7 @@ from tqdm import tqdm
 from index.corpora.squad import GoldQuestion, read_squad
 from index.types import CorpusError
 from scripts.metrics import exact_match, f1
-from service.answering import Reading
+from service.reading import Reading
 from service.loading import load_answerer
 from service.settings import Settings
 from service.types import AnswerList, Query

@@ -6,7 +6,7 @@ import pytest
 from index.corpora.squad import GoldQuestion
 from scripts import evaluate, evaluate_answers
 from scripts.metrics import exact_match, f1
-from service.answering import Reading
+from service.reading import Reading
 from service.types import AnswerList, Query, Source, Timings
 from tests.making import an_answer
 

@@ -8,7 +8,7 @@ import pytest
 from index.hybrid import FEATURES, PLAIN_FEATURES
 from models.calibration import LogisticCalibration
 from models.contracts import ModelError
-from service.answering import EVIDENCE
+from service.reading import EVIDENCE
 from service.loading import (
     BESIDE,
     NO_ANSWER_CALIBRATION,
