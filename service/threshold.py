@@ -64,7 +64,7 @@ def read_enough(
     """Read passages until the first `top_k` answers without repeats are those of reading all.
 
     `read(begin, end)` returns the answers of the passages at these places, half-open; a passage
-    need not have one. `first` are read in any case, then `step` at a time. Returns how many were.
+    need not have one. `first`, 1 or more, are read in any case, then `step` at a time. Returns how many were.
     """
     answers: list[Answer] = []
     done, following = 0, min(first, len(pool.ids))

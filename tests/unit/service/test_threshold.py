@@ -35,7 +35,7 @@ def scored(passage_id: int, sentence: str, reader: float, retrieval: float, w: f
     ids=st.permutations(range(25)),
     weight=st.one_of(st.sampled_from([0.0, 0.2, 0.5, 1.0]), st.floats(0, 1)),
     top_k=st.integers(1, 8),
-    first=st.integers(0, 12),
+    first=st.integers(1, 12),
     step=st.integers(1, 9),
     ceiling=st.one_of(st.just(1.0), st.floats(0, 1)),
     slope=st.sampled_from([0.0, 0.5, 1.0]),
