@@ -28,7 +28,9 @@ class Gate:
         """Be inside. Raises BusyError where there is no room."""
         with self._turn:
             if self._inside >= self._most:
-                raise BusyError("The service has more questions than it can answer. Try again soon.")
+                raise BusyError(
+                    "The service has more questions than it can answer. Try again soon."
+                )
             self._inside += 1
         self._gauge.inc()
         try:

@@ -139,7 +139,9 @@ class Batcher:
             job.done.result(None if patience.ends == math.inf else patience.left)
         except TimeoutError:
             job.done.cancel()
-            raise DeadlineError("This took too long: the service is busy. Try again soon.") from None
+            raise DeadlineError(
+                "This took too long: the service is busy. Try again soon."
+            ) from None
         finally:
             self._metrics.waiting.dec()
         return job.results

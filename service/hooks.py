@@ -36,9 +36,7 @@ def add_hooks(app: Flask, metrics: Metrics, deadline: float) -> None:
     def count(response: Response) -> Response:
         response.headers[ID_HEADER] = request_id.get()
         route = request.url_rule.rule if request.url_rule else "none"
-        metrics.responded(
-            request.method, route, response.status_code, time.monotonic() - g.arrived
-        )
+        metrics.responded(request.method, route, response.status_code, time.monotonic() - g.arrived)
         return response
 
     @app.teardown_request

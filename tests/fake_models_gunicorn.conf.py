@@ -16,9 +16,7 @@ from tests.fake_models import FakeEncoder, SlowReader
 
 def load_models(settings: Settings, metrics: Metrics) -> SharedModels:
     reader = SlowReader(float(os.environ.get("FAKE_SECONDS", "0")))
-    return SharedModels(
-        FakeEncoder(), reader, device="cpu", queue=settings.queue, metrics=metrics
-    )
+    return SharedModels(FakeEncoder(), reader, device="cpu", queue=settings.queue, metrics=metrics)
 
 
 service.loading.preflight = lambda _: None

@@ -204,9 +204,7 @@ def test_what_is_remembered_is_bounded(answerer: Answerer) -> None:
     assert len(kept.spans) == 2 * CANDIDATES
 
 
-def test_sentences_are_embedded_once(
-    answerer: Answerer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sentences_are_embedded_once(answerer: Answerer, monkeypatch: pytest.MonkeyPatch) -> None:
     embedded: list[str] = []
 
     def encode_passages(texts: Sequence[str]) -> Embedded:

@@ -43,7 +43,11 @@ def test_only_what_is_missing_is_made_each_once() -> None:
 def test_more_than_fits_is_still_complete() -> None:
     cache: Cache[int, int] = Cache(2)
     assert cache.completed(list(range(5)), lambda keys: [-key for key in keys]) == [
-        0, -1, -2, -3, -4
+        0,
+        -1,
+        -2,
+        -3,
+        -4,
     ]
 
 

@@ -98,9 +98,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
 @pytest.mark.parametrize(("queue", "threads"), [("12", "12"), ("200", ""), ("", "4")])
 def test_a_thread_must_be_left_to_refuse_the_surplus(queue: str, threads: str) -> None:
     with pytest.raises(SettingsError, match=r"QUEUE=\d+ is not less than COVIDQUEST_WEB_THREADS="):
-        Settings.from_environment(
-            {"COVIDQUEST_QUEUE": queue, "COVIDQUEST_WEB_THREADS": threads}
-        )
+        Settings.from_environment({"COVIDQUEST_QUEUE": queue, "COVIDQUEST_WEB_THREADS": threads})
 
 
 def test_all_problems_are_reported_at_once_on_one_line() -> None:
