@@ -1,8 +1,8 @@
 """One thread that computes with the models for all requests, in batches that these share.
 
 Two forward passes side by side take longer than one after the other, so they take turns here. A
-request that comes alone is computed at once. What comes while the thread computes is its next batch;
-each request has the same share of it, so that one with many passages holds up nobody.
+request that comes alone is computed at once. What comes while the thread computes is its next
+batch; each request has the same share of it, so that one with many passages holds up nobody.
 """
 
 import math

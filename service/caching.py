@@ -4,12 +4,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from index.hybrid import Question
-from models.contracts import FloatArray, Span
 from service.metrics import Metrics
-from service.reading import Retrieved
+
+if TYPE_CHECKING:
+    from index.hybrid import Question
+    from models.contracts import FloatArray, Span
+    from service.reading import Retrieved
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -9,7 +9,7 @@ from index.search import PassageIndex, checked
 from index.types import IndexingError
 from models import calibration
 from models.calibration import LogisticCalibration
-from models.contracts import Encoder, ModelError, Reader
+from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, identity, reader_folder
 from service.answering import Answerer, Calibrations
 from service.following import Following

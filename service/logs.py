@@ -1,6 +1,6 @@
 """How the service logs: lines for people or JSON, each with the id of its request.
 
-No question is logged: of an address the query is left out, as the page's form sends its fields there.
+No question is logged: of an address the query is left out, where the page's form sends its fields.
 """
 
 import json
@@ -39,7 +39,7 @@ class RequestFilter(logging.Filter):
         """Keep every record."""
         id_ = request_id.get()
         if record.name == _ACCESS and isinstance(record.args, Mapping):
-            id_ = record.args["{x-request-id}o"]
+            id_ = str(record.args["{x-request-id}o"])
         elif record.name.startswith("gunicorn") and "request" in str(record.msg):
             record.msg, record.args = _QUERY.sub("?…", record.getMessage()), ()
         record.request_id = id_

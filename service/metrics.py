@@ -75,7 +75,7 @@ class Metrics:
         if SHARED not in os.environ:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # it has no types
         return generate_latest(registry)
 
     def responded(self, method: str, route: str, status: int, seconds: float) -> None:

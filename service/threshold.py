@@ -1,9 +1,9 @@
 """Reads no more passages than the best answers need, and finds exactly those of reading all.
 
 The threshold algorithm of Fagin, Lotem and Naor, "Optimal aggregation algorithms for middleware"
-(2001), with one list that is sorted (by retrieval) and one that is dear (the reader's): passages are
-read by descending retrieval score until the best answers are all better than what any other passage
-could still become. Pure, but for the reading itself.
+(2001), with one list that is sorted (by retrieval) and one that is dear (the reader's): passages
+are read by descending retrieval score until the best answers are all better than what any other
+passage could still become. Pure, but for the reading itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -64,7 +64,8 @@ def read_enough(
     """Read passages until the first `top_k` answers without repeats are those of reading all.
 
     `read(begin, end)` returns the answers of the passages at these places, half-open; a passage
-    need not have one. `first`, 1 or more, are read in any case, then `step` at a time. Returns how many were.
+    need not have one. `first`, 1 or more, are read in any case, then `step` at a time. Returns how
+    many were.
     """
     answers: list[Answer] = []
     done, following = 0, min(first, len(pool.ids))

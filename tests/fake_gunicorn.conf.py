@@ -24,7 +24,7 @@ def preflight(settings: Settings) -> None:
         raise StartError(f"{settings.index} is not an index")
 
 
-def load_following(settings: Settings, metrics: Metrics) -> AnswererProtocol:
+def load_following(settings: Settings, _: Metrics) -> AnswererProtocol:
     if os.environ.get("FAKE_FAILURE") == "load_following":
         raise StartError(f"{settings.index} cannot be read")
     return FakeAnswerer()

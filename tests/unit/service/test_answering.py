@@ -10,8 +10,8 @@ from index.manifest import Manifest
 from index.types import Passage
 from models.calibration import LogisticCalibration
 from models.contracts import Embedded, Span
-from service.answering import Answerer, Calibrations
 from service import patience
+from service.answering import Answerer, Calibrations
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
 from service.reading import EVIDENCE, evidence

@@ -52,7 +52,7 @@ def test_the_application_loads_its_answerer_with_its_settings(
     given: list[Settings] = []
     loading = ModuleType("service.loading")
 
-    def load_following(settings: Settings, metrics: Metrics) -> AnswererProtocol:
+    def load_following(settings: Settings, _: Metrics) -> AnswererProtocol:
         given.append(settings)
         return FakeAnswerer()
 

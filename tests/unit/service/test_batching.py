@@ -171,7 +171,7 @@ def test_what_nobody_waits_for_is_not_computed(
 
 
 def test_a_batch_waits_for_who_is_on_the_way_but_not_for_long(
-    machine: Machine, lane: Lane[int, int]
+    lane: Lane[int, int],
 ) -> None:
     batcher = Batcher([lane], inside=lambda: 2, metrics=Metrics())  # the second never comes
     assert batcher.compute(lane, [1]) == [2]

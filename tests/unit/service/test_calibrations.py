@@ -8,7 +8,6 @@ import pytest
 from index.hybrid import FEATURES, PLAIN_FEATURES
 from models.calibration import LogisticCalibration
 from models.contracts import ModelError
-from service.reading import EVIDENCE
 from service.loading import (
     BESIDE,
     NO_ANSWER_CALIBRATION,
@@ -16,6 +15,7 @@ from service.loading import (
     calibrations_for,
     shipped_calibrations,
 )
+from service.reading import EVIDENCE
 from service.settings import Settings
 
 

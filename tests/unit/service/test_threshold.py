@@ -37,19 +37,19 @@ def scored(passage_id: int, sentence: str, reader: float, retrieval: float, w: f
     top_k=st.integers(1, 8),
     first=st.integers(1, 12),
     step=st.integers(1, 9),
-    ceiling=st.one_of(st.just(1.0), st.floats(0, 1)),
-    slope=st.sampled_from([0.0, 0.5, 1.0]),
+    bounds=st.tuples(st.one_of(st.just(1.0), st.floats(0, 1)), st.sampled_from([0.0, 0.5, 1.0])),
 )
-def test_reading_enough_finds_what_reading_all_finds(
+def test_reading_enough_finds_what_reading_all_finds(  # noqa: PLR0917 - drawn by name
     passages: list[tuple[str, float, float, bool]],
     ids: list[int],
     weight: float,
     top_k: int,
     first: int,
     step: int,
-    ceiling: float,
-    slope: float,
+    bounds: tuple[float, float],
 ) -> None:
+    ceiling, slope = bounds
+
     def bound(retrieval: float) -> float:
         return ceiling * (1 - slope + slope * retrieval)
 
