@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
 from itertools import islice
 from typing import Self
 
@@ -12,35 +11,15 @@ import numpy as np
 from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, Question
 from index.search import PassageIndex
-from models.calibration import LogisticCalibration
 from models.contracts import FloatArray, Span
 from service.caching import Kept, Turns
+from service.calibrations import Calibrations
 from service.fusion import fuse, ranked, without_repeats
 from service.patience import current
 from service.reading import EVIDENCE_DEPTH, Reading, ReadPassage, Retrieved, evidence
 from service.shared_models import SharedModels
 from service.threshold import Pool, read_enough
 from service.types import Answer, AnswerList, Query, Source, Timings
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrations:
-    """What turns raw scores into probabilities, the same for every request.
-
-    `retrieval` takes the features of a candidate (`index.hybrid.Candidates`), `reader` a span's
-    score, `no_answer` the evidence of a whole question (`EVIDENCE`).
-    """
-
-    retrieval: LogisticCalibration
-    reader: LogisticCalibration
-    no_answer: LogisticCalibration
-
-    def reader_bound(self, retrieval: float) -> float:  # noqa: ARG002 - a calibration may use it
-        """Return the greatest reader score of a passage of at most this retrieval score.
-
-        It does not fall as that grows.
-        """
-        return self.reader.bound
 
 
 class Answerer:
@@ -229,7 +208,9 @@ class Answerer:
         """Return the answers of these passages; one without a span has none."""
         if not read:
             return []
-        reader = self.calibrations.reader.probability([[one.span.score] for one in read])
+        scores = self.calibrations.reader_scores(
+            [one.span.score for one in read], [one.retrieval_score for one in read]
+        )
         return [
             Answer(
                 text=one.candidate.passage.text[one.span.start : one.span.end],
@@ -241,6 +222,6 @@ class Answerer:
                 retrieval_score=one.retrieval_score,
                 final_score=fuse(score, one.retrieval_score, query.weight),
             )
-            for one, score in zip(read, reader.tolist(), strict=True)
+            for one, score in zip(read, scores, strict=True)
             if one.span.end > one.span.start
         ]

@@ -11,7 +11,8 @@ from models import calibration
 from models.calibration import LogisticCalibration
 from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, identity, reader_folder
-from service.answering import Answerer, Calibrations
+from service.answering import Answerer
+from service.calibrations import READER_FEATURES, Calibrations
 from service.following import Following
 from service.measuring import Measured
 from service.metrics import Metrics
@@ -114,7 +115,11 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     folder = beside if beside.is_dir() else shipped_calibrations(features)
     return Calibrations(
         retrieval=_calibration(folder / RETRIEVAL_CALIBRATION, features),
-        reader=calibration.load(own if own.is_file() else reader_folder(DEFAULT) / own.name),
+        reader=_calibration(
+            own if own.is_file() else reader_folder(DEFAULT) / own.name,
+            READER_FEATURES,
+            READER_FEATURES[:1],
+        ),
         no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, EVIDENCE),
     )
 
@@ -128,14 +133,15 @@ def _none(features: tuple[str, ...]) -> Calibrations:
     return Calibrations(
         *(
             LogisticCalibration(names, (0.0,) * len(names), 0.0)
-            for names in (features, ("span score",), EVIDENCE)
+            for names in (features, READER_FEATURES, EVIDENCE)
         )
     )
 
 
-def _calibration(path: Path, features: tuple[str, ...]) -> LogisticCalibration:
+def _calibration(path: Path, *features: tuple[str, ...]) -> LogisticCalibration:
+    """Read a calibration that was fitted to one of these lists of features."""
     found = calibration.load(path)
-    if found.features != features:
+    if found.features not in features:
         raise ModelError(f"{path} was fitted to other features: run scripts/calibrate.py --write")
     return found
 

@@ -11,7 +11,8 @@ from index.types import Passage
 from models.calibration import LogisticCalibration
 from models.contracts import Embedded, Span
 from service import patience
-from service.answering import Answerer, Calibrations
+from service.answering import Answerer
+from service.calibrations import Calibrations
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
 from service.reading import EVIDENCE, evidence
