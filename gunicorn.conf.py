@@ -1,13 +1,17 @@
 """How gunicorn runs the service. It reads this file by itself when started in this folder."""
 
 import os
+import shutil
 import socket
+import tempfile
 from typing import TYPE_CHECKING
 
+from service.logs import ACCESS_FORMAT, configuration
 from service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
 
 try:
     settings = Settings.from_environment(os.environ)
@@ -16,9 +20,11 @@ except SettingsError as error:
 
 bind = settings.bind
 workers = settings.workers
-worker_class = "gthread"
+worker_class = "service.worker.Worker"
 threads = settings.web_threads
 loglevel = settings.log_level
+logconfig_dict = configuration(settings.log_level, settings.log_format)
+access_log_format = ACCESS_FORMAT
 timeout = 60  # seconds without a sign of life from a worker, not of one request
 graceful_timeout = 25  # seconds to finish requests in; platforms kill after 30
 limit_request_line = 8190  # bytes: a question of 500 emoji is 6000 when percent-encoded
@@ -29,8 +35,28 @@ control_socket_disable = True  # nobody here talks to it, and it writes into the
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def child_exit(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
+    """Forget what a worker that ended was doing; what it counted stays."""
+    if workers > 1:
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - see below
+
+        mark_process_dead(worker.pid)
+
+
+def on_exit(server: "Arbiter") -> None:  # noqa: ARG001 - as gunicorn calls it
+    """Remove the files of the workers' figures."""
+    if workers > 1:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
 def on_starting(server: "Arbiter") -> None:
-    """Check address, index and models in the master, where a problem can still stop the start."""
+    """Check address, index and models in the master, where a problem can still stop the start.
+
+    Several workers write their figures to files, so that /metrics tells those of all. The library
+    looks at the variable when it is imported.
+    """
+    if workers > 1:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="covidquest-metrics-")
     from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
 
     try:
@@ -39,6 +65,7 @@ def on_starting(server: "Arbiter") -> None:
                 refuse_taken(address)
         preflight(settings)
     except (StartError, OSError) as error:
+        on_exit(server)
         raise SystemExit(f"covidquest: cannot start: {error}") from None
 
 

@@ -77,3 +77,10 @@ class Reader(Protocol):
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
         """Return one best span per context, in the order of `contexts`."""
         ...
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
+        """Return one best span per pair of a question and a context, in the order of `pairs`.
+
+        Each is that of `read`; passages of several questions share the forward passes.
+        """
+        ...

@@ -74,6 +74,10 @@ class TransformersReader:
         """Return one best span per context, in the order of `contexts`."""
         return self._reading.read(question, contexts)
 
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
+        """Return one best span per pair of a question and a context, in the order of `pairs`."""
+        return self._reading.read_pairs(pairs)
+
     @torch.inference_mode()
     def _forward(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
         inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}

@@ -33,11 +33,20 @@ class SpanReading:
 
         Raises ModelError where the network returns a logit that is not a finite number.
         """
-        windows = self.windower.split(question, contexts)
+        return self.read_pairs([(question, context) for context in contexts])
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
+        """Return one best span per pair of a question and a context, in the order of `pairs`.
+
+        Windows of all questions share the forward passes. Errors are those of `read`.
+        """
+        windows: list[Window] = []
+        members: list[list[int]] = [[] for _ in pairs]
+        for question, places in _by_question(pairs).items():
+            for window in self.windower.split(question, [pairs[place][1] for place in places]):
+                members[places[window.context]].append(len(windows))
+                windows.append(window)
         logits = self._logits(windows)
-        members: list[list[int]] = [[] for _ in contexts]
-        for place, window in enumerate(windows):
-            members[window.context].append(place)
         return [
             best_span(
                 context,
@@ -45,7 +54,7 @@ class SpanReading:
                 [logits[place] for place in places],
                 max_answer_tokens=self.max_answer_tokens,
             )
-            for context, places in zip(contexts, members, strict=True)
+            for (_, context), places in zip(pairs, members, strict=True)
         ]
 
     def _logits(self, windows: Sequence[Window]) -> list[Logits]:
@@ -62,3 +71,11 @@ class SpanReading:
                         "too large for half precision (run it on the CPU)"
                     )
         return [found[place] for place in range(len(windows))]
+
+
+def _by_question(pairs: Sequence[tuple[str, str]]) -> dict[str, list[int]]:
+    """Return the places of each question's pairs: a question is tokenized once."""
+    places: dict[str, list[int]] = {}
+    for place, (question, _) in enumerate(pairs):
+        places.setdefault(question, []).append(place)
+    return places

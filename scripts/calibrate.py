@@ -26,7 +26,8 @@ from models.loading import reader_folder
 from scripts.arguments import at_least
 from scripts.evaluate_retrieval import gold_passages
 from scripts.metrics import f1
-from service.answering import EVIDENCE, Answerer, Reading, ReadPassage, evidence
+from service.answering import Answerer
+from service.calibrations import READER_FEATURES, log_odds
 from service.loading import (
     BESIDE,
     NO_ANSWER_CALIBRATION,
@@ -37,33 +38,50 @@ from service.loading import (
     shipped_calibrations,
     snapshot,
 )
+from service.reading import EVIDENCE, Reading, ReadPassage, evidence
 from service.settings import Settings, SettingsError
 
 _RIGHT_F1 = 0.5  # a span that shares so much with a gold answer is right
+_READER_PERCENTILES = (98.0, 100.0)  # of the span scores, and of the retrieval's log odds
 _FOLDS = 5
 _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What one calibration is fitted to: features (n, f), outcomes (n,), question of each row."""
+    """What one calibration is fitted to: features (n, f), outcomes (n,), question of each row.
+
+    Values above a feature's `percentile` are taken to be that one, where percentiles are given.
+    """
 
     features: tuple[str, ...]
     values: NDArray[np.float64]
     outcomes: NDArray[np.int64]
     groups: NDArray[np.int64]
+    percentiles: tuple[float, ...] = ()
 
     def fit(self) -> LogisticCalibration:
         """Fit to all rows."""
-        return fit(self.features, self.values, self.outcomes)
+        return self._fit(np.arange(len(self.outcomes)))
 
     def held_out(self) -> NDArray[np.float64]:
         """Return each row's probability by a calibration fitted without its question's fold."""
         held_out = np.zeros(len(self.outcomes))
         for train, test in GroupKFold(_FOLDS).split(self.values, groups=self.groups):
-            fold = fit(self.features, self.values[train], self.outcomes[train])
+            fold = self._fit(train)
             held_out[test] = fold.probability(self.values[test])
         return held_out
+
+    def _fit(self, rows: NDArray[np.int64]) -> LogisticCalibration:
+        values = self.values[rows]
+        highest = [
+            float(np.percentile(column, percentile))
+            for column, percentile in zip(values.T, self.percentiles, strict=False)
+        ]
+        if highest:
+            values = np.minimum(values, highest)
+        fitted = fit(self.features, values, self.outcomes[rows])
+        return replace(fitted, highest=tuple(highest))
 
     def report(self, name: str) -> str:
         """Return a line of figures, all of held-out folds."""
@@ -105,15 +123,20 @@ def read_all(answerer: Answerer, questions: Sequence[GoldQuestion]) -> list[Read
 
 
 def reader_samples(questions: Sequence[GoldQuestion], readings: Sequence[Reading]) -> Samples:
-    """Return a row per passage read: right when its span has an F1 of 0.5 with a gold answer."""
+    """Return a row per passage read: right when its span has an F1 of 0.5 with a gold answer.
+
+    The few greatest span scores are taken to be alike, which bounds the reader's score: without a
+    bound, passages that were found last would have to be read, too (docs/decisions/0013).
+    """
     rows = [
-        (group, one.span.score, f1(_text(one), gold.answers) >= _RIGHT_F1)
+        (group, one.span.score, one.retrieval_score, f1(_text(one), gold.answers) >= _RIGHT_F1)
         for group, (gold, reading) in enumerate(zip(questions, readings, strict=True))
         for one in reading.passages
         if one.span.end > one.span.start
     ]
-    groups, scores, right = (np.array(column) for column in zip(*rows, strict=True))
-    return Samples(("span score",), scores[:, None], right.astype(np.int64), groups)
+    groups, scores, found, right = (np.array(column) for column in zip(*rows, strict=True))
+    values = np.column_stack([scores, log_odds(found)])
+    return Samples(READER_FEATURES, values, right.astype(np.int64), groups, _READER_PERCENTILES)
 
 
 def no_answer_samples(on_topic: Sequence[Reading], off_topic: Sequence[Reading]) -> Samples:

@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion, read_squad
 from index.types import CorpusError
+from scripts.evaluate_reading import evaluate_reading, reading_table
 from scripts.metrics import exact_match, f1
-from service.answering import Reading
 from service.loading import load_answerer
+from service.reading import Reading
 from service.settings import Settings
 from service.types import AnswerList, Query
 
@@ -160,8 +161,12 @@ def run(options: argparse.Namespace, settings: Settings) -> str:
         raise CorpusError(f"{options.questions} has no question with an answer")
     weight = settings.default_weight if options.weight is None else options.weight
     tenths = [step / 10 for step in range(11)] if options.sweep else []
-    figures, *sweep = evaluate_answers(load_answerer(settings), questions, [weight, *tenths])
+    answerer = load_answerer(settings)
+    figures, *sweep = evaluate_answers(answerer, questions, [weight, *tenths])
+    reading = evaluate_reading(answerer, [gold.question for gold in questions])
     if options.json:
         rows = {"sweep": [asdict(row) for row in sweep]} if sweep else {}
-        return json.dumps(asdict(figures) | rows, indent=2)
-    return "\n\n".join([table(figures), *([sweep_table(sweep)] if sweep else [])])
+        read = {"passages_read": [asdict(row) for row in reading]}
+        return json.dumps(asdict(figures) | read | rows, indent=2)
+    tables = [table(figures), reading_table(reading), *([sweep_table(sweep)] if sweep else [])]
+    return "\n\n".join(tables)

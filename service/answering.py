@@ -1,12 +1,9 @@
 """A question's whole way to its ranked answers. No Flask here."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
 from itertools import islice
-from threading import Lock
 from typing import Self
 
 import numpy as np
@@ -14,161 +11,104 @@ import numpy as np
 from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, Question
 from index.search import PassageIndex
-from models.calibration import LogisticCalibration
-from models.contracts import Encoder, FloatArray, Reader, Span
+from models.contracts import FloatArray, Span
+from service.caching import Kept, Turns
+from service.calibrations import Calibrations
 from service.fusion import fuse, ranked, without_repeats
-from service.types import Answer, AnswerList, BusyError, Query, Source, Timings
-
-_LONGEST_WAIT = 20.0
-"""Seconds that a request waits for a turn on the models: platforms give up on it after 30."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrations:
-    """What turns raw scores into probabilities, the same for every request.
-
-    `retrieval` takes the features of a candidate (`index.hybrid.Candidates`), `reader` a span's
-    score, `no_answer` the evidence of a whole question (`EVIDENCE`).
-    """
-
-    retrieval: LogisticCalibration
-    reader: LogisticCalibration
-    no_answer: LogisticCalibration
-
-
-@dataclass(frozen=True, slots=True)
-class ReadPassage:
-    """A retrieved passage, the probability that it answers, and the reader's best span in it."""
-
-    candidate: Candidate
-    retrieval_score: float
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was retrieved and read for a question, by descending retrieval score.
-
-    `passages_searched` is how many passages the retrieval was among.
-    """
-
-    passages: tuple[ReadPassage, ...]
-    passages_searched: int
-    took_ms: Timings
-
-
-EVIDENCE = (
-    "best cosine",
-    "best bm25 share",
-    "best span score",
-    "mean span score of the 5 passages retrieved best",
-)
-
-
-def evidence(read: Sequence[ReadPassage]) -> tuple[float, ...]:
-    """Return what tells whether a question has an answer at all: the features of `EVIDENCE`.
-
-    `read` is by descending retrieval score, and not empty.
-    """
-    scores = [one.span.score for one in read]
-    return (
-        max(one.candidate.cosine for one in read),
-        max(one.candidate.bm25_share for one in read),
-        max(scores),
-        float(np.mean(scores[:5])),
-    )
+from service.patience import current
+from service.reading import EVIDENCE_DEPTH, Reading, ReadPassage, Retrieved, evidence
+from service.shared_models import SharedModels
+from service.threshold import Pool, read_enough
+from service.types import Answer, AnswerList, Query, Source, Timings
 
 
 class Answerer:
-    """Answers questions: encode, retrieve, read, fuse. Safe to use from several threads."""
+    """Answers questions: encode, retrieve, read, fuse. Safe to use from several threads.
+
+    It is of one version of an index and of one set of models, and so is what it remembers.
+    """
 
     def __init__(
         self,
         index: PassageIndex,
-        encoder: Encoder,
-        reader: Reader,
+        models: SharedModels,
         calibrations: Calibrations,
         *,
         candidates: int,
-        device: str,
-        turn: "Lock | None" = None,
+        remembered: int,
     ) -> None:
-        """Join the parts. `candidates` passages are retrieved and read for a question.
+        """Join the parts.
 
-        Answerers that share models share the lock `turn`, which is held while a model computes.
+        Of the `candidates` passages that are retrieved for a question, as many are read as the
+        answers need. So many questions are `remembered`, with what the models made of them.
         """
         self.index = index
-        self._encoder = encoder
-        self._reader = reader
         self.calibrations = calibrations
+        self._models = models
         self._candidates = candidates
-        self._models = turn or Lock()  # two forward passes side by side take longer than in turn
+        self._kept = Kept(remembered, candidates, models.metrics)
+        self._turns = Turns[str]()
         self.facets = index.facets
         manifest = index.manifest
         self.source = Source(
             index_version=manifest.version,
             papers=manifest.papers,
             passages=manifest.passages,
-            encoder=encoder.name,
-            reader=reader.name,
-            device=device,
+            encoder=models.encoder.name,
+            reader=models.reader.name,
+            device=models.device,
         )
 
     def answer(self, query: Query) -> AnswerList:
-        """Answer one question. Raises BusyError when too many are waiting."""
-        return self.rank(query, self.read(query.question, query.top_k, query.filters))
+        """Answer one question, reading no more than that needs.
+
+        Raises BusyError when too many are being answered or the request's time is up, and
+        ClientGoneError.
+        """
+        with (
+            self._models.gate.entered(),
+            self._turns.taken(query.question, current().check),
+        ):
+            return self.rank(query, self.read_enough(query))
 
     def rank(self, query: Query, reading: Reading) -> AnswerList:
         """Return the answers to a query, given what was read for its question and `top_k`.
 
-        Whether there is an answer at all is judged by the first `candidates` passages alone, so
-        that it does not depend on `top_k`. Without a passage there surely is none.
+        Without a passage there surely is none.
         """
-        read = self._fused(query, reading.passages)
+        read = ranked(self._fused(query, reading.passages))
+        unread = reading.unread
         return AnswerList(
             query=query,
             answers=tuple(islice(without_repeats(read), query.top_k)),
-            no_answer_probability=self._no_answer(reading.passages[: self._candidates]),
+            no_answer_probability=self._no_answer(reading.passages),
             passages_searched=reading.passages_searched,
             source=self.source,
             took_ms=reading.took_ms,
             read=tuple(read),
+            unread=unread,
+            reader_bound=1.0 if unread is None else self.calibrations.reader_bound(unread),
         )
 
     def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
-        """Return a unit vector a text, shape (n, dimension). Raises BusyError as `answer` does."""
-        with self._turn():
-            return self._encoder.encode_passages(texts).vectors
+        """Return a unit vector a text, shape (n, dimension). Errors are those of `answer`."""
+        vectors = self._kept.sentences.completed(texts, self._models.embed)
+        return np.stack(vectors) if vectors else np.empty((0, self._models.encoder.dimension), "f")
 
     def read(self, question: str, top_k: int, filters: Filters = NO_FILTERS) -> Reading:
-        """Retrieve the passages for a question and read each.
+        """Retrieve the passages for a question and read each, whatever the answers need.
 
         They are `candidates` passages, or half as many again as `top_k` when that is more: some
-        answers repeat a sentence. They are fewer where fewer match the filters. Raises BusyError
-        when too many questions are waiting.
+        answers repeat a sentence. They are fewer where fewer match the filters.
         """
-        wanted = max(self._candidates, top_k + top_k // 2)
-        started = time.perf_counter()
-        encoded_question = self.encode(question)
-        encoded = time.perf_counter()
-        found = self.best(self.index.candidates(encoded_question, filters), wanted)
-        retrieved = time.perf_counter()
-        with self._turn():
-            spans = self._reader.read(question, [one.passage.text for one, _ in found])
-        done = time.perf_counter()
-        return Reading(
-            passages=tuple(
-                ReadPassage(candidate, score, span)
-                for (candidate, score), span in zip(found, spans, strict=True)
-            ),
-            passages_searched=self.index.searched(filters),
-            took_ms=Timings(
-                encode=1000 * (encoded - started),
-                retrieve=1000 * (retrieved - encoded),
-                read=1000 * (done - retrieved),
-                total=1000 * (done - started),
-            ),
-        )
+        return self._reading(Query(question, 0.0, top_k, filters), everything=True)
+
+    def read_enough(self, query: Query) -> Reading:
+        """Retrieve the passages for a question and read those that its answers may be in.
+
+        `rank` then gives the same answers as after reading all (see `service.threshold`).
+        """
+        return self._reading(query, everything=False)
 
     def retrieve(
         self, question: str, most: int, filters: Filters = NO_FILTERS
@@ -182,29 +122,81 @@ class Answerer:
         other.calibrations = calibrations
         return other
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for a turn on the models. Raises BusyError when none comes in time."""
-        if not self._models.acquire(timeout=_LONGEST_WAIT):
-            raise BusyError("The service has more questions than it can answer. Try again soon.")
-        try:
-            yield
-        finally:
-            self._models.release()
-
     def encode(self, question: str) -> Question:
-        """Encode a question. Raises BusyError when too many are waiting."""
-        with self._turn():
-            made = self._encoder.encode_questions([question])
-        return Question(question, made.vectors[0], made.words[0], *made.ranges)
+        """Encode a question, unless it is remembered."""
+        return self._kept.questions.made(question, lambda: self._models.encode(question))
 
     def best(self, found: Candidates, most: int) -> list[tuple[Candidate, float]]:
         """Return the candidates with the greatest retrieval scores, and these, best first."""
+        best, scores = self._best(found, most)
+        return list(zip(self.index.fetch(found, best), scores, strict=True)) if best else []
+
+    def _best(self, found: Candidates, most: int) -> tuple[list[int], list[float]]:
         if not found.ids.size:
-            return []
+            return [], []
         scores = self.calibrations.retrieval.probability(found.features)
         best = np.lexsort((found.ids, -scores))[:most].tolist()
-        return list(zip(self.index.fetch(found, best), scores[best].tolist(), strict=True))
+        return best, scores[best].tolist()
+
+    def _retrieved(self, question: Question, query: Query) -> Retrieved:
+        most = max(self._candidates, query.top_k + query.top_k // 2)
+
+        def retrieve() -> Retrieved:
+            found = self.index.candidates(question, query.filters)
+            best, scores = self._best(found, most)
+            kept = Candidates(found.ids[best], found.features[best])
+            return Retrieved(kept, tuple(scores), self.index.searched(query.filters))
+
+        key = (query.question, query.filters, most, self.calibrations.retrieval)
+        return self._kept.retrievals.made(key, retrieve)
+
+    def _reading(self, query: Query, *, everything: bool) -> Reading:
+        started = time.perf_counter()
+        question = self.encode(query.question)
+        encoded = time.perf_counter()
+        found = self._retrieved(question, query)
+        candidates = self.index.fetch(found.found, range(len(found.scores)))
+        retrieved = time.perf_counter()
+        passages: list[ReadPassage] = []
+
+        def read(begin: int, end: int) -> list[Answer]:
+            spans = self._spans(query.question, candidates[begin:end])
+            parts = zip(candidates[begin:end], found.scores[begin:end], spans, strict=True)
+            read_now = [ReadPassage(*part) for part in parts]
+            passages.extend(read_now)
+            return self._fused(query, read_now)
+
+        if everything:
+            read(0, len(candidates))
+        else:
+            read_enough(
+                Pool(found.found.ids.tolist(), found.scores, self.calibrations.reader_bound),
+                read,
+                weight=query.weight,
+                top_k=query.top_k,
+                first=EVIDENCE_DEPTH,
+                step=self._models.step,
+            )
+        done = time.perf_counter()
+        return Reading(
+            passages=tuple(passages),
+            passages_searched=found.searched,
+            took_ms=Timings(
+                encode=1000 * (encoded - started),
+                retrieve=1000 * (retrieved - encoded),
+                read=1000 * (done - retrieved),
+                total=1000 * (done - started),
+            ),
+            unread=found.scores[len(passages)] if len(passages) < len(found.scores) else None,
+        )
+
+    def _spans(self, question: str, candidates: Sequence[Candidate]) -> list[Span]:
+        """Return the reader's span of each candidate, from memory where it was read before."""
+        texts = {(question, one.passage.id): one.passage.text for one in candidates}
+        return self._kept.spans.completed(
+            list(texts),
+            lambda missing: self._models.read(question, [texts[key] for key in missing]),
+        )
 
     def _no_answer(self, read: Sequence[ReadPassage]) -> float:
         """Return the probability that the question has no answer, 1 where nothing was read."""
@@ -213,10 +205,13 @@ class Answerer:
         return float(self.calibrations.no_answer.probability([evidence(read)])[0])
 
     def _fused(self, query: Query, read: Sequence[ReadPassage]) -> list[Answer]:
+        """Return the answers of these passages; one without a span has none."""
         if not read:
             return []
-        reader = self.calibrations.reader.probability([[one.span.score] for one in read])
-        return ranked(
+        scores = self.calibrations.reader_scores(
+            [one.span.score for one in read], [one.retrieval_score for one in read]
+        )
+        return [
             Answer(
                 text=one.candidate.passage.text[one.span.start : one.span.end],
                 passage=one.candidate.passage,
@@ -227,6 +222,6 @@ class Answerer:
                 retrieval_score=one.retrieval_score,
                 final_score=fuse(score, one.retrieval_score, query.weight),
             )
-            for one, score in zip(read, reader.tolist(), strict=True)
+            for one, score in zip(read, scores, strict=True)
             if one.span.end > one.span.start
-        )
+        ]

@@ -18,6 +18,8 @@ from service.background import (
 )
 from service.errors import BODY_LIMIT, problem_of
 from service.forms import Form
+from service.hooks import add_hooks
+from service.metrics import Metrics
 from service.pages import create_pages, render_page
 from service.settings import Settings
 from service.types import AnswererProtocol
@@ -41,8 +43,9 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     def load() -> AnswererProtocol:
         from service.loading import load_following  # noqa: PLC0415 - imports the models, slowly
 
-        return load_following(settings)
+        return load_following(settings, metrics)
 
+    metrics = Metrics()
     future = loaded(answerer) if answerer else load_in_background(load, stop_server)
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
@@ -52,6 +55,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app.register_blueprint(create_api(settings, future))
     _add_probes(app, future)
     _add_error_handler(app, settings, future)
+    add_hooks(app, metrics, settings.deadline)
     app.before_request(_read_body)
 
     @app.after_request

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from werkzeug.exceptions import HTTPException
 
 from service.background import NotReadyError
+from service.patience import ClientGoneError
 from service.types import BusyError
 from service.validation import FieldProblem, InvalidQueryError
 
@@ -25,6 +26,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     InvalidQueryError: (422, "Unprocessable Content"),
     NotReadyError: (503, "Service Unavailable"),
     BusyError: (503, "Service Unavailable"),
+    ClientGoneError: (499, "Client Closed Request"),  # as nginx calls it; nobody reads it
 }
 """Status and title of the service's own errors. Errors of HTTP itself carry theirs."""
 

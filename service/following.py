@@ -32,12 +32,21 @@ class Following:
     refers to it. A version that cannot be opened is told once, and the one before goes on.
     """
 
-    def __init__(self, pointer: Path, take: Callable[[], Snapshot], *, every: float) -> None:
+    def __init__(
+        self,
+        pointer: Path,
+        take: Callable[[], Snapshot],
+        *,
+        every: float,
+        tell: Callable[[Source], None] = lambda _: None,
+    ) -> None:
         """Take the first snapshot, and look at `pointer` every so many seconds; 0 never does.
 
         `pointer` is the file that names the current version and is replaced with each, `take`
-        returns a snapshot of that version. Raises what `take` does.
+        returns a snapshot of that version, and `tell` is told of each that is served. Raises what
+        `take` does.
         """
+        self._told = tell
         self._pointer = pointer
         self._take = take
         self._seen = _mark(pointer)  # before the snapshot: what comes meanwhile is seen later
@@ -78,6 +87,7 @@ class Following:
 
     def _tell(self) -> None:
         log.info("serving index version %s", self._snapshot.source.index_version)
+        self._told(self._snapshot.source)
 
     def _taken(self) -> Snapshot:
         for _ in range(_TRIES):

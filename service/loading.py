@@ -1,9 +1,7 @@
 """The composition root: settings in, a ready answerer out."""
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from index.hybrid import FEATURES, PLAIN_FEATURES
 from index.manifest import CURRENT
@@ -11,11 +9,16 @@ from index.search import PassageIndex, checked
 from index.types import IndexingError
 from models import calibration
 from models.calibration import LogisticCalibration
-from models.contracts import Encoder, ModelError, Reader
+from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, identity, reader_folder
-from service.answering import EVIDENCE, Answerer, Calibrations
+from service.answering import Answerer
+from service.calibrations import READER_FEATURES, Calibrations
 from service.following import Following
+from service.measuring import Measured
+from service.metrics import Metrics
+from service.reading import EVIDENCE
 from service.settings import Settings
+from service.shared_models import SharedModels
 
 BESIDE = "calibration"
 """The folder, beside the versions of an index, of the calibrations that were fitted on it."""
@@ -43,17 +46,7 @@ def preflight(settings: Settings) -> None:
         raise StartError(_one_line(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The models of a process, loaded once, and the lock that whoever computes with them holds."""
-
-    encoder: Encoder
-    reader: Reader
-    device: str
-    turn: Lock
-
-
-def load_models(settings: Settings) -> Models:
+def load_models(settings: Settings, metrics: Metrics | None = None) -> SharedModels:
     """Load the models. Raises StartError."""
     import torch  # noqa: PLC0415 - hundreds of megabytes that `preflight` must not load
 
@@ -69,10 +62,12 @@ def load_models(settings: Settings) -> Models:
         reader = TransformersReader(settings.reader, device=device)
     except ModelError as error:
         raise StartError(_one_line(error)) from error
-    return Models(encoder, reader, device, Lock())
+    return SharedModels(
+        encoder, reader, device=device, queue=settings.queue, metrics=metrics or Metrics()
+    )
 
 
-def snapshot(settings: Settings, models: Models, *, calibrated: bool = True) -> Answerer:
+def snapshot(settings: Settings, models: SharedModels, *, calibrated: bool = True) -> Answerer:
     """Open the current version of the index, and make all that depends on it.
 
     Its folder is `settings.index / answerer.source.index_version`. An answerer that is not
@@ -82,12 +77,10 @@ def snapshot(settings: Settings, models: Models, *, calibrated: bool = True) -> 
         index = PassageIndex.open(settings.index, models.encoder.name)
         return Answerer(
             index,
-            models.encoder,
-            models.reader,
+            models,
             calibrations_for(settings, index.features) if calibrated else _none(index.features),
             candidates=settings.candidates,
-            device=models.device,
-            turn=models.turn,
+            remembered=settings.cache,
         )
     except (IndexingError, ModelError) as error:
         raise StartError(_one_line(error)) from error
@@ -98,12 +91,16 @@ def load_answerer(settings: Settings) -> Answerer:
     return snapshot(settings, load_models(settings))
 
 
-def load_following(settings: Settings) -> Following:
+def load_following(settings: Settings, metrics: Metrics) -> Measured:
     """Load an answerer that goes over to each new version of the index. Raises StartError."""
-    models = load_models(settings)
-    return Following(
-        settings.index / CURRENT, partial(snapshot, settings, models), every=settings.index_poll
+    models = load_models(settings, metrics)
+    following = Following(
+        settings.index / CURRENT,
+        partial(snapshot, settings, models),
+        every=settings.index_poll,
+        tell=metrics.serving,
     )
+    return Measured(following, metrics)
 
 
 def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrations:
@@ -118,7 +115,11 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     folder = beside if beside.is_dir() else shipped_calibrations(features)
     return Calibrations(
         retrieval=_calibration(folder / RETRIEVAL_CALIBRATION, features),
-        reader=calibration.load(own if own.is_file() else reader_folder(DEFAULT) / own.name),
+        reader=_calibration(
+            own if own.is_file() else reader_folder(DEFAULT) / own.name,
+            READER_FEATURES,
+            READER_FEATURES[:1],
+        ),
         no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, EVIDENCE),
     )
 
@@ -132,14 +133,15 @@ def _none(features: tuple[str, ...]) -> Calibrations:
     return Calibrations(
         *(
             LogisticCalibration(names, (0.0,) * len(names), 0.0)
-            for names in (features, ("span score",), EVIDENCE)
+            for names in (features, READER_FEATURES, EVIDENCE)
         )
     )
 
 
-def _calibration(path: Path, features: tuple[str, ...]) -> LogisticCalibration:
+def _calibration(path: Path, *features: tuple[str, ...]) -> LogisticCalibration:
+    """Read a calibration that was fitted to one of these lists of features."""
     found = calibration.load(path)
-    if found.features != features:
+    if found.features not in features:
         raise ModelError(f"{path} was fitted to other features: run scripts/calibrate.py --write")
     return found
 

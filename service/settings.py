@@ -82,12 +82,12 @@ class Settings:
         ),
     )
     candidates: int = field(
-        default=30,
+        default=100,
         metadata=_variable(
             "COVIDQUEST_CANDIDATES",
             whole(1, 500),
-            "How many passages are retrieved and read for a question: "
-            "more find more, and take longer.",
+            "How many passages are retrieved for a question. As many of them are read as its "
+            "answers need: more find more, and take longer.",
             unit="passages",
         ),
     )
@@ -136,12 +136,43 @@ class Settings:
         ),
     )
     web_threads: int = field(
-        default=4,
+        default=24,
         metadata=_variable(
             "COVIDQUEST_WEB_THREADS",
-            whole(1, 256),
-            "Requests that a worker handles at once.",
+            whole(2, 256),
+            "Requests that a worker handles at once: more than `COVIDQUEST_QUEUE`, so that one is "
+            "free to refuse the surplus.",
             unit="threads",
+        ),
+    )
+    queue: int = field(
+        default=12,
+        metadata=_variable(
+            "COVIDQUEST_QUEUE",
+            whole(1, 255),
+            "Questions that a worker answers at once, most of them waiting for the models. "
+            "The surplus is refused at once, with 503 and Retry-After.",
+            unit="questions",
+        ),
+    )
+    deadline: float = field(
+        default=20.0,
+        metadata=_variable(
+            "COVIDQUEST_DEADLINE",
+            number(0.1, 24),
+            "How long a question may take; one that takes longer ends with 503 and Retry-After. "
+            "It is less than the 25 seconds in which a server that is told to stop must finish.",
+            unit="seconds",
+        ),
+    )
+    cache: int = field(
+        default=500,
+        metadata=_variable(
+            "COVIDQUEST_CACHE",
+            whole(0, 100_000),
+            "Questions of which a worker remembers what the models made of them, about 50 KB "
+            "each; 0 remembers none.",
+            unit="questions",
         ),
     )
     host: str | None = field(
@@ -164,6 +195,14 @@ class Settings:
             "COVIDQUEST_LOG_LEVEL",
             one_of("debug", "info", "warning", "error"),
             "The least severe messages that are logged, on standard error.",
+        ),
+    )
+    log_format: str = field(
+        default="text",
+        metadata=_variable(
+            "COVIDQUEST_LOG_FORMAT",
+            one_of("text", "json"),
+            "How a message is logged: as a line for people, or as a line that is a JSON object.",
         ),
     )
 
@@ -192,9 +231,15 @@ class Settings:
             except ValueError:
                 problems.append(f"{variable.name}={text!r} is not {variable.kind.allowed}")
         problems += [_unknown(name) for name in sorted(environ) if _is_unknown(name)]
+        settings = cls(**values)  # type: ignore[arg-type] # each parsed by its own field's kind
+        if settings.queue >= settings.web_threads:
+            problems.append(
+                f"COVIDQUEST_QUEUE={settings.queue} is not less than "
+                f"COVIDQUEST_WEB_THREADS={settings.web_threads}: lower it, or raise the other"
+            )
         if problems:
             raise SettingsError("; ".join(problems))
-        return cls(**values)  # type: ignore[arg-type] # each parsed by its own field's kind
+        return settings
 
 
 VARIABLES: dict[str, Variable] = {f.name: f.metadata["variable"] for f in fields(Settings)}

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from service.metrics import Metrics
 from service.settings import Settings
 from service.types import AnswererProtocol
 from tests.fake_app import FakeAnswerer
@@ -23,7 +24,7 @@ def preflight(settings: Settings) -> None:
         raise StartError(f"{settings.index} is not an index")
 
 
-def load_following(settings: Settings) -> AnswererProtocol:
+def load_following(settings: Settings, _: Metrics) -> AnswererProtocol:
     if os.environ.get("FAKE_FAILURE") == "load_following":
         raise StartError(f"{settings.index} cannot be read")
     return FakeAnswerer()

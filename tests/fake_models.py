@@ -1,5 +1,6 @@
 """Models that need no weights, for an index that the fake encoder built."""
 
+import time
 from collections.abc import Sequence
 from threading import Event
 
@@ -33,6 +34,21 @@ class FakeReader:
         self.go.set()
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
+        return self.read_pairs([(question, text) for text in contexts])
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
         self.reads.set()
         assert self.go.wait(60)
-        return [Span(0, len(text.split()[0]), 1.0, 0.0) for text in contexts]
+        return [Span(0, len(text.split()[0]), 1.0, 0.0) for _, text in pairs]
+
+
+class SlowReader(FakeReader):
+    """Takes so many seconds for a passage, as a model on a processor of its own would."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
+        time.sleep(self._seconds * len(pairs))
+        return super().read_pairs(pairs)

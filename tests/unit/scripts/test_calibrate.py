@@ -6,7 +6,7 @@ from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.types import Passage
 from models.contracts import Span
 from scripts import calibrate
-from service.answering import EVIDENCE, Reading, ReadPassage
+from service.reading import EVIDENCE, Reading, ReadPassage
 from service.types import Timings
 from tests.making import a_paper
 

@@ -1,14 +1,18 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from index.corpora.squad import GoldQuestion
+from index.hybrid import Candidate
+from models.contracts import Span
 from scripts import evaluate, evaluate_answers
+from scripts.evaluate_reading import evaluate_reading, reading_table
 from scripts.metrics import exact_match, f1
-from service.answering import Reading
+from service.reading import Reading, ReadPassage
 from service.types import AnswerList, Query, Source, Timings
-from tests.making import an_answer
+from tests.making import a_paper, an_answer
 
 
 def test_measures_are_squads() -> None:
@@ -42,6 +46,40 @@ def test_figures_count_the_right_places() -> None:
     assert (by_search.weight, by_search.f1_at_1) == (0, 100)
     assert "right paper at 5" in evaluate_answers.table(figures)
     assert len(evaluate_answers.sweep_table([figures, by_search]).splitlines()) == 3
+
+
+class FrugalAnswerer(FakeAnswerer):
+    """Reads one passage for a weight of 0.2, and all 4 else; by 0.5 it loses an answer."""
+
+    def read(self, question: str, top_k: int) -> Reading:
+        assert top_k == 5
+        self.everything = self._reading(4)
+        return self.everything
+
+    def read_enough(self, query: Query) -> Reading:
+        return self._reading(1 if query.weight == 0.2 else 4)
+
+    def rank(self, query: Query, reading: Reading) -> AnswerList:
+        found = super().rank(query, reading)
+        lost = query.weight == 0.5 and reading is not self.everything
+        return replace(found, answers=found.answers[:1]) if lost else found
+
+    def _reading(self, passages: int) -> Reading:
+        candidate = Candidate(an_answer(1, "a", "a").passage, a_paper(), ())
+        read = ReadPassage(candidate, 0.5, Span(0, 1, 1.0, 0.0))
+        return Reading((read,) * passages, 4, Timings(1, 1, 1, 3))
+
+
+def test_passages_read_are_counted_and_lost_answers_seen() -> None:
+    answerer = FrugalAnswerer()
+    figures = evaluate_reading(answerer, ["first", "second"])
+    assert [(f.weight, f.n, f.mean, f.p50, f.p95) for f in figures] == [
+        (0.2, 2, 1, 1, 1),
+        (0.5, 2, 4, 4, 4),
+        (0.8, 2, 4, 4, 4),
+    ]
+    assert [f.same for f in figures] == [2, 0, 2]
+    assert "2 of 2" in reading_table(figures).splitlines()[1]
 
 
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,17 @@ from index.manifest import Manifest
 from index.types import Passage
 from models.calibration import LogisticCalibration
 from models.contracts import Embedded, Span
-from service.answering import EVIDENCE, Answerer, Calibrations, evidence
+from service import patience
+from service.answering import Answerer
+from service.calibrations import Calibrations
+from service.metrics import Metrics
+from service.patience import DeadlineError, Patience
+from service.reading import EVIDENCE, evidence
+from service.shared_models import SharedModels
 from service.types import BusyError, Query
 from tests.making import a_paper
 
+CANDIDATES = 10
 TEXTS = [f"Sentence number {n} says it lasted {n} days." for n in range(60)] + [""]
 
 
@@ -47,7 +54,11 @@ class FakeEncoder:
     dimension = 2
     word_dimension = 4
 
+    def __init__(self) -> None:
+        self.calls = 0
+
     def encode_questions(self, texts: Sequence[str]) -> Embedded:
+        self.calls += 1
         vectors = np.full((len(texts), 2), math.sqrt(0.5), np.float32)
         return Embedded(vectors, (np.ones((3, 4), np.float32),) * len(texts))
 
@@ -64,12 +75,15 @@ class FakeReader:
         self.calls: list[int] = []
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
-        self.calls.append(len(contexts))
+        return self.read_pairs([(question, text) for text in contexts])
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
+        self.calls.append(len(pairs))
         return [
             Span(text.index("lasted"), len(text) - 1, -len(text), 0.0)
             if text
             else Span(0, 0, -math.inf, 0.0)
-            for text in contexts
+            for _, text in pairs
         ]
 
 
@@ -82,12 +96,18 @@ def answerer() -> Answerer:
     )
     return Answerer(
         FakeIndex(),  # type: ignore[arg-type] # finds, without files
-        FakeEncoder(),
-        FakeReader(),
+        SharedModels(FakeEncoder(), FakeReader(), device="cpu", queue=2, metrics=Metrics()),
         calibrations,
-        candidates=10,
-        device="cpu",
+        candidates=CANDIDATES,
+        remembered=2,
     )
+
+
+def calls(answerer: Answerer) -> list[int]:
+    """Return the size of each batch that was read so far."""
+    reader = answerer._models.reader
+    assert isinstance(reader, FakeReader)
+    return reader.calls
 
 
 def test_the_candidates_with_the_best_retrieval_score_are_read(answerer: Answerer) -> None:
@@ -99,6 +119,7 @@ def test_the_candidates_with_the_best_retrieval_score_are_read(answerer: Answere
 def test_offsets_and_scores_hold_together(answerer: Answerer) -> None:
     found = answerer.answer(Query("How long?", weight=0.3, top_k=50))
     assert len(found.answers) == 50
+    assert found.read[:50] == found.answers  # nothing is repeated here
     for answer in found.answers:
         assert answer.passage.text[answer.start : answer.end] == answer.text
         assert min(answer.reader_score, answer.retrieval_score) >= 0
@@ -125,12 +146,78 @@ def test_scores_do_not_depend_on_weight_or_top_k(answerer: Answerer) -> None:
     assert len(none) == 1
 
 
+def test_what_may_be_read_grows_with_what_is_asked_for(answerer: Answerer) -> None:
+    assert len(answerer.read("How long?", 1).passages) == CANDIDATES
+    assert len(answerer.read("How long?", 20).passages) == 30  # half as many again
+
+
 def test_no_more_is_read_than_needed(answerer: Answerer) -> None:
-    reader = answerer._reader
-    assert isinstance(reader, FakeReader)
-    answerer.answer(Query("How long?", 0.5, 1))
-    answerer.answer(Query("How long?", 0.5, 20))
-    assert reader.calls == [10, 30]  # at least the candidates; else half as many again as asked for
+    # by retrieval alone the order is known; the first 10 are read as evidence in any case
+    found = answerer.answer(Query("How long?", 0.0, 20))
+    assert calls(answerer) == [10, 8, 8]  # 20 answers need 21: passage 60 has no span
+    assert len(found.read) == 25
+    assert found.unread == pytest.approx(1 / (1 + math.exp(-5 * 0.34)))  # of passage 34
+    assert found.reader_bound == 1.0
+
+
+def test_unread_passages_keep_below_their_bound(answerer: Answerer) -> None:
+    found = answerer.answer(Query("How long?", 0.02, 20))
+    assert found.unread is not None
+    everything = answerer.rank(found.query, answerer.read("How long?", 20))
+    assert everything.unread is None
+    assert len(everything.read) > len(found.read)
+    read = {answer.passage.id for answer in found.read}
+    bound = 0.02 * found.reader_bound + 0.98 * found.unread
+    for answer in everything.read:
+        assert answer.passage.id in read or answer.final_score <= bound
+    assert everything.answers == found.answers
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.1, 0.5, 1.0])
+def test_reading_less_loses_nothing(answerer: Answerer, weight: float) -> None:
+    query = Query("How long?", weight, 20)
+    everything = answerer.rank(query, answerer.read("How long?", 20))
+    found = answerer.answer(query)
+    assert found.answers == everything.answers
+    assert found.no_answer_probability == everything.no_answer_probability
+
+
+def test_a_repeated_question_needs_no_model(answerer: Answerer) -> None:
+    first = answerer.answer(Query("How long?", 0.5, 5))
+    encoder, read = answerer._models.encoder, list(calls(answerer))
+    for weight, top_k in ((0.5, 5), (0.7, 5), (0.5, 3)):  # the slider moved, fewer shown
+        again = answerer.answer(Query("How long?", weight, top_k))
+        assert again.no_answer_probability == first.no_answer_probability
+    assert calls(answerer) == read
+    assert isinstance(encoder, FakeEncoder)
+    assert encoder.calls == 1
+    answerer.answer(Query("How long?", 0.5, 5, Filters(full_text=True)))
+    assert calls(answerer) == read  # other filters found the same passages
+    answerer.answer(Query("How long, then?", 0.5, 5))
+    assert calls(answerer) == read * 2
+
+
+def test_what_is_remembered_is_bounded(answerer: Answerer) -> None:
+    for number in range(30):
+        answerer.answer(Query(f"How long are {number} days?", 0.5, 5))
+    kept = answerer._kept
+    assert len(kept.questions) == len(kept.retrievals) == 2
+    assert len(kept.spans) == 2 * CANDIDATES
+
+
+def test_sentences_are_embedded_once(answerer: Answerer, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded: list[str] = []
+
+    def encode_passages(texts: Sequence[str]) -> Embedded:
+        embedded.extend(texts)
+        rows = np.array([[len(text), 0.0] for text in texts], np.float32)
+        return Embedded(rows, ())
+
+    monkeypatch.setattr(answerer._models.encoder, "encode_passages", encode_passages)
+    assert answerer.sentence_vectors([]).shape == (0, 2)
+    assert answerer.sentence_vectors(["a", "bb", "a"])[:, 0].tolist() == [1, 2, 1]
+    assert answerer.sentence_vectors(["bb", "ccc"])[:, 0].tolist() == [2, 3]
+    assert embedded == ["a", "bb", "ccc"]
 
 
 def test_evidence_of_a_question_stays_finite(answerer: Answerer) -> None:
@@ -139,6 +226,12 @@ def test_evidence_of_a_question_stays_finite(answerer: Answerer) -> None:
     assert len(evidence(passages)) == len(EVIDENCE)
     found = answerer.answer(Query("How long?", 0.5, 5))
     assert 0 <= found.no_answer_probability <= 1
+
+
+def test_evidence_is_the_same_however_many_were_read(answerer: Answerer) -> None:
+    passages = answerer.read("How long?", 40).passages
+    assert len(passages) == 60
+    assert evidence(passages) == evidence(passages[:10])
 
 
 def test_where_no_paper_matches_there_is_no_answer(answerer: Answerer) -> None:
@@ -154,13 +247,22 @@ def test_one_reading_serves_every_weight(answerer: Answerer) -> None:
         assert answerer.rank(query, reading).answers == answerer.answer(query).answers
 
 
-def test_a_wait_for_the_models_has_an_end(
-    answerer: Answerer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.answering._LONGEST_WAIT", 0.01)
-    with answerer._turn(), pytest.raises(BusyError, match="Try again soon"):
+def test_too_many_questions_are_refused_at_once(answerer: Answerer) -> None:
+    gate = answerer._models.gate
+    with gate.entered(), gate.entered(), pytest.raises(BusyError, match="Try again soon"):
         answerer.answer(Query("How long?", 0.5, 5))
-    assert answerer.answer(Query("How long?", 0.5, 5)).answers  # the turn was given back
+    assert answerer.answer(Query("How long?", 0.5, 5)).answers
+    assert gate.inside == 0
+
+
+def test_a_question_that_takes_too_long_is_given_up(answerer: Answerer) -> None:
+    patience.use(Patience(ends=0.0))
+    try:
+        with pytest.raises(DeadlineError, match="Try again soon"):
+            answerer.answer(Query("How long?", 0.5, 5))
+    finally:
+        patience.use(patience.ENDLESS)
+    assert calls(answerer) == []
 
 
 def test_what_answered_is_told(answerer: Answerer) -> None:

@@ -15,8 +15,10 @@ import pytest
 from index.builder import build_index
 from index.manifest import current_version
 from service.following import Following
-from service.loading import Models, StartError, snapshot
+from service.loading import StartError, snapshot
+from service.metrics import Metrics
 from service.settings import Settings
+from service.shared_models import SharedModels
 from service.types import Query
 from tests.fake_models import FakeEncoder, FakeReader
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -47,7 +49,7 @@ def publish(index: Path, papers: int) -> str:
 
 def follow(index: Path, reader: FakeReader, every: float = 0) -> Following:
     settings = Settings(index=index, candidates=3)
-    models = Models(FakeEncoder(), reader, "cpu", threading.Lock())
+    models = SharedModels(FakeEncoder(), reader, device="cpu", queue=4, metrics=Metrics())
     return Following(index / "CURRENT", partial(snapshot, settings, models), every=every)
 
 
@@ -86,9 +88,10 @@ def test_it_is_found_without_being_told(index: Path, reader: FakeReader) -> None
 
 
 def test_it_is_not_looked_for_when_that_is_off(index: Path, reader: FakeReader) -> None:
-    before = threading.active_count()
     follow(index, reader, every=0)
-    assert threading.active_count() == before
+    names = [thread.name for thread in threading.enumerate() if thread.name == "following"]
+    follow(index, reader, every=0)
+    assert [t.name for t in threading.enumerate() if t.name == "following"] == names
 
 
 def test_nothing_is_opened_while_nothing_changes(index: Path) -> None:

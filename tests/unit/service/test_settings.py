@@ -21,16 +21,20 @@ def test_every_setting_is_read() -> None:
             "COVIDQUEST_ENCODER": "org/encoder",
             "COVIDQUEST_READER": "some/reader",
             "COVIDQUEST_DEVICE": "CPU",
-            "COVIDQUEST_CANDIDATES": "100",
+            "COVIDQUEST_CANDIDATES": "30",
             "COVIDQUEST_DEFAULT_WEIGHT": "0.7",
             "COVIDQUEST_DEFAULT_TOP_K": "50",
             "COVIDQUEST_NO_ANSWER_THRESHOLD": "1",
             "COVIDQUEST_THREADS": "2",
             "COVIDQUEST_WORKERS": "3",
             "COVIDQUEST_WEB_THREADS": "8",
+            "COVIDQUEST_QUEUE": "7",
+            "COVIDQUEST_DEADLINE": "2.5",
+            "COVIDQUEST_CACHE": "0",
             "COVIDQUEST_HOST": "::1",
             "PORT": "9000",
             "COVIDQUEST_LOG_LEVEL": "Debug",
+            "COVIDQUEST_LOG_FORMAT": "json",
         }
     )
     assert settings == Settings(
@@ -39,16 +43,20 @@ def test_every_setting_is_read() -> None:
         encoder="org/encoder",
         reader="some/reader",
         device="cpu",
-        candidates=100,
+        candidates=30,
         default_weight=0.7,
         default_top_k=50,
         no_answer_threshold=1.0,
         threads=2,
         workers=3,
         web_threads=8,
+        queue=7,
+        deadline=2.5,
+        cache=0,
         host="::1",
         port=9000,
         log_level="debug",
+        log_format="json",
     )
 
 
@@ -64,6 +72,11 @@ def test_every_setting_is_read() -> None:
         ("COVIDQUEST_DEFAULT_WEIGHT", "1.01", "a number from 0 to 1"),
         ("COVIDQUEST_DEFAULT_TOP_K", "51", "a whole number from 1 to 50"),
         ("COVIDQUEST_WORKERS", "two", "a whole number from 1 to 64"),
+        ("COVIDQUEST_WEB_THREADS", "1", "a whole number from 2 to 256"),
+        ("COVIDQUEST_QUEUE", "0", "a whole number from 1 to 255"),
+        ("COVIDQUEST_DEADLINE", "25", "a number from 0.1 to 24"),
+        ("COVIDQUEST_CACHE", "-1", "a whole number from 0 to 100000"),
+        ("COVIDQUEST_LOG_FORMAT", "xml", "one of text, json"),
         ("COVIDQUEST_HOST", "not an address", "an IP address or localhost"),
         ("PORT", "65536", "a whole number from 1 to 65535"),
         ("COVIDQUEST_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
@@ -80,6 +93,12 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
         Settings.from_environment({"COVIDQUEST_DEFAULT_TOPK": "5"})
     with pytest.raises(SettingsError, match=r"^COVIDQUEST_XYZZY\d+ is not a setting$"):
         Settings.from_environment({"COVIDQUEST_XYZZY12345": "5"})
+
+
+@pytest.mark.parametrize(("queue", "threads"), [("12", "12"), ("200", ""), ("", "4")])
+def test_a_thread_must_be_left_to_refuse_the_surplus(queue: str, threads: str) -> None:
+    with pytest.raises(SettingsError, match=r"QUEUE=\d+ is not less than COVIDQUEST_WEB_THREADS="):
+        Settings.from_environment({"COVIDQUEST_QUEUE": queue, "COVIDQUEST_WEB_THREADS": threads})
 
 
 def test_all_problems_are_reported_at_once_on_one_line() -> None:

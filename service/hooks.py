@@ -1,0 +1,61 @@
+"""What the application does around every request: its id, its patience, its figures."""
+
+import re
+import socket
+import time
+from contextvars import ContextVar
+from uuid import uuid4
+
+from flask import Flask, Response, g, request
+
+from service import patience
+from service.logs import NO_REQUEST, request_id
+from service.metrics import CONTENT_TYPE, Metrics
+from service.patience import Patience
+
+ID_HEADER = "X-Request-ID"
+
+arrived: ContextVar[float | None] = ContextVar("arrived", default=None)
+"""When the request that this thread handles came, on `time.monotonic`'s clock, if that is known."""
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+
+
+def add_hooks(app: Flask, metrics: Metrics, deadline: float) -> None:
+    """Give each request an id and `deadline` seconds, and count it."""
+
+    @app.before_request
+    def begin() -> None:
+        g.arrived = arrived.get() or time.monotonic()
+        given = request.headers.get(ID_HEADER, "")
+        request_id.set(given if _SANE_ID.fullmatch(given) else uuid4().hex)
+        connection = request.environ.get("gunicorn.socket")
+        patience.use(Patience(g.arrived + deadline, lambda: is_closed(connection)))
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        response.headers[ID_HEADER] = request_id.get()
+        route = request.url_rule.rule if request.url_rule else "none"
+        metrics.responded(request.method, route, response.status_code, time.monotonic() - g.arrived)
+        return response
+
+    @app.teardown_request
+    def end(_: BaseException | None) -> None:
+        patience.use(patience.ENDLESS)
+        request_id.set(NO_REQUEST)
+
+    @app.get("/metrics")
+    def figures() -> Response:
+        return Response(metrics.text(), content_type=CONTENT_TYPE)
+
+
+def is_closed(connection: object) -> bool:
+    """Tell whether the other end of a socket was closed; False for what is no plain socket."""
+    if type(connection) is not socket.socket:
+        return False
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False  # open, and nothing more was sent
+    except OSError:
+        return True

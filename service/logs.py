@@ -1,0 +1,98 @@
+"""How the service logs: lines for people or JSON, each with the id of its request.
+
+No question is logged: of an address the query is left out, where the page's form sends its fields.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+NO_REQUEST = "-"
+request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST)
+"""The id of the request that this thread handles."""
+
+_ACCESS = "gunicorn.access"
+_QUERY = re.compile(r"\?.*", re.DOTALL)
+_TEXT = "[%(asctime)s] [%(process)d] [%(levelname)s] [%(request_id)s] %(name)s: %(message)s"
+
+ACCESS_FORMAT = '%(h)s "%(m)s %(U)s %(H)s" %(s)s %(B)s bytes %(M)s ms'
+"""What gunicorn logs of a request: its address without the query, and no referrer."""
+
+_ACCESS_FIELDS = {
+    "client": "h",
+    "method": "m",
+    "path": "U",
+    "status": "s",
+    "bytes": "B",
+    "milliseconds": "M",
+}
+
+
+class RequestFilter(logging.Filter):
+    """Gives each record the id of its request, and cuts questions out of gunicorn's messages."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every record."""
+        id_ = request_id.get()
+        if record.name == _ACCESS and isinstance(record.args, Mapping):
+            id_ = str(record.args["{x-request-id}o"])
+        elif record.name.startswith("gunicorn") and "request" in str(record.msg):
+            record.msg, record.args = _QUERY.sub("?…", record.getMessage()), ()
+        record.request_id = id_
+        return True
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        made: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "request_id": getattr(record, "request_id", NO_REQUEST),
+        }
+        if record.name == _ACCESS and isinstance(record.args, Mapping):
+            made |= {name: _number(record.args[atom]) for name, atom in _ACCESS_FIELDS.items()}
+        else:
+            made["message"] = record.getMessage()
+        if record.exc_info:
+            made["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(made, ensure_ascii=False)
+
+
+def _number(value: Any) -> Any:  # noqa: ANN401 - gunicorn gives some numbers as texts
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def configuration(level: str, form: str) -> dict[str, Any]:
+    """Return the configuration for `logging.config.dictConfig`, which gunicorn takes, too.
+
+    `form` is "text" or "json".
+    """
+    logger = {"level": level.upper(), "handlers": ["console"], "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"request": {"()": RequestFilter}},
+        "formatters": {
+            "text": {"format": _TEXT},
+            "json": {"()": JsonFormatter},
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "filters": ["request"],
+                "formatter": form,
+            }
+        },
+        "root": {"level": level.upper(), "handlers": ["console"]},
+        "loggers": {"gunicorn.error": logger, _ACCESS: logger},
+    }

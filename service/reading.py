@@ -1,0 +1,71 @@
+"""What was retrieved and read for a question, and the evidence in it that there is an answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.hybrid import Candidate, Candidates
+from models.contracts import Span
+from service.types import Timings
+
+EVIDENCE_DEPTH = 10
+"""How many passages the evidence is of: those retrieved best, which are always read."""
+
+EVIDENCE = (
+    "best cosine of the 10 retrieved best",
+    "best bm25 share of the 10 retrieved best",
+    "best span score of the 10 retrieved best",
+    "mean span score of the 5 retrieved best",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPassage:
+    """A retrieved passage, the probability that it answers, and the reader's best span in it."""
+
+    candidate: Candidate
+    retrieval_score: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages that may be read for a question: `found`, ordered by descending `scores`.
+
+    `searched` is how many passages the retrieval was among.
+    """
+
+    found: Candidates
+    scores: tuple[float, ...]
+    searched: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was retrieved and read for a question, by descending retrieval score.
+
+    `passages_searched` is how many passages the retrieval was among; `unread` is the greatest
+    retrieval score of those that were retrieved and not read, None where there are none.
+    """
+
+    passages: tuple[ReadPassage, ...]
+    passages_searched: int
+    took_ms: Timings
+    unread: float | None = None
+
+
+def evidence(read: Sequence[ReadPassage]) -> tuple[float, ...]:
+    """Return what tells whether a question has an answer at all: the features of `EVIDENCE`.
+
+    `read` is by descending retrieval score, and not empty. Only its first passages count, so it
+    is the same however many were read.
+    """
+    best = read[:EVIDENCE_DEPTH]
+    scores = [one.span.score for one in best]
+    return (
+        max(one.candidate.cosine for one in best),
+        max(one.candidate.bm25_share for one in best),
+        max(scores),
+        float(np.mean(scores[:5])),
+    )

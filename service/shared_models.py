@@ -1,0 +1,59 @@
+"""The models as requests use them: all of them share one thread (`service.batching`)."""
+
+from collections.abc import Sequence
+
+from index.hybrid import Question
+from models.contracts import Encoder, FloatArray, Reader, Span
+from service.admission import Gate
+from service.batching import Batcher, Lane
+from service.metrics import Metrics
+
+_TEXTS = 64
+"""Questions, or sentences, in one call of the encoder."""
+
+
+class SharedModels:
+    """An encoder and a reader. Safe to use from several threads.
+
+    `step` is how many passages a request should have read at a time: few on a CPU, where each
+    takes its time, more on a GPU, which reads many as fast as few.
+    """
+
+    def __init__(
+        self, encoder: Encoder, reader: Reader, *, device: str, queue: int, metrics: Metrics
+    ) -> None:
+        """Join the models. `queue` requests can be inside `gate` at a time."""
+        self.encoder = encoder
+        self.reader = reader
+        self.device = device
+        self.metrics = metrics
+        self.gate = Gate(queue, metrics)
+        self.step = 8 if device == "cpu" else 32
+        self._questions = Lane("questions", self._encode, _TEXTS, _TEXTS)
+        self._sentences = Lane("sentences", self._embed, _TEXTS, _TEXTS // 4)
+        self._passages = Lane("passages", reader.read_pairs, 2 * self.step, self.step)
+        lanes = (self._questions, self._sentences, self._passages)
+        self._batcher = Batcher(lanes, inside=lambda: self.gate.inside, metrics=metrics)
+
+    def encode(self, question: str) -> Question:
+        """Encode a question. Errors are those of `Batcher.compute`, here and below."""
+        return self._batcher.compute(self._questions, [question])[0]
+
+    def embed(self, texts: Sequence[str]) -> list[FloatArray]:
+        """Return a unit vector a text, each of shape (dimension,)."""
+        return self._batcher.compute(self._sentences, texts)
+
+    def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
+        """Return one best span per context, in the order of `contexts`."""
+        return self._batcher.compute(self._passages, [(question, text) for text in contexts])
+
+    def _encode(self, questions: Sequence[str]) -> list[Question]:
+        made = self.encoder.encode_questions(questions)
+        rows = zip(questions, made.vectors, made.words, strict=True)
+        return [
+            Question(text, vector, words, *made.ranges[place : place + 1])
+            for place, (text, vector, words) in enumerate(rows)
+        ]
+
+    def _embed(self, texts: Sequence[str]) -> Sequence[FloatArray]:
+        return list(self.encoder.encode_passages(texts).vectors)

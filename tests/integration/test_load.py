@@ -1,0 +1,217 @@
+"""The real server under load, with a reader that takes its time: who is served, refused, lost."""
+
+import http.client
+import json
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from index.builder import build_index
+from tests.serving import LIMIT, ROOT, Server, serving
+from tests.unit.index.fake_encoder import ENCODER, Silent
+
+FAKE = ["--config", "tests/fake_models_gunicorn.conf.py"]
+NUMBERS = count()
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("load") / "index"
+    build_index(ROOT / "data" / "sample", folder, ENCODER, Silent(), workers=1)
+    return folder
+
+
+@contextmanager
+def loaded(index: Path, seconds: float, **changes: str) -> Iterator[Server]:
+    """Start a server whose reader takes so many seconds for a passage."""
+    settings = {"COVIDQUEST_INDEX": str(index), "FAKE_SECONDS": str(seconds)}
+    with serving(*FAKE, limit=LIMIT, **settings, **changes) as server:
+        yield server
+
+
+def body() -> dict[str, object]:
+    """Return a question that was not asked before, and needs 10 passages read."""
+    return {"question": f"Do masks help in ward {next(NUMBERS)}?", "weight": 0, "top_k": 1}
+
+
+def raw(server: Server) -> bytes:
+    data = json.dumps(body()).encode()
+    return (
+        f"POST /api/v1/answers HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+    ).encode() + data
+
+
+def metric(server: Server, line: str) -> float:
+    """Return the figure of a line of /metrics, 0 where it is not there."""
+    for found in server.get("/metrics").text.splitlines():
+        if found.startswith(f"{line} "):
+            return float(found.split()[-1])
+    return 0.0
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + LIMIT
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert holds()
+
+
+def test_the_surplus_is_refused_and_the_rest_answered(index: Path) -> None:
+    settings = {"COVIDQUEST_QUEUE": "3", "COVIDQUEST_WEB_THREADS": "8"}
+    with loaded(index, 0.004, **settings) as server, ThreadPoolExecutor(12) as clients:
+        replies = list(clients.map(lambda _: server.post_json(body()), range(150)))
+        statuses = Counter(reply.status for reply in replies)
+        assert set(statuses) == {200, 503}
+        assert statuses[200] >= 3
+        for reply in replies:
+            if reply.status == 503:
+                assert reply.kind == "application/problem+json"
+                assert int(reply.headers["Retry-After"]) > 0
+                assert "Try again soon" in reply.json()["detail"]
+        assert metric(server, 'covidquest_rejections_total{reason="queue full"}') == statuses[503]
+        assert server.post_json(body()).status == 200  # and back to normal
+        assert metric(server, "covidquest_requests_inside") == 0
+        assert server.stop() == 0
+        assert "Traceback" not in server.logged()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_no_accepted_request_is_lost_when_the_server_is_stopped(index: Path, workers: str) -> None:
+    settings = {"COVIDQUEST_QUEUE": "30", "COVIDQUEST_WEB_THREADS": "40"}
+    outcomes: Counter[str] = Counter()
+    stopping = Event()
+
+    def client(server: Server) -> None:
+        """Ask until nobody listens any more."""
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                return
+            try:
+                headers = {"Content-Type": "application/json"}
+                connection.request("POST", "/api/v1/answers", json.dumps(body()), headers)
+                status = str(connection.getresponse().status)
+            except (OSError, http.client.HTTPException) as error:
+                status = repr(error)
+            finally:
+                connection.close()
+            outcomes[f"{status} when stopping" if stopping.is_set() else status] += 1
+
+    with loaded(index, 0.002, COVIDQUEST_WORKERS=workers, **settings) as server:
+        with ThreadPoolExecutor(16) as clients:
+            running = [clients.submit(client, server) for _ in range(16)]
+            until(lambda: outcomes["200"] >= 30)
+            stopping.set()
+            assert server.stop() == 0
+            for one in running:
+                one.result(LIMIT)
+        assert set(outcomes) == {"200", "200 when stopping"}
+        assert outcomes["200 when stopping"] >= 5
+        assert "Traceback" not in server.logged()
+
+
+def test_a_stopped_server_answers_what_it_has_and_accepts_nothing_new(index: Path) -> None:
+    with loaded(index, 0.05) as server, socket.socket() as asking, socket.socket() as silent:
+        asking.settimeout(LIMIT)
+        silent.connect(("127.0.0.1", server.port))
+        asking.connect(("127.0.0.1", server.port))
+        asking.sendall(raw(server))
+        until(lambda: metric(server, "covidquest_requests_inside") == 1)
+        server.process.terminate()
+
+        def refuses() -> bool:
+            with socket.socket() as another:
+                return another.connect_ex(("127.0.0.1", server.port)) != 0
+
+        until(refuses)
+        assert server.process.poll() is None
+        assert asking.recv(100).startswith(b"HTTP/1.1 200 OK")
+        assert server.process.wait(LIMIT) == 0
+
+
+def test_a_question_that_takes_too_long_is_refused(index: Path) -> None:
+    with loaded(index, 0.1, COVIDQUEST_DEADLINE="0.3") as server:
+        reply = server.post_json(body())
+        assert reply.status == 503
+        assert int(reply.headers["Retry-After"]) > 0
+        assert "took too long" in reply.json()["detail"]
+        page = server.get("/top_k_results?question=Do+masks+help%3F")
+        assert page.status == 503
+        assert page.kind == "text/html"
+        assert "took too long" in page.text
+        assert metric(server, 'covidquest_rejections_total{reason="deadline"}') == 2
+        assert server.stop() == 0
+        assert "Traceback" not in server.logged()
+
+
+def test_nothing_is_read_for_a_client_that_is_gone(index: Path) -> None:
+    with loaded(index, 0.05) as server, ThreadPoolExecutor(1) as clients:
+        waiting = clients.submit(server.post_json, body())
+        until(lambda: metric(server, 'covidquest_batch_size_count{kind="passages"}') == 1)
+        with socket.socket() as asking:
+            asking.connect(("127.0.0.1", server.port))
+            asking.sendall(raw(server))
+            until(lambda: metric(server, "covidquest_requests_inside") == 2)
+        assert waiting.result().status == 200
+        until(lambda: metric(server, 'covidquest_rejections_total{reason="client gone"}') == 1)
+        assert metric(server, 'covidquest_batch_size_sum{kind="passages"}') == 10
+        assert server.stop() == 0
+        assert "Traceback" not in server.logged()
+
+
+def test_silent_connections_hold_up_nobody(index: Path) -> None:
+    settings = {"COVIDQUEST_QUEUE": "1", "COVIDQUEST_WEB_THREADS": "2"}
+    with loaded(index, 0, **settings) as server:
+        silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        assert server.post_json(body()).status == 200
+        silent[7].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # and late ones are served
+        assert silent[7].recv(100).startswith(b"HTTP/1.1 200 OK")
+        for one in silent:
+            one.close()
+        assert server.stop() == 0
+
+
+def test_figures_are_those_of_all_workers(index: Path, tmp_path: Path) -> None:
+    # the stand-ins import the library of the figures before gunicorn.conf.py asks for files
+    files = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    with loaded(index, 0, COVIDQUEST_WORKERS="2", **files) as server:
+        for _ in range(20):
+            assert server.post_json(body()).status == 200
+        for _ in range(5):  # whichever worker answers
+            assert metric(server, 'covidquest_stage_seconds_count{stage="total"}') == 20
+        version = (index / "CURRENT").read_text(encoding="utf-8").strip()
+        assert metric(server, f'covidquest_index_info{{version="{version}"}}') == 1
+        assert server.stop() == 0
+
+
+def test_every_line_of_the_log_is_json_with_the_id_of_its_request(index: Path) -> None:
+    with loaded(index, 0, COVIDQUEST_LOG_FORMAT="json") as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
+        address = "/top_k_results?question=Do+secret+masks+help%3F"
+        connection.request(
+            "GET", address, headers={"X-Request-ID": "mine-1", "Referer": server.url + address}
+        )
+        response = connection.getresponse()
+        assert (response.status, response.headers["X-Request-ID"]) == (200, "mine-1")
+        connection.close()
+        server.send(b"GET /?question=secret HTTP/9.9\r\n\r\n")
+        assert server.stop() == 0
+        logged = server.logged()
+    lines = [json.loads(line) for line in logged.splitlines()]
+    mine = [line for line in lines if line["request_id"] == "mine-1"]
+    assert [line["logger"] for line in mine] == ["service.measuring", "gunicorn.access"]
+    assert mine[1]["path"] == "/top_k_results"
+    assert mine[1]["status"] == 200
+    assert any("Invalid request" in line.get("message", "") for line in lines)
+    assert "secret" not in logged

@@ -1,0 +1,187 @@
+"""One thread for all requests: shared batches, fair turns, and nothing for who has given up."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from service import patience
+from service.batching import Batcher, Lane
+from service.metrics import Metrics
+from service.patience import ClientGoneError, DeadlineError, Patience
+
+WAIT = 30.0  # seconds; nothing takes so long but a hang
+
+
+class Machine:
+    """Doubles numbers, batch by batch, while `go` is set."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.go = Event()
+        self.go.set()
+        self.began = Event()
+
+    def double(self, numbers: Sequence[int]) -> list[int]:
+        self.batches.append(list(numbers))
+        self.began.set()
+        assert self.go.wait(WAIT)
+        if 13 in numbers:
+            raise ValueError("13 cannot be doubled")
+        return [2 * number for number in numbers]
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+def lane(machine: Machine) -> Lane[int, int]:
+    return Lane("numbers", machine.double, most=6, share=2)
+
+
+@pytest.fixture
+def sooner(machine: Machine) -> Lane[int, int]:
+    return Lane("first", machine.double, most=6, share=6)
+
+
+@pytest.fixture
+def batcher(lane: Lane[int, int], sooner: Lane[int, int]) -> Batcher:
+    return Batcher([sooner, lane], inside=lambda: 0, metrics=Metrics())
+
+
+@pytest.fixture
+def others() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as threads:
+        yield threads
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.001)
+    assert holds()
+
+
+def with_patience(given: Patience, work: Callable[[], list[int]]) -> list[int]:
+    patience.use(given)
+    try:
+        return work()
+    finally:
+        patience.use(patience.ENDLESS)
+
+
+def test_results_come_in_order(batcher: Batcher, lane: Lane[int, int], machine: Machine) -> None:
+    assert batcher.compute(lane, list(range(8))) == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert machine.batches == [[0, 1, 2, 3, 4, 5], [6, 7]]
+    assert batcher.compute(lane, []) == []
+
+
+def test_requests_share_a_batch_and_none_holds_up_the_others(
+    batcher: Batcher, lane: Lane[int, int], machine: Machine, others: ThreadPoolExecutor
+) -> None:
+    machine.go.clear()
+    first = others.submit(batcher.compute, lane, [0])
+    assert machine.began.wait(WAIT)
+    long = others.submit(batcher.compute, lane, list(range(100, 110)))
+    until(lambda: len(lane.jobs) == 1)
+    short = others.submit(batcher.compute, lane, [7, 8])
+    until(lambda: len(lane.jobs) == 2)
+    machine.go.set()
+    assert first.result(WAIT) == [0]
+    assert short.result(WAIT) == [14, 16]
+    assert long.result(WAIT) == [2 * number for number in range(100, 110)]
+    assert machine.batches == [[0], [100, 101, 7, 8, 102, 103], [104, 105, 106, 107, 108, 109]]
+
+
+def test_lighter_work_goes_first(
+    batcher: Batcher,
+    lane: Lane[int, int],
+    sooner: Lane[int, int],
+    machine: Machine,
+    others: ThreadPoolExecutor,
+) -> None:
+    machine.go.clear()
+    long = others.submit(batcher.compute, lane, list(range(8)))
+    assert machine.began.wait(WAIT)
+    light = others.submit(batcher.compute, sooner, [50])
+    until(lambda: len(sooner.jobs) == 1)
+    machine.go.set()
+    assert light.result(WAIT) == [100]
+    assert len(long.result(WAIT)) == 8
+    assert machine.batches == [[0, 1, 2, 3, 4, 5], [50], [6, 7]]
+
+
+def test_an_error_reaches_only_who_caused_it(
+    batcher: Batcher, lane: Lane[int, int], machine: Machine, others: ThreadPoolExecutor
+) -> None:
+    machine.go.clear()
+    first = others.submit(batcher.compute, lane, [0])
+    assert machine.began.wait(WAIT)
+    bad = others.submit(batcher.compute, lane, [13])
+    good = others.submit(batcher.compute, lane, [1])
+    until(lambda: len(lane.jobs) == 2)
+    machine.go.set()
+    assert (first.result(WAIT), good.result(WAIT)) == ([0], [2])
+    with pytest.raises(ValueError, match="13 cannot be doubled"):
+        bad.result(WAIT)
+    assert batcher.compute(lane, [3]) == [6]  # and the thread goes on
+
+
+def test_what_takes_too_long_is_given_up_and_not_computed(
+    batcher: Batcher, lane: Lane[int, int], machine: Machine, others: ThreadPoolExecutor
+) -> None:
+    machine.go.clear()
+    first = others.submit(batcher.compute, lane, [0])
+    assert machine.began.wait(WAIT)
+    soon = Patience(ends=time.monotonic() + 0.05)
+    with pytest.raises(DeadlineError):
+        with_patience(soon, lambda: batcher.compute(lane, [1]))
+    machine.go.set()
+    assert first.result(WAIT) == [0]
+    assert batcher.compute(lane, [2]) == [4]
+    assert machine.batches == [[0], [2]]
+    with pytest.raises(DeadlineError):  # no time is left when it comes
+        with_patience(soon, lambda: batcher.compute(lane, [1]))
+
+
+def test_what_nobody_waits_for_is_not_computed(
+    batcher: Batcher, lane: Lane[int, int], machine: Machine, others: ThreadPoolExecutor
+) -> None:
+    machine.go.clear()
+    first = others.submit(batcher.compute, lane, [0])
+    assert machine.began.wait(WAIT)
+    gone = Event()
+
+    def ask() -> list[int]:
+        return with_patience(Patience(gone=gone.is_set), lambda: batcher.compute(lane, [1]))
+
+    left = others.submit(ask)
+    until(lambda: len(lane.jobs) == 1)
+    gone.set()
+    machine.go.set()
+    assert first.result(WAIT) == [0]
+    with pytest.raises(ClientGoneError):
+        left.result(WAIT)
+    assert machine.batches == [[0]]
+
+
+def test_a_batch_waits_for_who_is_on_the_way_but_not_for_long(
+    lane: Lane[int, int],
+) -> None:
+    batcher = Batcher([lane], inside=lambda: 2, metrics=Metrics())  # the second never comes
+    assert batcher.compute(lane, [1]) == [2]
+
+
+def test_many_threads_get_their_own_results(batcher: Batcher, lane: Lane[int, int]) -> None:
+    def ask(start: int) -> bool:
+        numbers = list(range(start, start + start % 9))
+        return batcher.compute(lane, numbers) == [2 * number for number in numbers]
+
+    with ThreadPoolExecutor(16) as threads:
+        assert all(threads.map(ask, range(20, 520)))
+    assert [t.name for t in threading.enumerate()].count("models") >= 1
