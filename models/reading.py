@@ -1,6 +1,6 @@
 """Reads contexts with any backend: split, compute, decode. Imports no neural network library."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,13 +13,16 @@ from models.windows import Batch, Window, Windower, batches
 Forward: TypeAlias = Callable[[Batch], tuple[FloatArray, FloatArray]]
 """Runs a network: a batch to its start and end logits, float32 of shape (windows, tokens)."""
 
+Each: TypeAlias = Callable[[Forward, Iterable[Batch]], Iterable[tuple[FloatArray, FloatArray]]]
+"""Calls a `Forward` with each batch and returns what it made of them in their order, as `map`."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpanReading:
     """How a backend's `forward` becomes a `Reader`.
 
     `max_batch_tokens` bounds the tokens of one forward pass, padding included;
-    `max_answer_tokens` bounds an answer.
+    `max_answer_tokens` bounds an answer. `each` may run several passes at once.
     """
 
     windower: Windower
@@ -27,6 +30,7 @@ class SpanReading:
     pad_id: int
     max_batch_tokens: int
     max_answer_tokens: int
+    each: Each = map
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
         """Return one best span per context, in the order of `contexts`.
@@ -60,8 +64,8 @@ class SpanReading:
     def _logits(self, windows: Sequence[Window]) -> list[Logits]:
         """Return the logits of each window, in the order of `windows`."""
         found: dict[int, Logits] = {}
-        for batch in batches(windows, max_tokens=self.max_batch_tokens, pad_id=self.pad_id):
-            starts, ends = self.forward(batch)
+        made = list(batches(windows, max_tokens=self.max_batch_tokens, pad_id=self.pad_id))
+        for batch, (starts, ends) in zip(made, self.each(self.forward, made), strict=True):
             for place, start, end in zip(batch.members, starts, ends, strict=True):
                 length = len(windows[place].ids)
                 found[place] = Logits(start[:length], end[:length])

@@ -8,9 +8,11 @@ from index.manifest import CURRENT
 from index.search import PassageIndex, checked
 from index.types import IndexingError
 from models import calibration
+from models.backends import TORCH, backend_of, check_files, load_encoder, load_reader
 from models.calibration import LogisticCalibration
 from models.contracts import ModelError
-from models.loading import DEFAULT, encoder_folder, identity, reader_folder
+from models.loading import DEFAULT, encoder_folder, identity, pick_device, reader_folder
+from models.onnx.files import ENCODER, READER
 from service.answering import Answerer
 from service.calibrations import READER_FEATURES, Calibrations
 from service.following import Following
@@ -39,7 +41,10 @@ def preflight(settings: Settings) -> None:
     Loads no model, so it can run before a server forks. Raises StartError.
     """
     try:
+        wanted = {"backend": settings.backend, "device": settings.device}
         encoder = encoder_folder(settings.encoder)
+        check_files(ENCODER, encoder, **wanted)
+        check_files(READER, settings.reader, **wanted)
         _, manifest = checked(settings.index, identity(encoder))
         calibrations_for(settings, FEATURES if manifest.word_dimension else PLAIN_FEATURES)
     except (IndexingError, ModelError) as error:
@@ -48,18 +53,15 @@ def preflight(settings: Settings) -> None:
 
 def load_models(settings: Settings, metrics: Metrics | None = None) -> SharedModels:
     """Load the models. Raises StartError."""
-    import torch  # noqa: PLC0415 - hundreds of megabytes that `preflight` must not load
-
-    from models.encoder import SentenceEncoder  # noqa: PLC0415 - likewise
-    from models.loading import pick_device  # noqa: PLC0415
-    from models.reader import TransformersReader  # noqa: PLC0415
-
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
     try:
-        device = pick_device(settings.device)
-        encoder = SentenceEncoder(settings.encoder, device=device)
-        reader = TransformersReader(settings.reader, device=device)
+        wanted = {"backend": settings.backend, "device": settings.device}
+        runs = {
+            backend_of(ENCODER, settings.encoder, **wanted),
+            backend_of(READER, settings.reader, **wanted),
+        }
+        device = pick_device(settings.device) if TORCH in runs else "cpu"
+        encoder = load_encoder(settings.encoder, **wanted, threads=settings.threads)
+        reader = load_reader(settings.reader, **wanted, threads=settings.threads)
     except ModelError as error:
         raise StartError(_one_line(error)) from error
     return SharedModels(

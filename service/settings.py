@@ -81,6 +81,16 @@ class Settings:
             "Where the models run; auto takes CUDA when there is a device.",
         ),
     )
+    backend: str = field(
+        default="auto",
+        metadata=_variable(
+            "COVIDQUEST_BACKEND",
+            one_of("auto", "onnx", "torch"),
+            "What the models run on. `onnx` (ONNX Runtime, 8-bit integers) is for CPUs and needs "
+            "no torch; auto takes torch on CUDA, and elsewhere ONNX Runtime where the model's "
+            "folder has an ONNX file.",
+        ),
+    )
     candidates: int = field(
         default=100,
         metadata=_variable(
@@ -122,7 +132,8 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_THREADS",
             whole(0, 256),
-            "Threads that a model's arithmetic uses in each worker; 0 takes all cores.",
+            "Threads that a model's arithmetic uses in each worker; 0 takes all cores. "
+            "ONNX Runtime reads one passage on each.",
             unit="threads",
         ),
     )

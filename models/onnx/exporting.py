@@ -1,0 +1,139 @@
+"""Writes a torch model as an ONNX graph in single precision, its attention and norms fused."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import ModelProto
+from onnxruntime.transformers import optimizer
+from onnxruntime.transformers.fusion_options import FusionOptions
+from torch import Tensor, nn
+from transformers import AutoModel, AutoModelForQuestionAnswering
+
+from models import late
+from models.contracts import ModelError
+from models.loading import without_progress_bars
+from models.onnx.files import OPSET
+from models.onnx.graph import constants_first, plain_norms, without_padding
+from models.onnx.pooling import CLS, pooling_of
+
+READER_OUTPUTS = ("start_logits", "end_logits")
+ENCODER_OUTPUTS = ("vector",)
+WORD_OUTPUTS = ("vector", "word_parts", "importance")
+
+
+class _Reader(nn.Module):
+    """A question-answering model that returns its two logits, each of shape (batch, tokens)."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, *types: Tensor) -> Any:  # noqa: ANN401 - as transformers
+        output = self.model(input_ids, attention_mask, **_named(types))
+        return output.start_logits, output.end_logits
+
+
+class _Encoder(nn.Module):
+    """A transformer that returns the vector of a text, and what its words' vectors are made of.
+
+    The vector (batch, hidden) is pooled; with a head follow each token's projection (batch,
+    tokens, dimension) and its importance (batch, tokens).
+    """
+
+    def __init__(self, model: nn.Module, pooling: str, head: late.LateInteraction | None) -> None:
+        super().__init__()
+        self.model = model
+        self.pooling = pooling
+        self.head = head
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, *types: Tensor) -> Any:  # noqa: ANN401 - as above
+        hidden = self.model(input_ids, attention_mask, **_named(types)).last_hidden_state
+        vector = hidden[:, 0] if self.pooling == CLS else hidden.mean(1)
+        if self.head is None:
+            return vector
+        return vector, self.head.projection(hidden), self.head.importance(hidden)[:, :, 0]
+
+
+def reader_graph(folder: Path) -> ModelProto:
+    """Return a reader's graph. Raises ModelError where the model can't be loaded."""
+    model = _load(folder, AutoModelForQuestionAnswering)
+    return _graph(_Reader(model), model.config, READER_OUTPUTS)
+
+
+def encoder_graph(folder: Path) -> ModelProto:
+    """Return an encoder's graph. Raises ModelError where the model can't be loaded or pooled."""
+    head = late.load(folder)
+    model = _load(folder, AutoModel)
+    network = _Encoder(model, pooling_of(folder), head)
+    return _graph(network, model.config, WORD_OUTPUTS if head else ENCODER_OUTPUTS)
+
+
+def _named(types: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    return {"token_type_ids": types[0]} if types else {}
+
+
+def _load(folder: Path, kind: Any) -> nn.Module:  # noqa: ANN401 - transformers is not typed
+    try:
+        with without_progress_bars():
+            model, report = kind.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                attn_implementation="eager",  # the form that the optimiser knows
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+    except Exception as error:  # the libraries below raise bare Exception for damaged files
+        raise ModelError(f"{folder} can't be loaded: {error}") from error
+    missing = [name for name in sorted(report["missing_keys"]) if "pooler" not in name]
+    if missing:
+        raise ModelError(
+            f"{folder} has no weights for {', '.join(missing[:3])}: it is no trained model of "
+            "this kind"
+        )
+    loaded: nn.Module = model.eval()
+    return loaded
+
+
+def _graph(network: nn.Module, config: Any, outputs: tuple[str, ...]) -> ModelProto:  # noqa: ANN401 - as above
+    inputs = ["input_ids", "attention_mask"]
+    ids = torch.full((2, 8), 5)
+    arguments = [ids, torch.ones_like(ids)]
+    if getattr(config, "type_vocab_size", 0) > 1 and config.model_type != "distilbert":
+        inputs.append("token_type_ids")
+        arguments.append(torch.zeros_like(ids))
+    written = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of every shape that it fixes
+        torch.onnx.export(
+            network,
+            tuple(arguments),
+            written,
+            input_names=inputs,
+            output_names=list(outputs),
+            dynamic_axes={
+                name: {0: "batch", 1: "tokens"} if name != "vector" else {0: "batch"}
+                for name in [*inputs, *outputs]
+            },
+            opset_version=OPSET,
+            dynamo=False,  # what the newer exporter writes, the optimiser doesn't fuse
+        )
+    options = FusionOptions("bert")
+    options.enable_embed_layer_norm = False
+    options.use_multi_head_attention = True
+    fused = optimizer.optimize_model(
+        onnx.load_from_string(written.getvalue()),
+        "bert",
+        num_heads=getattr(config, "num_attention_heads", 0),
+        hidden_size=getattr(config, "hidden_size", 0),
+        opt_level=0,
+        optimization_options=options,
+    ).model
+    constants_first(fused)
+    without_padding(fused)
+    plain_norms(fused)
+    return fused

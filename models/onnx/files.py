@@ -1,0 +1,105 @@
+"""The files of a model for ONNX Runtime, and what is known about them.
+
+`model.int8.onnx` lies in a model's folder, beside the weights that it was made from or without
+them; `model.int8.json` tells which weights those were, the file's checksum and how far it is from
+them. Where the weights are there too, the names must agree.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+from models.contracts import ModelError
+
+GRAPH = "model.int8.onnx"
+RECORD = "model.int8.json"
+OPSET = 17
+FORMAT = 1
+
+READER, ENCODER = "reader", "encoder"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the JSON file beside a graph says.
+
+    `model` is the `identity` of the weights that it was made from, `sha256` the graph's checksum,
+    `parity` what was measured when it was made (see `models.onnx.parity`).
+    """
+
+    kind: str
+    model: str
+    sha256: str
+    opset: int = OPSET
+    format: int = FORMAT
+    parity: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a folder's record. Raises ModelError where it is damaged or of another version."""
+        path = folder / RECORD
+        try:
+            record = cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise ModelError(f"{path} is no record of an ONNX file ({error}): {AGAIN}") from error
+        if record.kind not in {READER, ENCODER} or not isinstance(record.model, str):
+            raise ModelError(f"{path} names no reader or encoder: {AGAIN}")
+        if (record.format, record.opset) != (FORMAT, OPSET):
+            raise ModelError(
+                f"{path} is of format {record.format} and opset {record.opset}, and this program "
+                f"reads format {FORMAT} and opset {OPSET}: {AGAIN}"
+            )
+        return record
+
+    def write(self, folder: Path) -> None:
+        """Write the record into a folder."""
+        text = json.dumps(asdict(self), indent=2)
+        (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+
+
+AGAIN = "export the model again (python -m scripts.export_onnx)"
+"""How most of what can be wrong with these files is mended."""
+
+
+def has_graph(folder: Path) -> bool:
+    """Tell whether a model's folder holds one of the two files, and so claims to have both."""
+    return any((folder / name).is_file() for name in (GRAPH, RECORD))
+
+
+def verified(folder: Path, kind: str, weights: str | None) -> Record:
+    """Return the record of a folder's graph once the graph is seen to be the one it describes.
+
+    `weights` is the identity of the weights in the same folder, or None where there are none.
+
+    Raises ModelError: a file is missing, damaged, of another version or of other weights, or the
+    graph is of another kind of model.
+    """
+    for name in (GRAPH, RECORD):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} has no {name}: {AGAIN}")
+    record = Record.read(folder)
+    if record.kind != kind:
+        raise ModelError(f"{folder / GRAPH} is of {_a(record.kind)}, and {_a(kind)} is needed")
+    if checksum(folder / GRAPH) != record.sha256:
+        raise ModelError(
+            f"{folder / GRAPH} is not the file that {RECORD} describes (it was cut short, altered "
+            f"or replaced): restore it, or {AGAIN}"
+        )
+    if weights not in (None, record.model):
+        raise ModelError(
+            f"{folder / GRAPH} was made from {record.model}, and the weights beside it are "
+            f"{weights}: {AGAIN}"
+        )
+    return record
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind == ENCODER else f"a {kind}"

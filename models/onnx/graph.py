@@ -1,0 +1,109 @@
+"""Prepares a network in single precision: no padding, plain norms, constants in one place."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from models.contracts import FloatArray
+
+HEADS = ("/qa_outputs/", "/projection/", "/importance/")
+"""Parts of the names of products that stay as they are: small, and what comes out counts most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """What was seen of the input of a product, over many rows of `width` values.
+
+    `least` and `greatest` have shape (width,); `products`, shape (width, width), is `x.T @ x`.
+    """
+
+    least: FloatArray
+    greatest: FloatArray
+    products: FloatArray
+
+
+def products_of(model: ModelProto) -> dict[str, list[NodeProto]]:
+    """Return the nodes that multiply by a constant matrix, by the name of their input."""
+    constants = {one.name for one in model.graph.initializer if len(one.dims) == 2}  # noqa: PLR2004 - a matrix
+    found: dict[str, list[NodeProto]] = {}
+    for node in model.graph.node:
+        head = any(part in node.name for part in HEADS)
+        if node.op_type == "MatMul" and node.input[1] in constants and not head:
+            found.setdefault(node.input[0], []).append(node)
+    return found
+
+
+def without_padding(model: ModelProto) -> None:
+    """Take the mask away: all rows of a batch must be of one length.
+
+    Attention without a mask is faster, and no time is spent on padding.
+    """
+    for node in model.graph.node:
+        if node.op_type == "MultiHeadAttention":
+            del node.input[4:]
+    ids = model.graph.input[0].name
+    shape = helper.make_node("Shape", [ids], ["whole_shape"])
+    ones = helper.make_node(
+        "ConstantOfShape",
+        ["whole_shape"],
+        ["attention_mask"],
+        value=helper.make_tensor("one", TensorProto.INT64, [1], [1]),
+    )
+    replace(model.graph.node, [shape, ones, *model.graph.node])
+    replace(model.graph.input, [one for one in model.graph.input if one.name != "attention_mask"])
+    prune(model.graph)
+
+
+def plain_norms(model: ModelProto) -> None:
+    """Write each SkipLayerNormalization as additions and a LayerNormalization.
+
+    ONNX Runtime's kernel for the former is not vectorised: it took four times as long.
+    """
+    nodes: list[NodeProto] = []
+    for node in model.graph.node:
+        if node.op_type != "SkipLayerNormalization":
+            nodes.append(node)
+            continue
+        value, skip, gamma, beta, *bias = node.input
+        out = node.output[0]
+        if bias:
+            nodes.append(helper.make_node("Add", [value, bias[0]], [f"{out}_biased"]))
+            value = f"{out}_biased"
+        nodes.append(helper.make_node("Add", [value, skip], [f"{out}_sum"]))
+        epsilon = helper.get_node_attr_value(node, "epsilon")
+        norm = [f"{out}_sum", gamma, beta]
+        nodes.append(helper.make_node("LayerNormalization", norm, [out], axis=-1, epsilon=epsilon))
+    replace(model.graph.node, nodes)
+
+
+def constants_first(model: ModelProto) -> None:
+    """Turn Constant nodes into initializers."""
+    kept = []
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            value = numpy_helper.to_array(helper.get_node_attr_value(node, "value"))
+            model.graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+        else:
+            kept.append(node)
+    replace(model.graph.node, kept)
+
+
+def replace(container: Any, values: Iterable[object]) -> None:  # noqa: ANN401 - the messages' containers have no common type
+    """Replace what a repeated field of a message holds."""
+    kept = list(values)
+    del container[:]
+    container.extend(kept)
+
+
+def prune(graph: GraphProto) -> None:
+    """Drop nodes and constants that no output needs."""
+    needed = {one.name for one in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            kept.append(node)
+            needed.update(node.input)
+    replace(graph.node, reversed(kept))
+    replace(graph.initializer, [one for one in graph.initializer if one.name in needed])

@@ -1,0 +1,138 @@
+"""Makes and verifies the ONNX files of a model."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import onnx
+
+from models.contracts import ModelError
+from models.encoder import SentenceEncoder
+from models.loading import max_positions, read_config, weights_identity
+from models.onnx.calibrating import calibrate
+from models.onnx.encoder import OnnxEncoder
+from models.onnx.exporting import encoder_graph, reader_graph
+from models.onnx.files import ENCODER, GRAPH, READER, RECORD, Record, checksum
+from models.onnx.parity import check, span_parity, vector_parity
+from models.onnx.quantising import quantised
+from models.onnx.reader import OnnxReader
+from models.onnx.session import Feed
+from models.onnx.tokens import load_tokenizer
+from models.reader import TransformersReader
+from models.windows import Windower
+
+Question: TypeAlias = tuple[str, str]
+"""A question and a passage to read."""
+
+Report: TypeAlias = Callable[[str], None]
+Measure: TypeAlias = Callable[[Sequence[str], Sequence[str]], dict[str, float]]
+"""Compares answers of ONNX Runtime and of torch with gold ones: further figures of parity."""
+
+_NOT_COPIED = {".safetensors", ".bin", ".onnx"}
+
+
+def make_reader(
+    source: Path, target: Path, asked: Sequence[Question], say: Report, measure: Measure | None
+) -> Record:
+    """Write a reader's ONNX files into `target`, a folder, and return their record.
+
+    Half of the questions tells how to round, the others whether that did harm.
+
+    Raises ModelError where the model can't be loaded, or reads worse than it should; nothing is
+    left in `target` then.
+    """
+    calibrating, checking = asked[::2], asked[1::2]
+    graph = reader_graph(source)
+    say(f"exported; looking at {len(calibrating)} passages")
+    model = quantised(graph, calibrate(graph, _windows(source, calibrating)))
+
+    def figures(folder: Path) -> dict[str, float]:
+        onnx_reader, torch_reader = OnnxReader(folder), TransformersReader(source, device="cpu")
+        found, expected = (
+            [reader.read(question, [passage])[0] for question, passage in checking]
+            for reader in (onnx_reader, torch_reader)
+        )
+        texts = [
+            [
+                passage[span.start : span.end]
+                for span, (_, passage) in zip(spans, checking, strict=True)
+            ]
+            for spans in (found, expected)
+        ]
+        return span_parity(found, expected) | (measure(*texts) if measure else {})
+
+    return _write(model, READER, source, target, say, figures)
+
+
+def make_encoder(source: Path, target: Path, asked: Sequence[Question], say: Report) -> Record:
+    """Write an encoder's ONNX files into `target`, as `make_reader` does; all texts are for checks.
+
+    Raises ModelError as `make_reader` does.
+    """
+    model = quantised(encoder_graph(source), {})
+    questions = list(dict.fromkeys(question for question, _ in asked))
+    passages = [passage for _, passage in asked]
+
+    def figures(folder: Path) -> dict[str, float]:
+        onnx_encoder, torch_encoder = OnnxEncoder(folder), SentenceEncoder(source, device="cpu")
+        return vector_parity(
+            (onnx_encoder.encode_questions(questions), torch_encoder.encode_questions(questions)),
+            (onnx_encoder.encode_passages(passages), torch_encoder.encode_passages(passages)),
+        )
+
+    return _write(model, ENCODER, source, target, say, figures)
+
+
+def _write(
+    model: onnx.ModelProto,
+    kind: str,
+    source: Path,
+    target: Path,
+    say: Report,
+    figures: Callable[[Path], dict[str, float]],
+) -> Record:
+    """Write a graph beside copies of the small files, measure it there, and then put it in place."""
+    name = weights_identity(source)
+    if name is None:
+        raise ModelError(f"{source} has no weights (model.safetensors) to make an ONNX file of")
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as work:
+        trial = Path(work) / "model"
+        shutil.copytree(source, trial, ignore=_weights)
+        onnx.save(model, trial / GRAPH)
+        say(f"quantised to {(trial / GRAPH).stat().st_size / 1e6:.1f} MB; comparing with torch")
+        record = Record(kind, name, checksum(trial / GRAPH))
+        record.write(trial)
+        measured = figures(trial)
+        for figure, value in measured.items():
+            say(f"  {figure:<24}{value:g}")
+        check(measured)
+        record = Record(kind, name, record.sha256, parity=measured)
+        record.write(trial)
+        if target.resolve() == source.resolve():
+            (target / RECORD).unlink(missing_ok=True)  # so that no file is taken for another's
+            for file in (GRAPH, RECORD):
+                (trial / file).replace(target / file)
+        else:
+            shutil.copytree(trial, target, dirs_exist_ok=True)
+    return record
+
+
+def _weights(_: str, names: list[str]) -> set[str]:
+    """Name the files of a folder that are not copied to where only the ONNX files go."""
+    return {name for name in names if Path(name).suffix in _NOT_COPIED or name == RECORD}
+
+
+def _windows(source: Path, asked: Sequence[Question]) -> list[Feed]:
+    windower = Windower(
+        load_tokenizer(source), max_length=min(384, max_positions(read_config(source)) or 384)
+    )
+    feeds = []
+    for question, passage in asked:
+        for window in windower.split(question, [passage]):
+            arrays = {"input_ids": window.ids, "token_type_ids": window.type_ids}
+            feeds.append({name: array[None].astype(np.int64) for name, array in arrays.items()})
+    return feeds

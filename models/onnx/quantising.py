@@ -1,0 +1,277 @@
+"""Rewrites a network in single precision as one of 8-bit integers.
+
+A matrix product `x @ w` becomes: find each row's scale, round the row to 8 bits, multiply integers,
+multiply by the two scales. Scales of rows, where ONNX Runtime's own dynamic quantisation has one
+for the whole input, cost a few per cent of the time; and the result for a text does not depend on
+what else is in its batch, so it can be cached, and reading can stop early.
+
+Integers are multiplied in two dimensions: between the attentions everything is kept in the shape
+(tokens, width), and brought into (batch, tokens, width) where an operator needs that.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from models.contracts import FloatArray
+from models.onnx.graph import HEADS, Activations, prune, replace
+from models.onnx.weights import error_factors, rounded_blocks, rounded_matrix, rounded_rows
+
+_ELEMENTWISE = {"Add", "Sub", "Mul", "Div", "Erf", "Tanh", "Gelu", "BiasGelu", "LayerNormalization"}
+_MICROSOFT = "com.microsoft"
+_TABLE_ROWS = 64  # a table of fewer rows is too small to be worth rounding
+_CENTRED, _RAISED = 128, 32  # the integer that stands for 0: for most inputs, for hardly negative
+_LEAST_SCALE = np.float32(1e-9)
+_OUTLIER = 3.0
+_BLOCK = 32
+_EIGHT_BITS = 4  # ONNX Runtime's number for products of 8-bit integers
+
+
+def quantised(model: ModelProto, seen: Mapping[str, Activations]) -> ModelProto:
+    """Return the network with 8-bit products and tables.
+
+    A product whose input `seen` describes is rounded by rows and columns, any other by blocks.
+    """
+    rewriting = _Rewriting(model, seen)
+    for node in model.graph.node:
+        rewriting.take(node)
+    graph = helper.make_graph(
+        rewriting.nodes,
+        model.graph.name,
+        model.graph.input,
+        model.graph.output,
+        [*model.graph.initializer, *rewriting.constants],
+    )
+    for output in model.graph.output:
+        rewriting.deep(output.name)
+    replace(graph.node, rewriting.nodes)
+    prune(graph)
+    made = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+    made.producer_name = "covidquest"
+    return made
+
+
+@dataclass(slots=True)
+class _Rewriting:
+    """The graph that comes into being. `flat` names a tensor's form in two dimensions.
+
+    `widths` holds the tensors that exist only in that form, by the name of the other.
+    """
+
+    model: ModelProto
+    seen: Mapping[str, Activations]
+    nodes: list[NodeProto] = field(default_factory=list)
+    constants: list[TensorProto] = field(default_factory=list)
+    flat: dict[str, str] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict)
+    rounded: dict[str, "_Rounded"] = field(default_factory=dict)
+    given: dict[str, TensorProto] = field(init=False)
+    names: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.given = {one.name: one for one in self.model.graph.initializer}
+
+    def take(self, node: NodeProto) -> None:
+        """Write one node of the old graph into the new one."""
+        is_table = node.op_type == "Gather" and node.input[0] in self.given
+        if node.op_type == "MatMul" and node.input[0] in self.seen and node.input[1] in self.given:
+            self._product(node)
+        elif self._is_product(node):
+            self._blocks(node)
+        elif is_table and _rows(self.given[node.input[0]]) >= _TABLE_ROWS:
+            self._table(node)
+        elif node.op_type in _ELEMENTWISE and self._can_be_flat(node):
+            self._elementwise(node)
+        else:
+            for name in node.input:
+                self.deep(name)
+            self.nodes.append(node)
+
+    def deep(self, name: str) -> None:
+        """See that a tensor exists in three dimensions."""
+        width = self.widths.pop(name, None)
+        if width is None:
+            return
+        shape = self._once(
+            f"shape_{width}",
+            "Concat",
+            [self._leading(), self._constant(f"width_{width}", [width])],
+            axis=0,
+        )
+        self.nodes.append(helper.make_node("Reshape", [self.flat[name], shape], [name]))
+
+    def _product(self, node: NodeProto) -> None:
+        out = node.output[0]
+        value = self._rounded(node.input[0])
+        matrix = numpy_helper.to_array(self.given[node.input[1]]) * value.smoothing[:, None]
+        weights, scales = rounded_matrix(matrix, value.factors)
+        inputs = [
+            value.name,
+            self._constant(f"{out}_weights", weights),
+            self._constant("one", np.float32(1)),
+            self._constant(f"{out}_scales", scales),
+            self._constant(f"zero_{value.zero}", np.uint8(value.zero)),
+        ]
+        whole = self._add("MatMulIntegerToFloat", inputs, f"{out}_whole", domain=_MICROSOFT)
+        self._add("Mul", [whole, value.scales], f"{out}_flat")
+        self._is_flat(out, weights.shape[1])
+
+    def _is_product(self, node: NodeProto) -> bool:
+        matrix = self.given.get(node.input[1]) if node.op_type == "MatMul" else None
+        head = any(part in node.name for part in HEADS)
+        return matrix is not None and len(matrix.dims) == 2 and not head  # noqa: PLR2004 - a matrix
+
+    def _blocks(self, node: NodeProto) -> None:
+        """Write a product whose matrix, and each row of whose input, has a scale every 32 values.
+
+        Slower than `_product` on many rows, twice as exact, and nothing needs to be seen before.
+        """
+        out = node.output[0]
+        matrix = numpy_helper.to_array(self.given[node.input[1]])
+        weights, scales = rounded_blocks(matrix, _BLOCK)
+        self.deep(node.input[0])
+        inputs = [
+            node.input[0],
+            self._constant(f"{out}_weights", weights),
+            self._constant(f"{out}_scales", scales),
+        ]
+        height, width = matrix.shape
+        sizes = {"K": height, "N": width, "bits": 8, "block_size": _BLOCK}
+        self._add(
+            "MatMulNBits", inputs, out, domain=_MICROSOFT, accuracy_level=_EIGHT_BITS, **sizes
+        )
+
+    def _rounded(self, name: str) -> "_Rounded":
+        """Return the input of a product in 8 bits, each row by its own scale."""
+        if name in self.rounded:
+            return self.rounded[name]
+        seen = self.seen[name]
+        smoothing = _smoothing(seen)
+        flat = self._flattened(name, len(smoothing))
+        if (smoothing != 1).any():
+            inverse = self._constant(f"{name}_smoothing", 1 / smoothing)
+            flat = self._add("Mul", [flat, inverse], f"{name}_smooth")
+        least, greatest = (seen.least / smoothing).min(), (seen.greatest / smoothing).max()
+        zero = _RAISED if -least * (255 - _RAISED) < greatest * _RAISED else _CENTRED
+        scales = self._row_scales(name, flat, zero)
+        rows = self._add("Reshape", [scales, self._constant("all", [-1])], f"{name}_row_scales")
+        counted = self._once("rows", "Shape", [rows])
+        value = helper.make_tensor("zero", TensorProto.UINT8, [1], [zero])
+        zeros = self._once(f"zeros_{zero}", "ConstantOfShape", [counted], value=value)
+        whole = self._add("QuantizeLinear", [flat, rows, zeros], f"{name}_rounded", axis=0)
+        factors = error_factors(seen.products / np.outer(smoothing, smoothing))
+        self.rounded[name] = _Rounded(whole, scales, smoothing, zero, factors)
+        return self.rounded[name]
+
+    def _row_scales(self, name: str, flat: str, zero: int) -> str:
+        """Return the scale of each row, shape (tokens, 1)."""
+
+        def extreme(operator: str, of: str, factor: float) -> str:
+            found = self._add(operator, [of], f"{name}_{operator}", axes=[-1], keepdims=1)
+            by = self._constant(f"by_{factor:.8f}", np.float32(factor))
+            return self._add("Mul", [found, by], f"{name}_{operator}_scale")
+
+        bounds = [self._constant("least_scale", _LEAST_SCALE)]
+        if zero == _CENTRED:
+            size = self._add("Abs", [flat], f"{name}_size")
+            bounds.append(extreme("ReduceMax", size, 1 / (255 - zero)))
+        else:
+            bounds.append(extreme("ReduceMax", flat, 1 / (255 - zero)))
+            bounds.append(extreme("ReduceMin", flat, -1 / zero))
+        return self._add("Max", bounds, f"{name}_scales")
+
+    def _table(self, node: NodeProto) -> None:
+        """Write a table of embeddings in 8 bits, each row by its own scale."""
+        table, scales = rounded_rows(numpy_helper.to_array(self.given[node.input[0]]))
+        out, places = node.output[0], node.input[1]
+        self.deep(places)
+        taken = self._add("Gather", [self._constant(f"{out}_table", table), places], f"{out}_taken")
+        value = self._add("Cast", [taken], f"{out}_float", to=TensorProto.FLOAT)
+        scale = [self._constant(f"{out}_table_scales", scales), places]
+        self.nodes.append(
+            helper.make_node("Mul", [value, self._add("Gather", scale, f"{out}_scale")], [out])
+        )
+
+    def _elementwise(self, node: NodeProto) -> None:
+        out = node.output[0]
+        copy = NodeProto()
+        copy.CopyFrom(node)
+        replace(copy.input, [self.flat.get(name, name) for name in node.input])
+        copy.output[0] = f"{out}_flat"
+        self.nodes.append(copy)
+        self._is_flat(out, next(self.widths[name] for name in node.input if name in self.widths))
+
+    def _can_be_flat(self, node: NodeProto) -> bool:
+        """Tell whether all inputs are flat or vectors, and one of them exists in no other form."""
+        return any(name in self.widths for name in node.input) and all(
+            name in self.flat or (name in self.given and len(self.given[name].dims) <= 1)
+            for name in node.input
+        )
+
+    def _flattened(self, name: str, width: int) -> str:
+        if name not in self.flat:
+            shape = self._constant(f"flat_{width}", [-1, width])
+            self.flat[name] = self._add("Reshape", [name, shape], f"{name}_flat")
+        return self.flat[name]
+
+    def _is_flat(self, name: str, width: int) -> None:
+        self.flat[name] = f"{name}_flat"
+        self.widths[name] = width
+
+    def _leading(self) -> str:
+        """Return the name of the first two dimensions: batch and tokens."""
+        return self._once("leading", "Shape", [self.model.graph.input[0].name])
+
+    def _add(self, operator: str, inputs: Iterable[str], output: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))  # type: ignore[arg-type] # any attribute
+        return output
+
+    def _once(self, name: str, operator: str, inputs: list[str], **attributes: object) -> str:
+        """Add a node where none of this name is there yet."""
+        if name not in self.names:
+            self.names.add(name)
+            self._add(operator, inputs, name, **attributes)
+        return name
+
+    def _constant(self, name: str, value: NDArray[np.generic] | np.generic | list[int]) -> str:
+        """Add a constant where none of this name is there yet."""
+        if name not in self.names:
+            self.names.add(name)
+            array = np.array(value, np.int64) if isinstance(value, list) else np.asarray(value)
+            self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class _Rounded:
+    """The input of a product in 8 bits: `name` has shape (tokens, width), `scales` (tokens, 1).
+
+    What it stands for is `(name - zero) * scales * smoothing`; `smoothing` has shape (width,).
+    `factors` are the `error_factors` of the input divided by `smoothing`.
+    """
+
+    name: str
+    scales: str
+    smoothing: FloatArray
+    zero: int
+    factors: FloatArray
+
+
+def _smoothing(seen: Activations) -> FloatArray:
+    """Return what each column of an input is divided by, and its row of the matrix multiplied by.
+
+    A few columns reach ten times as far as the others, and would leave those a few of the 255
+    steps (Xiao et al., "SmoothQuant", 2023). Where no column does, all are left as they are.
+    """
+    reach = np.maximum(np.abs(seen.least), np.abs(seen.greatest))
+    factors = np.maximum(reach / max(float(np.median(reach)), 1e-6), 1) ** 0.8
+    if factors.max() < _OUTLIER:
+        return np.ones_like(reach)
+    return np.asarray(factors, np.float32)
+
+
+def _rows(table: TensorProto) -> int:
+    return table.dims[0] if len(table.dims) == 2 else 0  # noqa: PLR2004 - a table

@@ -1,0 +1,62 @@
+"""Reads with ONNX Runtime."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.contracts import FloatArray, Span
+from models.loading import DEFAULT, max_positions, read_config, reader_folder, weights_identity
+from models.onnx.files import READER, verified
+from models.onnx.session import Session
+from models.onnx.tokens import load_tokenizer, pad_id
+from models.reading import SpanReading
+from models.windows import Batch, Windower
+
+
+class OnnxReader:
+    """A `Reader` on top of ONNX Runtime: what `scripts/export_onnx.py` made of a model.
+
+    `name` is the `identity` of the weights that it was made from.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        name_or_dir: str | Path = DEFAULT,
+        *,
+        threads: int = 0,
+        max_length: int = 384,
+        stride: int = 128,
+        max_answer_tokens: int = 60,
+    ) -> None:
+        """Load a model that computes with `threads`, or with every core where that is 0.
+
+        `max_length`, the tokens of a window, is lowered to what the model can read;
+        `stride` is the tokens that neighbouring windows share.
+
+        Raises ModelError where it isn't there, or its files are damaged or don't fit together.
+        """
+        folder = reader_folder(name_or_dir)
+        self.name = verified(folder, READER, weights_identity(folder)).model
+        self._session = Session(folder, threads=threads)
+        self._reading = SpanReading(
+            windower=Windower(
+                load_tokenizer(folder),
+                max_length=min(max_length, max_positions(read_config(folder)) or max_length),
+                stride=stride,
+            ),
+            forward=self._forward,
+            each=self._session.each,
+            pad_id=pad_id(folder),
+            max_batch_tokens=1,  # every window by itself: see models.onnx.session
+            max_answer_tokens=max_answer_tokens,
+        )
+
+    def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
+        """Return one best span per context, in the order of `contexts`."""
+        return self._reading.read(question, contexts)
+
+    def _forward(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
+        feed = {"input_ids": batch.ids, "token_type_ids": batch.type_ids}
+        starts, ends = self._session.run(feed)
+        return starts, ends

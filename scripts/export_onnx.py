@@ -1,0 +1,142 @@
+"""Makes the files with which a model runs on a CPU without torch, and compares them with torch."""
+
+import argparse
+import os
+import statistics
+import sys
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+
+from index.corpora.squad import GoldQuestion, read_squad
+from index.manifest import current_version
+from index.passages import PassageStore
+from index.search import PASSAGES
+from index.types import CorpusError, IndexingError
+from models.contracts import ModelError
+from models.loading import DEFAULT, encoder_folder, reader_folder
+from models.onnx.files import ENCODER, GRAPH, READER, Record
+from scripts.arguments import at_least
+from service.questions import QUESTIONS
+from service.settings import Settings, SettingsError
+
+_AROUND = 700  # characters kept on either side of an answer's beginning
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.export_onnx",
+        description=__doc__,
+        epilog="example: python -m scripts.export_onnx reader --questions dev.json.gz",
+    )
+    add = arguments.add_argument
+    add("kind", choices=[READER, ENCODER], help="what the model does")
+    add(
+        "--model",
+        default=DEFAULT,
+        metavar="DIR_OR_ID",
+        help="a folder or a hub id (default: the one that comes with CovidQuest)",
+    )
+    add(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help=f"where {GRAPH} goes (default: the model's own folder). Another folder gets all that "
+        "serving needs, and COVIDQUEST_READER or COVIDQUEST_ENCODER may name it",
+    )
+    texts = arguments.add_mutually_exclusive_group()
+    texts.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="compare on these questions and their contexts: SQuAD format, .json or .json.gz",
+    )
+    texts.add_argument(
+        "--index",
+        type=Path,
+        metavar="DIR",
+        help="compare on passages of this index (default: COVIDQUEST_INDEX, else var/sample)",
+    )
+    add(
+        "--limit",
+        type=at_least(2),
+        default=240,
+        metavar="N",
+        help="how many passages; of a reader, half of them tell how to round (default: 240)",
+    )
+    return arguments
+
+
+def from_index(folder: Path, count: int) -> list[tuple[str, str]]:
+    """Return suggested questions, each with a passage of an index. Raises IndexingError."""
+    version = current_version(folder)
+    store = PassageStore(version / PASSAGES)
+    try:
+        total = store.passages
+        places = [at * total // count for at in range(count)] if total > count else range(total)
+        passages = [text for place in places for _, _, text in store.texts(place, place + 1)]
+    finally:
+        store.close()
+    return list(zip(cycle(question.text for question in QUESTIONS), passages, strict=False))
+
+
+def around(gold: GoldQuestion) -> str:
+    """Return the part of a question's context that holds its first answer, or begins it."""
+    start = gold.starts[0] if gold.starts else 0
+    return gold.context[max(0, start - _AROUND) : start + _AROUND]
+
+
+def lost(found: Sequence[str], expected: Sequence[str], golds: Sequence[GoldQuestion]) -> float:
+    """Return how many points of F1 answers lose against other ones, in percent."""
+    from scripts.metrics import f1  # noqa: PLC0415 - seconds that --help need not wait
+
+    answered = [place for place, gold in enumerate(golds) if gold.answers]
+    if not answered:
+        return 0.0
+    means = [
+        100 * statistics.fmean(f1(texts[place], golds[place].answers) for place in answered)
+        for texts in (expected, found)
+    ]
+    return round(means[0] - means[1], 3)
+
+
+def export(options: argparse.Namespace, settings: Settings) -> Record:
+    """Make the files. Raises CorpusError, IndexingError and ModelError."""
+    golds: list[GoldQuestion] = []
+    if options.questions:
+        golds = list(read_squad(options.questions, options.limit))
+        asked = [(gold.question, around(gold)) for gold in golds]
+    else:
+        asked = from_index(options.index or settings.index, options.limit)
+    if len(asked) < 2:  # noqa: PLR2004 - one tells how to round, one is compared
+        raise CorpusError("there are fewer than 2 passages to compare on: name other --questions")
+    find = reader_folder if options.kind == READER else encoder_folder
+    source = find(options.model)
+    target = options.output or source
+
+    from models.onnx import making  # noqa: PLC0415 - seconds that --help need not wait
+
+    if options.kind == ENCODER:
+        return making.make_encoder(source, target, asked, print)
+
+    def measure(found: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        return {"f1_lost": lost(found, expected, golds[1::2])}
+
+    return making.make_reader(source, target, asked, print, measure if golds else None)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        record = export(options, Settings.from_environment(os.environ))
+    except (CorpusError, IndexingError, ModelError, SettingsError, OSError) as error:
+        print(f"export_onnx: {error}", file=sys.stderr)
+        return 1
+    print(f"{GRAPH} of {record.model} is as good as the weights")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
