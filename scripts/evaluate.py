@@ -1,4 +1,4 @@
-"""Measures quality on question sets with known answers: of the searches, and of the answers."""
+"""Measures quality on question sets with known answers: of searches, reader and answers."""
 
 import argparse
 import os
@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from index.types import CorpusError
-from scripts import evaluate_answers, evaluate_retrieval
+from models.contracts import ModelError
+from scripts import evaluate_answers, evaluate_reader, evaluate_retrieval
 from scripts.arguments import at_least
 from service.loading import StartError
 from service.settings import Settings, SettingsError
@@ -17,6 +18,11 @@ _COMMANDS = {
         evaluate_retrieval,
         "the searches alone: recall and nDCG of each and of both together",
         "Searches for every question or topic, and looks how far up what answers it is.",
+    ),
+    "reader": (
+        evaluate_reader,
+        "the reader alone: exact match and F1 on texts that hold the answer",
+        "Asks every question of its own text, read by windows, and compares with the gold answers.",
     ),
     "answers": (
         evaluate_answers,
@@ -33,12 +39,13 @@ def parser() -> argparse.ArgumentParser:
     for name, (module, summary, description) in _COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=description)
         module.add_arguments(command)
-        command.add_argument(
-            "--index",
-            type=Path,
-            metavar="DIR",
-            help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
-        )
+        if module is not evaluate_reader:
+            command.add_argument(
+                "--index",
+                type=Path,
+                metavar="DIR",
+                help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
+            )
         command.add_argument(
             "--limit", type=at_least(1), metavar="N", help="only the first N questions"
         )
@@ -52,8 +59,9 @@ def main(argv: list[str] | None = None) -> int:
     module, *_ = _COMMANDS[options.command]
     try:
         settings = Settings.from_environment(os.environ)
-        print(module.run(options, replace(settings, index=options.index or settings.index)))
-    except (CorpusError, SettingsError, StartError) as error:
+        index = vars(options).get("index") or settings.index
+        print(module.run(options, replace(settings, index=index)))
+    except (CorpusError, ModelError, SettingsError, StartError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from index.corpora.squad import GoldQuestion
 from index.hybrid import Candidate
 from models.contracts import Span
-from scripts import evaluate, evaluate_answers
+from scripts import evaluate, evaluate_answers, evaluate_reader
 from scripts.evaluate_reading import evaluate_reading, reading_table
 from scripts.metrics import exact_match, f1
 from service.reading import Reading, ReadPassage
@@ -82,6 +83,30 @@ def test_passages_read_are_counted_and_lost_answers_seen() -> None:
     assert "2 of 2" in reading_table(figures).splitlines()[1]
 
 
+class FirstWord:
+    """A reader that marks the first word of a text."""
+
+    name = "first word"
+
+    def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
+        return [Span(0, len(text.split()[0]), 1.0, 0.0) for text in contexts]
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
+        return self.read("", [text for _, text in pairs])
+
+
+def test_a_reader_is_measured_on_the_text_of_each_question() -> None:
+    gold = [
+        GoldQuestion("1", "q", "Fever is common.", ("cough", "fever"), (0, 0), ""),
+        GoldQuestion("2", "q", "Dry cough is common.", ("dry cough",), (0,), ""),
+    ]
+    figures = evaluate_reader.evaluate_reader(FirstWord(), gold)
+    assert (figures.n, figures.exact_match) == (2, 50)
+    assert figures.f1 == pytest.approx((100 + 200 / 3) / 2, abs=0.01)  # of "dry cough": 1 and 1/2
+    assert "83.3 %" in evaluate_reader.table(figures)
+    assert figures.reader == "first word"
+
+
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     empty = tmp_path / "q.json"
     empty.write_text(json.dumps({"data": []}))
@@ -90,5 +115,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+    assert evaluate.main(["reader", "--questions", str(empty)]) == 1
+    assert "no question with an answer" in capsys.readouterr().err
     assert evaluate.main(["answers", "--questions", str(empty), "--weight", "2"]) == 1
     assert capsys.readouterr().err == "evaluate: --weight is a number from 0 to 1\n"
