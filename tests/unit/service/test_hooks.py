@@ -102,6 +102,7 @@ def test_requests_are_counted_by_route_and_status() -> None:
     client.get("/healthz")
     client.get("/wp-admin/1")
     client.get("/wp-admin/2")
+    client.open("/healthz", method="BREW")
     client.post("/api/v1/answers", json={"question": "secret"})
     reply = client.get("/metrics")
     assert reply.mimetype == "text/plain"
@@ -109,6 +110,7 @@ def test_requests_are_counted_by_route_and_status() -> None:
     name = "covidquest_http_requests_total"
     assert name + '{method="GET",route="/healthz",status="200"} 1.0' in lines
     assert name + '{method="GET",route="none",status="404"} 2.0' in lines
+    assert name + '{method="other",route="none",status="405"} 1.0' in lines
     assert name + '{method="POST",route="/api/v1/answers",status="503"} 1.0' in lines
     assert 'covidquest_http_request_seconds_count{route="/healthz"} 1.0' in lines
     assert "secret" not in reply.text
