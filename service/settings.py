@@ -159,9 +159,9 @@ class Settings:
         default=20.0,
         metadata=_variable(
             "COVIDQUEST_DEADLINE",
-            number(0.1, 24),
+            number(0.1, 600),
             "How long a question may take; one that takes longer ends with 503 and Retry-After. "
-            "It is less than the 25 seconds in which a server that is told to stop must finish.",
+            "A server that is told to stop takes as long to finish, and at least 25 seconds.",
             unit="seconds",
         ),
     )
