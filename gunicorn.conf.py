@@ -26,7 +26,8 @@ loglevel = settings.log_level
 logconfig_dict = configuration(settings.log_level, settings.log_format)
 access_log_format = ACCESS_FORMAT
 timeout = 60  # seconds without a sign of life from a worker, not of one request
-graceful_timeout = 25  # seconds to finish requests in; platforms kill after 30
+# Seconds to finish requests in; platforms kill after 30, and by default none takes longer than 20.
+graceful_timeout = int(max(25, settings.deadline + 1))
 limit_request_line = 8190  # bytes: a question of 500 emoji is 6000 when percent-encoded
 control_socket_disable = True  # nobody here talks to it, and it writes into the home folder
 

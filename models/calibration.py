@@ -24,40 +24,29 @@ _RIDGE = 1e-9  # keeps the Hessian invertible where features are collinear
 
 @dataclass(frozen=True, slots=True)
 class LogisticCalibration:
-    """P(right) = 1 / (1 + exp(-(weights . features + bias))), over named features.
-
-    A value above the feature's `highest` counts as that: few were as great in what was fitted, so
-    that nothing is known of how the probability goes on. Without any, all values count.
-    """
+    """P(right) = 1 / (1 + exp(-(weights . features + bias))), over named features."""
 
     features: tuple[str, ...]
     weights: tuple[float, ...]
     bias: float
-    highest: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError unless there is one finite weight per feature and a finite bias."""
         if not self.features or len(self.features) != len(self.weights):
             raise ValueError("a calibration has one weight per feature, and at least one")
-        if len(self.highest) not in {0, len(self.features)}:
-            raise ValueError("a calibration has one highest value per feature, or none at all")
-        if not np.isfinite([*self.weights, self.bias, *self.highest]).all():
-            raise ValueError("all numbers of a calibration are finite")
+        if not np.isfinite([*self.weights, self.bias]).all():
+            raise ValueError("the weights and the bias of a calibration are finite numbers")
 
     def probability(self, values: ArrayLike) -> DoubleArray:
         """Return probabilities in [0, 1] for `values` of shape (n, features), or (n,) for one.
 
         The result has shape (n,). Infinite values are extremes; NaN raises ValueError.
         """
-        matrix = _matrix(values, len(self.features))
-        if self.highest:
-            matrix = np.minimum(matrix, self.highest)
-        return _sigmoid(matrix @ np.array(self.weights) + self.bias)
+        return _sigmoid(_matrix(values, len(self.features)) @ np.array(self.weights) + self.bias)
 
     def save(self, path: Path) -> None:
-        """Write the calibration as JSON; what it does without is left out."""
-        written = {name: value for name, value in asdict(self).items() if value != ()}
-        path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+        """Write the calibration as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 def load(path: Path) -> LogisticCalibration:
@@ -71,7 +60,6 @@ def load(path: Path) -> LogisticCalibration:
             features=tuple(str(name) for name in fields["features"]),
             weights=tuple(float(weight) for weight in fields["weights"]),
             bias=float(fields["bias"]),
-            highest=tuple(float(value) for value in fields.get("highest", ())),
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(

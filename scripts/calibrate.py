@@ -27,7 +27,7 @@ from scripts.arguments import at_least
 from scripts.evaluate_retrieval import gold_passages
 from scripts.metrics import f1
 from service.answering import Answerer
-from service.calibrations import READER_FEATURES, log_odds
+from service.calibrations import READER_FEATURES, ReaderCalibration, reader_features
 from service.loading import (
     BESIDE,
     NO_ANSWER_CALIBRATION,
@@ -42,46 +42,35 @@ from service.reading import EVIDENCE, Reading, ReadPassage, evidence
 from service.settings import Settings, SettingsError
 
 _RIGHT_F1 = 0.5  # a span that shares so much with a gold answer is right
-_READER_PERCENTILES = (98.0, 100.0)  # of the span scores, and of the retrieval's log odds
+_HIGHEST_SPANS = 98.0
+"""Span scores above this percentile of all that were read count alike.
+
+The fewer, the tighter the bound on the score of what is not read: docs/decisions/0013.
+"""
 _FOLDS = 5
 _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What one calibration is fitted to: features (n, f), outcomes (n,), question of each row.
-
-    Values above a feature's `percentile` are taken to be that one, where percentiles are given.
-    """
+    """What one calibration is fitted to: features (n, f), outcomes (n,), question of each row."""
 
     features: tuple[str, ...]
     values: NDArray[np.float64]
     outcomes: NDArray[np.int64]
     groups: NDArray[np.int64]
-    percentiles: tuple[float, ...] = ()
 
     def fit(self) -> LogisticCalibration:
         """Fit to all rows."""
-        return self._fit(np.arange(len(self.outcomes)))
+        return fit(self.features, self.values, self.outcomes)
 
     def held_out(self) -> NDArray[np.float64]:
         """Return each row's probability by a calibration fitted without its question's fold."""
         held_out = np.zeros(len(self.outcomes))
         for train, test in GroupKFold(_FOLDS).split(self.values, groups=self.groups):
-            fold = self._fit(train)
+            fold = fit(self.features, self.values[train], self.outcomes[train])
             held_out[test] = fold.probability(self.values[test])
         return held_out
-
-    def _fit(self, rows: NDArray[np.int64]) -> LogisticCalibration:
-        values = self.values[rows]
-        highest = [
-            float(np.percentile(column, percentile))
-            for column, percentile in zip(values.T, self.percentiles, strict=False)
-        ]
-        if highest:
-            values = np.minimum(values, highest)
-        fitted = fit(self.features, values, self.outcomes[rows])
-        return replace(fitted, highest=tuple(highest))
 
     def report(self, name: str) -> str:
         """Return a line of figures, all of held-out folds."""
@@ -122,12 +111,16 @@ def read_all(answerer: Answerer, questions: Sequence[GoldQuestion]) -> list[Read
     return [answerer.read(gold.question, 1) for gold in bar]
 
 
-def reader_samples(questions: Sequence[GoldQuestion], readings: Sequence[Reading]) -> Samples:
-    """Return a row per passage read: right when its span has an F1 of 0.5 with a gold answer.
+def highest_span(readings: Sequence[Reading]) -> float:
+    """Return the span score above which all count alike."""
+    scores = [one.span.score for reading in readings for one in reading.passages]
+    return float(np.percentile(np.array(scores)[np.isfinite(scores)], _HIGHEST_SPANS))
 
-    The few greatest span scores are taken to be alike, which bounds the reader's score: without a
-    bound, passages that were found last would have to be read, too (docs/decisions/0013).
-    """
+
+def reader_samples(
+    questions: Sequence[GoldQuestion], readings: Sequence[Reading], highest: float
+) -> Samples:
+    """Return a row per passage read: right when its span has an F1 of 0.5 with a gold answer."""
     rows = [
         (group, one.span.score, one.retrieval_score, f1(_text(one), gold.answers) >= _RIGHT_F1)
         for group, (gold, reading) in enumerate(zip(questions, readings, strict=True))
@@ -135,8 +128,8 @@ def reader_samples(questions: Sequence[GoldQuestion], readings: Sequence[Reading
         if one.span.end > one.span.start
     ]
     groups, scores, found, right = (np.array(column) for column in zip(*rows, strict=True))
-    values = np.column_stack([scores, log_odds(found)])
-    return Samples(READER_FEATURES, values, right.astype(np.int64), groups, _READER_PERCENTILES)
+    values = reader_features(scores, found, highest)
+    return Samples(READER_FEATURES, values, right.astype(np.int64), groups)
 
 
 def no_answer_samples(on_topic: Sequence[Reading], off_topic: Sequence[Reading]) -> Samples:
@@ -252,7 +245,8 @@ def main(argv: list[str] | None = None) -> int:
 
     on_topic_read = read_all(answerer, questions)
     off_topic_read = read_all(answerer, off_topic)
-    reader = reader_samples(questions, on_topic_read)
+    highest = highest_span(on_topic_read)
+    reader = reader_samples(questions, on_topic_read, highest)
     print(reader.report("reader"))
     no_answer = no_answer_samples(on_topic_read, off_topic_read)
     print(no_answer.report("no answer"))
@@ -264,7 +258,8 @@ def main(argv: list[str] | None = None) -> int:
         folder.mkdir(exist_ok=True)
         retrieval.fit().save(folder / RETRIEVAL_CALIBRATION)
         no_answer.fit().save(folder / NO_ANSWER_CALIBRATION)
-        reader.fit().save(reader_folder(settings.reader) / READER_CALIBRATION)
+        fitted = ReaderCalibration(reader.fit(), highest)
+        fitted.save(reader_folder(settings.reader) / READER_CALIBRATION)
         print(f"written to {folder}")
     return 0
 

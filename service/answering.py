@@ -87,7 +87,7 @@ class Answerer:
             took_ms=reading.took_ms,
             read=tuple(read),
             unread=unread,
-            reader_bound=1.0 if unread is None else self.calibrations.reader_bound(unread),
+            reader_bound=1.0 if unread is None else self.calibrations.reader.bound(unread),
         )
 
     def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
@@ -170,7 +170,7 @@ class Answerer:
             read(0, len(candidates))
         else:
             read_enough(
-                Pool(found.found.ids.tolist(), found.scores, self.calibrations.reader_bound),
+                Pool(found.found.ids.tolist(), found.scores, self.calibrations.reader.bound),
                 read,
                 weight=query.weight,
                 top_k=query.top_k,
@@ -208,7 +208,7 @@ class Answerer:
         """Return the answers of these passages; one without a span has none."""
         if not read:
             return []
-        scores = self.calibrations.reader_scores(
+        scores = self.calibrations.reader.scores(
             [one.span.score for one in read], [one.retrieval_score for one in read]
         )
         return [

@@ -18,6 +18,7 @@ ID_HEADER = "X-Request-ID"
 arrived: ContextVar[float | None] = ContextVar("arrived", default=None)
 """When the request that this thread handles came, on `time.monotonic`'s clock, if that is known."""
 
+_METHODS = {"GET", "HEAD", "POST", "OPTIONS"}  # what a client makes up is not counted by name
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 
 
@@ -36,7 +37,8 @@ def add_hooks(app: Flask, metrics: Metrics, deadline: float) -> None:
     def count(response: Response) -> Response:
         response.headers[ID_HEADER] = request_id.get()
         route = request.url_rule.rule if request.url_rule else "none"
-        metrics.responded(request.method, route, response.status_code, time.monotonic() - g.arrived)
+        method = request.method if request.method in _METHODS else "other"
+        metrics.responded(method, route, response.status_code, time.monotonic() - g.arrived)
         return response
 
     @app.teardown_request

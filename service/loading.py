@@ -14,7 +14,12 @@ from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, reader_folder
 from models.onnx.files import ENCODER, READER
 from service.answering import Answerer
-from service.calibrations import READER_FEATURES, Calibrations
+from service.calibrations import (
+    READER_FEATURES,
+    Calibrations,
+    ReaderCalibration,
+    load_reader_calibration,
+)
 from service.following import Following
 from service.measuring import Measured
 from service.metrics import Metrics
@@ -117,11 +122,7 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     folder = beside if beside.is_dir() else shipped_calibrations(features)
     return Calibrations(
         retrieval=_calibration(folder / RETRIEVAL_CALIBRATION, features),
-        reader=_calibration(
-            own if own.is_file() else reader_folder(DEFAULT) / own.name,
-            READER_FEATURES,
-            READER_FEATURES[:1],
-        ),
+        reader=load_reader_calibration(own if own.is_file() else reader_folder(DEFAULT) / own.name),
         no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, EVIDENCE),
     )
 
@@ -132,18 +133,16 @@ def shipped_calibrations(features: tuple[str, ...]) -> Path:
 
 
 def _none(features: tuple[str, ...]) -> Calibrations:
-    return Calibrations(
-        *(
-            LogisticCalibration(names, (0.0,) * len(names), 0.0)
-            for names in (features, READER_FEATURES, EVIDENCE)
-        )
+    retrieval, reader, no_answer = (
+        LogisticCalibration(names, (0.0,) * len(names), 0.0)
+        for names in (features, READER_FEATURES, EVIDENCE)
     )
+    return Calibrations(retrieval, ReaderCalibration(reader), no_answer)
 
 
-def _calibration(path: Path, *features: tuple[str, ...]) -> LogisticCalibration:
-    """Read a calibration that was fitted to one of these lists of features."""
+def _calibration(path: Path, features: tuple[str, ...]) -> LogisticCalibration:
     found = calibration.load(path)
-    if found.features not in features:
+    if found.features != features:
         raise ModelError(f"{path} was fitted to other features: run scripts/calibrate.py --write")
     return found
 

@@ -170,9 +170,9 @@ class Settings:
         default=20.0,
         metadata=_variable(
             "COVIDQUEST_DEADLINE",
-            number(0.1, 24),
+            number(0.1, 600),
             "How long a question may take; one that takes longer ends with 503 and Retry-After. "
-            "It is less than the 25 seconds in which a server that is told to stop must finish.",
+            "A server that is told to stop takes as long to finish, and at least 25 seconds.",
             unit="seconds",
         ),
     )
@@ -181,7 +181,7 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_CACHE",
             whole(0, 100_000),
-            "Questions of which a worker remembers what the models made of them, about 50 KB "
+            "Questions of which a worker remembers what the models made of them, about 30 KB "
             "each; 0 remembers none.",
             unit="questions",
         ),

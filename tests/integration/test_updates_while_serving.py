@@ -31,7 +31,6 @@ LIMIT = 540  # seconds for all requests on a machine that has other work; about 
 CHEAP = {
     "COVIDQUEST_CANDIDATES": "1",
     "COVIDQUEST_INDEX_POLL": "0.1",
-    "COVIDQUEST_WEB_THREADS": str(CLIENTS),
 }
 
 

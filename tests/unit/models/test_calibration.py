@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +26,6 @@ def test_extremes_are_certain_and_silent() -> None:
     assert PLATT.probability([]).shape == (0,)
 
 
-def test_values_above_the_highest_count_as_that() -> None:
-    bounded = LogisticCalibration(("reader", "retrieval"), (1.0, 2.0), -3.0, highest=(3.0, 1.0))
-    found = bounded.probability([[2.0, 0.5], [3.0, 0.0], [np.inf, 0.0], [5.0, 7.0]])
-    assert found == pytest.approx([0.5, 0.5, 0.5, 1 / (1 + np.exp(-2))])  # at most 3 + 2 - 3
-
-
 def test_probabilities_rise_with_the_score() -> None:
     probabilities = PLATT.probability(np.linspace(-300, 300, 1001))
     assert (np.diff(probabilities) >= 0).all()
@@ -47,10 +40,6 @@ def test_bad_values_are_refused() -> None:
         PLATT.probability([[1.0, 2.0]])
     with pytest.raises(ValueError, match="one weight per feature"):
         LogisticCalibration(("reader",), (1.0, 2.0), 0.0)
-    with pytest.raises(ValueError, match="one highest value per feature"):
-        LogisticCalibration(("reader",), (1.0,), 0.0, highest=(1.0, 2.0))
-    with pytest.raises(ValueError, match="finite"):
-        LogisticCalibration(("reader",), (1.0,), 0.0, highest=(np.inf,))
     with pytest.raises(ValueError, match="finite"):
         LogisticCalibration(("reader",), (np.inf,), 0.0)
 
@@ -129,9 +118,6 @@ def test_the_file_is_plain_json(tmp_path: Path) -> None:
         "weights": [2.0],
         "bias": -1.0,
     }
-    bounded = replace(PLATT, highest=(3.0,))
-    bounded.save(tmp_path / "b.json")
-    assert load(tmp_path / "b.json") == bounded
 
 
 def test_calibration_error_of_hand_made_bins() -> None:

@@ -100,6 +100,17 @@ def test_a_batch_changes_nothing(reader_of: ReaderOf, name: str) -> None:
         _assert_same(together[place], one_window_at_a_time[place])
 
 
+def test_questions_share_a_batch_and_keep_their_answers(reader_of: ReaderOf) -> None:
+    reader = reader_of("bert")
+    questions = [QUESTION, "Which drug?", QUESTION, "", "Which drug?"]
+    pairs = list(zip(questions, CONTEXTS, strict=True))
+    together = reader.read_pairs(pairs)
+    for (question, context), span in zip(pairs, together, strict=True):
+        [alone] = reader.read(question, [context])
+        _assert_same(span, alone)
+    assert reader.read_pairs([]) == []
+
+
 @pytest.mark.parametrize("name", ["bert", "roberta"])
 def test_any_text_is_read_without_harm(reader_of: ReaderOf, name: str) -> None:
     pieces = [

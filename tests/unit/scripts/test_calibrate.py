@@ -61,11 +61,16 @@ def test_a_passage_is_right_when_the_gold_paper_says_it() -> None:
 
 
 def test_a_span_is_right_when_it_shares_enough_with_a_gold_answer() -> None:
-    samples = calibrate.reader_samples(
-        [GOLD], [a_reading("5.1 days", "5.1 days or so, maybe", "", "x")]
-    )
+    reading = a_reading("5.1 days", "5.1 days or so, maybe", "", "x")
+    samples = calibrate.reader_samples([GOLD], [reading], highest=2.5)
     assert samples.outcomes.tolist() == [1, 1, 0]  # F1 of 1 and 4/7; the empty text has no span
-    assert samples.values[:, 0].tolist() == [0, 1, 3]
+    assert samples.values[:, 0].tolist() == [0, 7, 17.5]  # times log(1) + 7; 3 counts as 2.5
+
+
+def test_the_highest_span_score_is_of_all_spans() -> None:
+    readings = [a_reading(*"abcdefghijk"), a_reading(*"lmnopqrstuv")]  # 0 to 10, twice
+    assert calibrate.highest_span(readings) == pytest.approx(10)
+    assert calibrate.highest_span([a_reading(*(["x"] * 101))]) == pytest.approx(98)
 
 
 def test_samples_of_whole_questions() -> None:

@@ -12,7 +12,7 @@ from models.calibration import LogisticCalibration
 from models.contracts import Embedded, Span
 from service import patience
 from service.answering import Answerer
-from service.calibrations import Calibrations
+from service.calibrations import SPAN_FEATURES, Calibrations, ReaderCalibration
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
 from service.reading import EVIDENCE, evidence
@@ -91,7 +91,7 @@ class FakeReader:
 def answerer() -> Answerer:
     calibrations = Calibrations(
         retrieval=LogisticCalibration(FEATURES, (5.0, *[1.0] * 8), 0.0),
-        reader=LogisticCalibration(("span score",), (1.0,), 40.0),
+        reader=ReaderCalibration(LogisticCalibration(SPAN_FEATURES, (1.0,), 40.0)),
         no_answer=LogisticCalibration(EVIDENCE, (-1.0,) * len(EVIDENCE), 0.0),
     )
     return Answerer(

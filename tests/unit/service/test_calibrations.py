@@ -13,7 +13,12 @@ from index.hybrid import FEATURES, PLAIN_FEATURES
 from models.calibration import LogisticCalibration
 from models.contracts import ModelError
 from models.loading import reader_folder
-from service.calibrations import READER_FEATURES, Calibrations
+from service.calibrations import (
+    READER_FEATURES,
+    SPAN_FEATURES,
+    ReaderCalibration,
+    load_reader_calibration,
+)
 from service.loading import (
     BESIDE,
     NO_ANSWER_CALIBRATION,
@@ -47,7 +52,7 @@ def test_what_is_shipped_fits_an_index_without_words(settings: Settings) -> None
     found = calibrations_for(settings, PLAIN_FEATURES)
     assert found.retrieval.features == PLAIN_FEATURES
     assert found.no_answer.features == EVIDENCE
-    assert found.reader.features == READER_FEATURES
+    assert found.reader.logistic.features == READER_FEATURES
 
 
 def test_what_is_shipped_fits_an_index_with_words(settings: Settings) -> None:
@@ -63,7 +68,7 @@ def test_those_beside_an_index_come_first(settings: Settings) -> None:
     beside(settings, FEATURES)
     found = calibrations_for(settings, FEATURES)
     assert (found.retrieval, found.no_answer) == (fitted(FEATURES, 0.25), fitted(EVIDENCE, 0.5))
-    assert found.reader.features == READER_FEATURES  # the reader's own, from its folder
+    assert found.reader.logistic.features == READER_FEATURES  # the reader's own, from its folder
 
 
 def test_those_of_another_kind_of_index_are_refused(settings: Settings) -> None:
@@ -81,42 +86,52 @@ def test_a_reader_of_other_features_is_refused(settings: Settings, tmp_path: Pat
         calibrations_for(replace(settings, reader=str(folder)), FEATURES)
 
 
-def calibrations(reader: LogisticCalibration) -> Calibrations:
-    return Calibrations(fitted(FEATURES, 0.0), reader, fitted(EVIDENCE, 0.0))
+def test_a_highest_score_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    ReaderCalibration(fitted(READER_FEATURES, 0.0), 3.0).save(path)
+    assert load_reader_calibration(path).highest == 3.0
+    path.write_text(path.read_text().replace("3.0", '"three"'))
+    with pytest.raises(ModelError, match="has no number as 'highest span score'; fit it again"):
+        load_reader_calibration(path)
 
 
 def test_a_reader_that_was_fitted_to_spans_alone_serves() -> None:
-    alone = calibrations(LogisticCalibration(("span score",), (1.0,), 0.0))
-    assert alone.reader_scores([0.0, -math.inf], [0.9, 0.1]) == [0.5, 0.0]
-    assert alone.reader_bound(0.0) == alone.reader_bound(1.0) == 1.0
-    assert alone.reader_scores([], []) == []
+    alone = ReaderCalibration(LogisticCalibration(SPAN_FEATURES, (1.0,), 0.0))
+    assert alone.scores([0.0, -math.inf, math.inf], [0.9, 0.1, 0.1]) == [0.5, 0.0, 1.0]
+    assert alone.bound(0.0) == alone.bound(1.0) == 1.0
+    assert alone.scores([], []) == []
 
 
-def test_the_bound_of_a_reader_falls_with_the_retrieval_score() -> None:
-    both = calibrations(LogisticCalibration(READER_FEATURES, (0.5, 1.0), -2.0, highest=(4.0, 9.0)))
-    (score,) = both.reader_scores([4.0], [0.5])
-    assert score == pytest.approx(0.5)  # 0.5 x 4 + log(1) - 2 = 0
-    assert both.reader_scores([99.0], [0.5]) == [score]
-    bounds = [both.reader_bound(retrieval) for retrieval in (0.0, 0.001, 0.2, 0.5, 1.0)]
+def reader(weight: float, bias: float) -> ReaderCalibration:
+    return ReaderCalibration(LogisticCalibration(READER_FEATURES, (weight,), bias), 4.0)
+
+
+def test_a_span_counts_the_more_the_better_its_passage_was_found() -> None:
+    even = reader(0.1, -2.8)
+    (half,) = even.scores([4.0], [0.5])
+    assert half == pytest.approx(0.5)  # 0.1 x 4 x (log(1) + 7) - 2.8 = 0
+    assert even.scores([99.0], [0.5]) == [half]  # above the highest
+    unlikely = 1 / (1 + math.exp(2.8))
+    assert even.scores([4.0, 4.0, -3.0], [1e-4, 0.0, 0.0]) == pytest.approx([unlikely] * 3)
+    assert even.scores([-math.inf], [0.5]) == [0.0]  # no span at all
+
+
+def test_the_bound_falls_with_the_retrieval_score() -> None:
+    even = reader(0.1, -2.8)
+    bounds = [even.bound(retrieval) for retrieval in (0.0, 1e-4, 0.01, 0.2, 0.5, 1.0)]
     assert bounds == sorted(bounds)
-    assert 0 < bounds[0] < 1e-6
-    assert score < bounds[3] < score + 1e-6
+    assert bounds[1] == bounds[0] == pytest.approx(1 / (1 + math.exp(2.8)))
+    assert even.scores([4.0], [0.5])[0] < bounds[4] == pytest.approx(0.5)
     assert bounds[-1] <= 1
 
 
-def test_no_score_is_above_the_bound_of_what_was_found_better() -> None:
+@pytest.mark.parametrize("weight", [0.1, 0.0, -0.1])
+def test_no_score_is_above_the_bound_of_what_was_found_as_well(weight: float) -> None:
     draw = np.random.default_rng(3)
-    weights = (0.13, 0.46)
-    both = calibrations(LogisticCalibration(READER_FEATURES, weights, -1.5, highest=(14.0, 3.0)))
-    found = draw.random(300)
-    scores = both.reader_scores(draw.normal(0, 10, 300), found)
-    for score, retrieval in zip(scores, found, strict=True):
-        assert score <= both.reader_bound(retrieval)
-
-
-def test_a_reader_whose_score_speaks_against_a_span_has_no_bound() -> None:
-    odd = LogisticCalibration(READER_FEATURES, (-0.1, 1.0), 0.0, highest=(4.0, 9.0))
-    assert calibrations(odd).reader_bound(0.1) == 1.0
+    one = reader(weight, -1.5)
+    found = draw.random(300) ** 5
+    for score, retrieval in zip(one.scores(draw.normal(0, 5, 300), found), found, strict=True):
+        assert score <= one.bound(retrieval)
 
 
 def test_half_a_folder_is_refused(settings: Settings) -> None:

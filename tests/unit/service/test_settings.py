@@ -74,7 +74,7 @@ def test_every_setting_is_read() -> None:
         ("COVIDQUEST_WORKERS", "two", "a whole number from 1 to 64"),
         ("COVIDQUEST_WEB_THREADS", "1", "a whole number from 2 to 256"),
         ("COVIDQUEST_QUEUE", "0", "a whole number from 1 to 255"),
-        ("COVIDQUEST_DEADLINE", "25", "a number from 0.1 to 24"),
+        ("COVIDQUEST_DEADLINE", "0", "a number from 0.1 to 600"),
         ("COVIDQUEST_CACHE", "-1", "a whole number from 0 to 100000"),
         ("COVIDQUEST_LOG_FORMAT", "xml", "one of text, json"),
         ("COVIDQUEST_HOST", "not an address", "an IP address or localhost"),

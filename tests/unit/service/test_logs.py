@@ -1,0 +1,87 @@
+import json
+import logging
+import logging.config
+import sys
+
+import pytest
+
+from service.logs import JsonFormatter, RequestFilter, configuration, request_id
+
+
+def record(message: str, *args: object, name: str = "service.app") -> logging.LogRecord:
+    made = logging.LogRecord(name, logging.INFO, __file__, 1, message, args or None, None)
+    assert RequestFilter().filter(made)
+    return made
+
+
+def written(made: logging.LogRecord) -> dict[str, object]:
+    line = JsonFormatter().format(made)
+    assert "\n" not in line
+    found = json.loads(line)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_message_is_one_line_of_json_with_its_requests_id() -> None:
+    token = request_id.set("mine")
+    try:
+        made = record('two\nlines of "%s"', "µ")
+    finally:
+        request_id.reset(token)
+    found = written(made)
+    assert found["message"] == 'two\nlines of "µ"'
+    assert (found["request_id"], found["level"], found["logger"]) == ("mine", "info", "service.app")
+    assert str(found["time"]).endswith("+00:00")
+    assert written(record("outside"))["request_id"] == "-"
+
+
+def test_a_traceback_is_part_of_it() -> None:
+    made = record("failed")
+    try:
+        int("no number")
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    assert "ValueError: invalid literal" in str(written(made)["traceback"])
+
+
+def test_an_access_has_fields_of_its_own() -> None:
+    atoms = {"h": "::1", "m": "GET", "U": "/", "s": "200", "B": 12, "M": 7}
+    found = written(record("%(h)s", atoms | {"{x-request-id}o": "mine"}, name="gunicorn.access"))
+    assert found["request_id"] == "mine"
+    assert (found["path"], found["status"], found["bytes"], found["milliseconds"]) == (
+        "/",
+        200,
+        12,
+        7,
+    )
+
+
+@pytest.mark.parametrize(
+    "message", ["Error handling request GET /?question=secret", "Invalid request from ip=::1: %s"]
+)
+def test_gunicorns_messages_lose_the_questions_in_them(message: str) -> None:
+    args = ("'/top_k_results?question=secret'",) if "%s" in message else ()
+    found = written(record(message, *args, name="gunicorn.error"))
+    assert "secret" not in str(found["message"])
+    assert str(found["message"]).endswith("?…")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_configuration_is_one_that_python_takes(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    before = root.level, root.handlers[:]
+    try:
+        logging.config.dictConfig(configuration("warning", form))
+        logging.getLogger("anything").warning("heard")
+        logging.getLogger("anything").info("not heard")
+        logging.getLogger("gunicorn.error").warning("heard")
+    finally:
+        root.handlers[:] = before[1]
+        root.setLevel(before[0])
+        for name in ("gunicorn.error", "gunicorn.access"):
+            logging.getLogger(name).handlers.clear()
+    error = capsys.readouterr().err
+    assert error.count("heard") == 2
+    assert error.startswith("{" if form == "json" else "[")
