@@ -40,7 +40,7 @@ def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(backends, "_GPU_FILES", (tmp_path,))
-    monkeypatch.setattr(backends, "pick_device", lambda wanted: "cuda")
+    monkeypatch.setattr(backends, "pick_device", lambda _: "cuda")
 
 
 def test_auto_takes_onnx_on_a_cpu_where_there_is_a_file(with_graph: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_driver_without_a_gpu_is_no_gpu(
     with_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backends, "_GPU_FILES", (tmp_path,))
-    monkeypatch.setattr(backends, "pick_device", lambda wanted: "cpu")
+    monkeypatch.setattr(backends, "pick_device", lambda _: "cpu")
     assert backend_of(READER, with_graph) == "onnx"
 
 
@@ -100,9 +100,7 @@ def test_without_torch_there_must_be_a_file(reader: Path) -> None:
 def test_torch_needs_weights(with_graph: Path) -> None:
     (with_graph / "model.safetensors").unlink()
     assert backend_of(READER, with_graph) == "onnx"
-    with pytest.raises(
-        ModelError, match=r"no weights .*which torch needs.*COVIDQUEST_BACKEND=onnx"
-    ):
+    with pytest.raises(ModelError, match=r"no weights .*which torch needs.*BACKEND=onnx"):
         backend_of(READER, with_graph, backend="torch")
 
 

@@ -2,9 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -32,8 +31,8 @@ PASSAGES = [
 ASKED = [(QUESTION, passage) for passage in PASSAGES * 2]
 
 
-@pytest.fixture(scope="module")
-def lenient() -> Any:
+@pytest.fixture(scope="module", autouse=True)
+def _lenient() -> Iterator[None]:
     """Accept what rounding does to random weights, which is more than to trained ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parity, "AT_LEAST", {"overlap_mean": 0.3, "passage_cosine_min": 0.98})
@@ -43,7 +42,7 @@ def lenient() -> Any:
 
 @pytest.fixture(scope="module")
 def readers(
-    checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory, lenient: None
+    checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """Return the folders of tiny readers with nothing but ONNX files for weights."""
     root = tmp_path_factory.mktemp("onnx")
@@ -53,7 +52,7 @@ def readers(
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory, lenient: None) -> Path:
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny encoder with vectors of words, its weights and ONNX files."""
     folder = tiny_encoder(tmp_path_factory.mktemp("encoder") / "encoder")
     torch.manual_seed(11)
@@ -128,7 +127,7 @@ def test_an_encoder_of_nothing(encoder: Path) -> None:
 
 
 def test_an_encoder_without_a_head_has_no_vectors_of_words(
-    plain_bert: Path, tmp_path: Path, lenient: None
+    plain_bert: Path, tmp_path: Path
 ) -> None:
     making.make_encoder(plain_bert, tmp_path / "plain", ASKED, print)
     made = OnnxEncoder(tmp_path / "plain").encode_questions([QUESTION])
@@ -137,9 +136,7 @@ def test_an_encoder_without_a_head_has_no_vectors_of_words(
     assert _cosines(made.vectors, expected.vectors).min() > 0.99
 
 
-def test_an_encoder_that_pools_by_its_first_token(
-    plain_bert: Path, tmp_path: Path, lenient: None
-) -> None:
+def test_an_encoder_that_pools_by_its_first_token(plain_bert: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(plain_bert, tmp_path / "cls"))
     modules = [
         {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
@@ -237,9 +234,7 @@ def test_a_model_too_far_from_its_weights_is_not_kept(
     monkeypatch.setattr(parity, "AT_MOST", {"score_difference_mean": 1e-9, "f1_lost_at_least": 0.5})
     folder = Path(shutil.copytree(checkpoints["bert"], tmp_path / "bert"))
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(
-        ModelError, match=r"score_difference_mean is .*f1_lost_at_least is 2, not at most 0.5"
-    ):
+    with pytest.raises(ModelError, match=r"score_difference_mean is .*f1_lost_at_least is 2"):
         making.make_reader(folder, folder, ASKED, print, lambda *_: {"f1_lost_at_least": 2.0})
     assert sorted(tmp_path.rglob("*")) == before
 
