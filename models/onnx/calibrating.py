@@ -29,8 +29,10 @@ def calibrate(model: ModelProto, feeds: Iterable[Feed]) -> dict[str, Activations
     watched.graph.output.extend(
         helper.make_empty_tensor_value_info(name) for name in names if name not in shown
     )
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(
-        watched.SerializeToString(), providers=["CPUExecutionProvider"]
+        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     takes = [one.name for one in session.get_inputs()]
     seen = {name: _Seen(widths[nodes[0].input[1]]) for name, nodes in products.items()}

@@ -108,7 +108,7 @@ def _word_vectors(
     """
     member = (of_token == np.arange(of_token.max(initial=-1) + 1)[:, None]).astype(np.float32)
     member /= member.sum(1, keepdims=True)
-    vectors = member @ parts
+    vectors: FloatArray = member @ parts
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     if weighted and len(vectors):
         logits = member @ importance

@@ -112,7 +112,7 @@ def _graph(network: nn.Module, config: Any, outputs: tuple[str, ...]) -> ModelPr
         torch.onnx.export(
             network,
             tuple(arguments),
-            written,
+            written,  # type: ignore[arg-type] # only the newer exporter needs a path
             input_names=inputs,
             output_names=list(outputs),
             dynamic_axes={
@@ -125,7 +125,7 @@ def _graph(network: nn.Module, config: Any, outputs: tuple[str, ...]) -> ModelPr
     options = FusionOptions("bert")
     options.enable_embed_layer_norm = False
     options.use_multi_head_attention = True
-    fused = optimizer.optimize_model(
+    fused: ModelProto = optimizer.optimize_model(
         onnx.load_from_string(written.getvalue()),
         "bert",
         num_heads=getattr(config, "num_attention_heads", 0),

@@ -3,13 +3,14 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import onnx
 
-from models.contracts import ModelError
+from models.contracts import ModelError, Span
 from models.encoder import SentenceEncoder
 from models.loading import max_positions, read_config, weights_identity
 from models.onnx.calibrating import calibrate
@@ -31,7 +32,7 @@ Report: TypeAlias = Callable[[str], None]
 Measure: TypeAlias = Callable[[Sequence[str], Sequence[str]], dict[str, float]]
 """Compares answers of ONNX Runtime and of torch with gold ones: further figures of parity."""
 
-_NOT_COPIED = {".safetensors", ".bin", ".onnx"}
+_WEIGHTS = {".safetensors", ".bin", ".onnx"}
 
 
 def make_reader(
@@ -55,16 +56,12 @@ def make_reader(
             [reader.read(question, [passage])[0] for question, passage in checking]
             for reader in (onnx_reader, torch_reader)
         )
-        texts = [
-            [
-                passage[span.start : span.end]
-                for span, (_, passage) in zip(spans, checking, strict=True)
-            ]
-            for spans in (found, expected)
-        ]
-        return span_parity(found, expected) | (measure(*texts) if measure else {})
+        further = (
+            measure(_answers(found, checking), _answers(expected, checking)) if measure else {}
+        )
+        return span_parity(found, expected) | further
 
-    return _write(model, READER, source, target, say, figures)
+    return _write(model, _Place(READER, source, target), say, figures)
 
 
 def make_encoder(source: Path, target: Path, asked: Sequence[Question], say: Report) -> Record:
@@ -83,37 +80,45 @@ def make_encoder(source: Path, target: Path, asked: Sequence[Question], say: Rep
             (onnx_encoder.encode_passages(passages), torch_encoder.encode_passages(passages)),
         )
 
-    return _write(model, ENCODER, source, target, say, figures)
+    return _write(model, _Place(ENCODER, source, target), say, figures)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The kind of a model, the folder of its weights, and the one where its ONNX files go."""
+
+    kind: str
+    source: Path
+    target: Path
 
 
 def _write(
     model: onnx.ModelProto,
-    kind: str,
-    source: Path,
-    target: Path,
+    place: _Place,
     say: Report,
     figures: Callable[[Path], dict[str, float]],
 ) -> Record:
-    """Write a graph beside copies of the small files, measure it there, and then put it in place."""
+    """Write a graph into a copy of its folder, measure it there, and then put it in place."""
+    source, target = place.source, place.target
     name = weights_identity(source)
     if name is None:
         raise ModelError(f"{source} has no weights (model.safetensors) to make an ONNX file of")
-    target.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         trial = Path(work) / "model"
-        shutil.copytree(source, trial, ignore=_weights)
+        shutil.copytree(source, trial, ignore=_not_copied)
         onnx.save(model, trial / GRAPH)
-        say(f"quantised to {(trial / GRAPH).stat().st_size / 1e6:.1f} MB; comparing with torch")
-        record = Record(kind, name, checksum(trial / GRAPH))
+        say(f"rounded to {(trial / GRAPH).stat().st_size / 1e6:.1f} MB; comparing with torch")
+        record = Record(place.kind, name, checksum(trial / GRAPH))
         record.write(trial)
-        measured = figures(trial)
-        for figure, value in measured.items():
+        parity = figures(trial)
+        for figure, value in parity.items():
             say(f"  {figure:<24}{value:g}")
-        check(measured)
-        record = Record(kind, name, record.sha256, parity=measured)
+        check(parity)
+        record = replace(record, parity=parity)
         record.write(trial)
         if target.resolve() == source.resolve():
-            (target / RECORD).unlink(missing_ok=True)  # so that no file is taken for another's
+            (target / RECORD).unlink(missing_ok=True)  # so that it never describes another graph
             for file in (GRAPH, RECORD):
                 (trial / file).replace(target / file)
         else:
@@ -121,16 +126,20 @@ def _write(
     return record
 
 
-def _weights(_: str, names: list[str]) -> set[str]:
-    """Name the files of a folder that are not copied to where only the ONNX files go."""
-    return {name for name in names if Path(name).suffix in _NOT_COPIED or name == RECORD}
+def _not_copied(_: str, names: list[str]) -> set[str]:
+    """Name the files of a folder that do not go where only the ONNX files go."""
+    return {name for name in names if Path(name).suffix in _WEIGHTS or name == RECORD}
+
+
+def _answers(spans: Sequence[Span], asked: Sequence[Question]) -> list[str]:
+    return [passage[span.start : span.end] for span, (_, passage) in zip(spans, asked, strict=True)]
 
 
 def _windows(source: Path, asked: Sequence[Question]) -> list[Feed]:
     windower = Windower(
         load_tokenizer(source), max_length=min(384, max_positions(read_config(source)) or 384)
     )
-    feeds = []
+    feeds: list[Feed] = []
     for question, passage in asked:
         for window in windower.split(question, [passage]):
             arrays = {"input_ids": window.ids, "token_type_ids": window.type_ids}

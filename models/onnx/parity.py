@@ -14,7 +14,7 @@ AT_LEAST = {
 }
 """What each of these figures has to reach."""
 
-AT_MOST = {"score_difference_mean": 0.5, "weight_difference_max": 0.02, "f1_lost": 1.0}
+AT_MOST = {"score_difference_mean": 0.5, "weight_difference_max": 0.02, "f1_lost_at_least": 0.5}
 """What each of these may not exceed."""
 
 
@@ -51,9 +51,8 @@ def vector_parity(
     }
     weights: FloatArray = np.zeros(1, np.float32)
     if any(len(words) for words in questions[1].words):
-        (found, first), (expected, second) = map(
-            _unit, (_words(questions[0]), _words(questions[1]))
-        )
+        found, first = _unit(_words(questions[0]))
+        expected, second = _unit(_words(questions[1]))
         weights = np.abs(first - second)
         both = [
             (found * expected).sum(1),

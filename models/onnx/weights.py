@@ -58,7 +58,7 @@ def column_scales(matrix: FloatArray) -> FloatArray:
     even = size[: len(size) // 2 * 2]
     pairs = (even[::2] + even[1::2]).max(axis=0, initial=0)
     scales = np.maximum(size.max(axis=0) / LARGEST, pairs / PAIR)
-    return np.maximum(scales, np.float32(1e-12))
+    return np.asarray(np.maximum(scales, 1e-12), np.float32)
 
 
 def error_factors(products: FloatArray) -> FloatArray:

@@ -141,6 +141,7 @@ def test_a_reader_whose_weights_are_cut_off(sample_index: Path, reader: Path) ->
     weights.unlink()
     weights.write_bytes(b"\0" * 1000)
     changes = {"COVIDQUEST_INDEX": str(sample_index), "COVIDQUEST_READER": str(reader)}
+    changes["COVIDQUEST_BACKEND"] = "torch"
     ended = run(COMMAND, limit=MODELS_LIMIT, **changes)
     assert ended.returncode == 3
     (line,) = [line for line in ended.stderr.splitlines() if "cannot start: " in line]

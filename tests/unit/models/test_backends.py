@@ -1,0 +1,123 @@
+import importlib.util
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import backends
+from models.backends import backend_of, check_files, load_encoder, load_reader
+from models.contracts import ModelError
+from models.onnx.files import ENCODER, GRAPH, READER, RECORD
+from models.onnx.reader import OnnxReader
+from models.reader import TransformersReader
+
+find_spec = importlib.util.find_spec
+
+
+@pytest.fixture
+def reader(checkpoints: dict[str, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(checkpoints["bert"], tmp_path / "reader"))
+
+
+@pytest.fixture
+def with_graph(reader: Path) -> Path:
+    """Return a reader's folder with files of the names that ONNX files have."""
+    (reader / GRAPH).write_bytes(b"graph")
+    (reader / RECORD).write_text("{}")
+    return reader
+
+
+@pytest.fixture
+def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(name: str, *rest: Any) -> object:
+        return None if name == "torch" else find_spec(name, *rest)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(backends, "_GPU_FILES", (tmp_path,))
+    monkeypatch.setattr(backends, "pick_device", lambda _: "cuda")
+
+
+def test_auto_takes_onnx_on_a_cpu_where_there_is_a_file(with_graph: Path) -> None:
+    assert backend_of(READER, with_graph) == "onnx"
+    assert backend_of(READER, with_graph, device="cpu") == "onnx"
+    assert backend_of(READER, with_graph, backend="torch") == "torch"
+
+
+def test_auto_takes_torch_where_there_is_none(reader: Path) -> None:
+    assert backend_of(READER, reader) == "torch"
+
+
+@pytest.mark.usefixtures("gpu")
+def test_auto_takes_torch_on_a_gpu(with_graph: Path) -> None:
+    assert backend_of(READER, with_graph) == "torch"
+    assert backend_of(READER, with_graph, device="cuda") == "torch"
+    assert backend_of(READER, with_graph, device="cpu") == "onnx"
+    assert backend_of(READER, with_graph, backend="onnx") == "onnx"
+
+
+def test_a_driver_without_a_gpu_is_no_gpu(
+    with_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "_GPU_FILES", (tmp_path,))
+    monkeypatch.setattr(backends, "pick_device", lambda _: "cpu")
+    assert backend_of(READER, with_graph) == "onnx"
+
+
+def test_onnx_without_a_file_names_the_command(reader: Path) -> None:
+    command = rf"has no {GRAPH}: make it with python -m scripts.export_onnx reader --model {reader}"
+    with pytest.raises(ModelError, match=command):
+        load_reader(reader, backend="onnx")
+    with pytest.raises(ModelError, match=r"export_onnx encoder --model"):
+        load_encoder(reader, backend="onnx")
+
+
+def test_onnx_does_not_run_on_a_gpu(with_graph: Path) -> None:
+    with pytest.raises(ModelError, match="onnx runs on the CPU: set COVIDQUEST_DEVICE=cpu"):
+        backend_of(READER, with_graph, backend="onnx", device="cuda")
+
+
+def test_an_unknown_backend_is_refused(reader: Path) -> None:
+    with pytest.raises(ModelError, match='"auto", "onnx" or "torch", not \'tensorrt\''):
+        backend_of(READER, reader, backend="tensorrt")
+
+
+@pytest.mark.usefixtures("no_torch")
+def test_without_torch_there_must_be_a_file(reader: Path) -> None:
+    with pytest.raises(ModelError, match="COVIDQUEST_BACKEND=torch, but torch is not installed"):
+        backend_of(READER, reader, backend="torch")
+    with pytest.raises(ModelError, match=r"torch is not installed, and .* no ONNX file.*export"):
+        backend_of(READER, reader)
+    (reader / GRAPH).touch()
+    assert backend_of(READER, reader) == "onnx"
+
+
+def test_torch_needs_weights(with_graph: Path) -> None:
+    (with_graph / "model.safetensors").unlink()
+    assert backend_of(READER, with_graph) == "onnx"
+    with pytest.raises(ModelError, match=r"no weights .*which torch needs.*BACKEND=onnx"):
+        backend_of(READER, with_graph, backend="torch")
+
+
+def test_files_are_checked_before_anything_is_loaded(with_graph: Path) -> None:
+    with pytest.raises(ModelError, match=f"{RECORD} is no record"):
+        check_files(READER, with_graph)
+    with pytest.raises(ModelError, match=f"{RECORD} is no record"):
+        check_files(ENCODER, with_graph, backend="onnx")
+    check_files(READER, with_graph, backend="torch")
+
+
+def test_torch_says_that_onnx_would_be_faster(
+    reader: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "models.backends"):
+        assert isinstance(load_reader(reader, threads=1), TransformersReader)
+    [line] = caplog.messages
+    assert f"torch runs the reader, which has no {GRAPH}" in line
+    assert f"scripts.export_onnx reader --model {reader}" in line
+    assert not issubclass(TransformersReader, OnnxReader)
