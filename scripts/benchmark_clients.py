@@ -14,6 +14,7 @@ from itertools import count
 from urllib.parse import urlsplit
 
 ANSWERED = "200"
+BUSY = "503"
 REFUSED = "refused"
 """No connection was made: the server did not listen any more."""
 UNANSWERED = "unanswered"
@@ -21,6 +22,7 @@ UNANSWERED = "unanswered"
 TIMED_OUT = "timed out"
 
 _LONGEST = 40.0  # seconds that a client waits for an answer
+_PAUSE = 1.0  # seconds that a client waits that was turned away, as Retry-After tells it
 _PATH = "/api/v1/answers"
 
 
@@ -130,13 +132,20 @@ class Client:
 
 
 def closed_loop(client: Client, clients: int, seconds: float) -> Load:
-    """Return what `clients` see that ask again as soon as they have an answer."""
+    """Return what `clients` see that ask again as soon as they have an answer.
+
+    One that is turned away for now waits a second; one that finds nobody listening leaves.
+    """
     end = time.monotonic() + seconds
 
     def ask_on() -> list[Exchange]:
-        found = []
+        found: list[Exchange] = []
         while time.monotonic() < end:
             found.append(client.ask())
+            if found[-1].outcome == REFUSED:
+                break
+            if found[-1].outcome == BUSY:
+                time.sleep(_PAUSE)
         return found
 
     return _together(ask_on, clients, time.monotonic())
