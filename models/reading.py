@@ -8,7 +8,7 @@ import numpy as np
 
 from models.contracts import FloatArray, ModelError, Span
 from models.spans import Logits, best_span
-from models.windows import Batch, Window, Windower, batches
+from models.windows import ENOUGH, Batch, Window, Windower, batches
 
 Forward: TypeAlias = Callable[[Batch], tuple[FloatArray, FloatArray]]
 """Runs a network: a batch to its start and end logits, float32 of shape (windows, tokens)."""
@@ -18,8 +18,8 @@ Forward: TypeAlias = Callable[[Batch], tuple[FloatArray, FloatArray]]
 class SpanReading:
     """How a backend's `forward` becomes a `Reader`.
 
-    `max_batch_tokens` bounds the tokens of one forward pass, padding included;
-    `max_answer_tokens` bounds an answer.
+    `max_batch_tokens` bounds the tokens of one forward pass, padding included, and one that has
+    `enough_tokens` is not padded much to have more; `max_answer_tokens` bounds an answer.
     """
 
     windower: Windower
@@ -27,6 +27,7 @@ class SpanReading:
     pad_id: int
     max_batch_tokens: int
     max_answer_tokens: int
+    enough_tokens: int = ENOUGH
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
         """Return one best span per context, in the order of `contexts`.
@@ -51,7 +52,12 @@ class SpanReading:
     def _logits(self, windows: Sequence[Window]) -> list[Logits]:
         """Return the logits of each window, in the order of `windows`."""
         found: dict[int, Logits] = {}
-        for batch in batches(windows, max_tokens=self.max_batch_tokens, pad_id=self.pad_id):
+        for batch in batches(
+            windows,
+            max_tokens=self.max_batch_tokens,
+            pad_id=self.pad_id,
+            enough_tokens=self.enough_tokens,
+        ):
             starts, ends = self.forward(batch)
             for place, start, end in zip(batch.members, starts, ends, strict=True):
                 length = len(windows[place].ids)
