@@ -4,10 +4,12 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from service.gpus import VISIBLE, free_place, own_gpu
 from service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
 
 try:
     settings = Settings.from_environment(os.environ)
@@ -27,6 +29,17 @@ control_socket_disable = True  # nobody here talks to it, and it writes into the
 # Threads of the models that wait for each other sleep. By default they spin, and on a machine
 # that has other work to do one question then took twice as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def pre_fork(server: "Arbiter", worker: "Worker") -> None:
+    """Give a new worker a place of its own, that of one that ended if there was one."""
+    worker.place = free_place({other.place for other in server.WORKERS.values()})
+
+
+def post_fork(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
+    """Let a worker see one GPU, before anything in it looks for one."""
+    if gpu := own_gpu(worker.place, os.environ):
+        os.environ[VISIBLE] = gpu
 
 
 def on_starting(server: "Arbiter") -> None:
