@@ -4,6 +4,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from service.allocation import few_arenas
 from service.gpus import VISIBLE, free_place, own_gpu
 from service.settings import Settings, SettingsError
 
@@ -29,6 +30,8 @@ control_socket_disable = True  # nobody here talks to it, and it writes into the
 # Threads of the models that wait for each other sleep. By default they spin, and on a machine
 # that has other work to do one question then took twice as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+few_arenas()
 
 
 def pre_fork(server: "Arbiter", worker: "Worker") -> None:
