@@ -6,6 +6,8 @@ import socket
 import tempfile
 from typing import TYPE_CHECKING
 
+from service.allocation import few_arenas
+from service.gpus import VISIBLE, free_place, own_gpu
 from service.logs import ACCESS_FORMAT, configuration
 from service.settings import Settings, SettingsError
 
@@ -34,6 +36,19 @@ control_socket_disable = True  # nobody here talks to it, and it writes into the
 # Threads of the models that wait for each other sleep. By default they spin, and on a machine
 # that has other work to do one question then took twice as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+few_arenas()
+
+
+def pre_fork(server: "Arbiter", worker: "Worker") -> None:
+    """Give a new worker a place of its own, that of one that ended if there was one."""
+    worker.place = free_place({other.place for other in server.WORKERS.values()})
+
+
+def post_fork(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
+    """Let a worker see one GPU, before anything in it looks for one."""
+    if gpu := own_gpu(worker.place, os.environ):
+        os.environ[VISIBLE] = gpu
 
 
 def child_exit(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it

@@ -10,7 +10,7 @@ from index.keywords import KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PassageStore
 from index.types import Hit, IndexingError, Passage
-from index.vectors import EMBEDDINGS, VectorFile, VectorIndex
+from index.vectors import EMBEDDINGS, VectorIndex, VectorRows
 from index.word_vectors import CODES, COUNTS, WordVectors
 
 PASSAGES = "passages.sqlite"
@@ -33,7 +33,7 @@ class PassageIndex:
         """Open the current version of an index; `encoder` and the errors are those of `checked`."""
         folder, manifest = checked(index_dir, encoder)
         store = PassageStore(folder / PASSAGES)
-        rows = VectorFile(folder / EMBEDDINGS, manifest.dimension).read()
+        rows = VectorRows(folder / EMBEDDINGS, manifest.dimension)
         vectors = VectorIndex(folder / VECTORS, rows)
         keywords = KeywordIndex(folder / KEYWORDS)
         dimension = manifest.word_dimension

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from weakref import finalize
 
 import faiss
 import numpy as np
@@ -70,15 +72,59 @@ class VectorFile:
         return np.memmap(self._path, np.float16, "r", shape=(self.rows, self._dimension))
 
 
+class Rows(Protocol):
+    """Vectors by their number: an array of shape (n, dimension), or a `VectorRows`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of rows, and of components of each."""
+        ...
+
+    def __getitem__(self, ids: NDArray[np.int64], /) -> NDArray[np.float16]:
+        """Return these rows, shape (len(ids), dimension)."""
+        ...
+
+
+class VectorRows:
+    """The rows of a file that a `VectorFile` wrote, read when they are wanted.
+
+    Safe to use from threads. A question wants some 300 rows. Mapped, each would keep a page of
+    4,096 bytes in the process's memory, and soon they all would; read, they are in the system's
+    page cache alone. The file is open until nothing refers to the rows any more.
+    """
+
+    def __init__(self, path: Path, dimension: int) -> None:
+        """Open the file at `path`, of rows of so many components."""
+        self._path = path
+        self._width = 2 * dimension  # bytes of a row
+        self._file = path.open("rb", buffering=0)
+        finalize(self, self._file.close)
+        self.shape: tuple[int, ...] = (path.stat().st_size // self._width, dimension)
+
+    def __getitem__(self, ids: NDArray[np.int64], /) -> NDArray[np.float16]:
+        """Return these rows, shape (len(ids), dimension); neighbours are read in one go.
+
+        Raises IndexingError when the file has become shorter.
+        """
+        content = bytearray(len(ids) * self._width)
+        view = memoryview(content)
+        starts = np.flatnonzero(np.diff(ids, prepend=-2) != 1).tolist()  # of runs of neighbours
+        for begin, end in pairwise([*starts, len(ids)]):
+            part = view[begin * self._width : end * self._width]
+            if os.preadv(self._file.fileno(), [part], int(ids[begin]) * self._width) != len(part):
+                raise IndexingError(f"{self._path} was cut short while it is served: copy it again")
+        return np.frombuffer(content, np.float16).reshape(len(ids), self.shape[1])
+
+
 class VectorIndex:
     """A FAISS inner-product index over the rows of a `VectorFile`. Safe to use from threads.
 
-    Both files are mapped, not read: memory holds the parts that searches touch, and the system
+    The index is mapped, not read: memory holds the parts that searches touch, and the system
     may drop those. Scores are exact cosines to half precision whatever the kind of the index,
     since what FAISS finds is scored again by the rows.
     """
 
-    def __init__(self, path: Path, rows: NDArray[np.float16]) -> None:
+    def __init__(self, path: Path, rows: Rows) -> None:
         """Open the index at `path`, made from `rows`, shape (n, dimension).
 
         Raises IndexingError when it is no FAISS index, or one of other rows.
@@ -92,7 +138,7 @@ class VectorIndex:
             raise IndexingError(
                 f"{path} and the vectors beside it do not belong together: build it again"
             )
-        self._rows = np.asarray(rows)  # a memmap's own indexing is slower
+        self._rows = rows.view(np.ndarray) if isinstance(rows, np.memmap) else rows  # faster
         self._lists: int = getattr(self._index, "nlist", 0)
         self._widening = _widening(self._index, path)
 

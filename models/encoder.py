@@ -11,6 +11,7 @@ from sentence_transformers import SentenceTransformer
 from models import late
 from models.contracts import Embedded, FloatArray, ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, without_progress_bars
+from models.tensors import on_device
 from models.windows import without_surrogates
 from models.words import IntArray, Words, words_of
 
@@ -99,7 +100,7 @@ class SentenceEncoder:
         """Encode one batch: the transformer in its own precision, what follows in float32."""
         features: dict[str, Any] = self._model.preprocess(texts)
         features = {
-            name: value.to(self._model.device) if isinstance(value, torch.Tensor) else value
+            name: on_device(value, self._model.device) if isinstance(value, torch.Tensor) else value
             for name, value in features.items()
         }
         transformer, *rest = self._model
@@ -128,7 +129,7 @@ class SentenceEncoder:
     ) -> tuple[FloatArray, ...]:
         """Return the vectors of the words of each text; `hidden` is (n, tokens, hidden)."""
         of_token = torch.from_numpy(np.stack([one.of_token for one in found]))
-        vectors, weights = head(hidden, of_token.to(hidden.device))
+        vectors, weights = head(hidden, on_device(of_token, hidden.device))
         if weighted:
             vectors = vectors * weights[:, :, None]
         rows = vectors.cpu().numpy()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
@@ -19,13 +20,15 @@ from models.loading import (
     without_progress_bars,
 )
 from models.reading import SpanReading
-from models.windows import Batch, Windower
+from models.tensors import on_device
+from models.windows import ENOUGH, Batch, Windower
 
 
 class TransformersReader:
     """A `Reader` on top of transformers: BERT, RoBERTa, DistilBERT, ELECTRA, MPNet and kin.
 
-    `name` is the model's `identity`. Single precision on the CPU, half precision on a GPU.
+    `name` is the model's `identity`. Single precision on the CPU, half precision on a GPU, with
+    the fused attention of torch (`scaled_dot_product_attention`) where the architecture has it.
     """
 
     name: str
@@ -35,7 +38,7 @@ class TransformersReader:
         name_or_dir: str | Path = DEFAULT,
         *,
         device: str = "auto",
-        max_batch_tokens: int = 4096,
+        max_batch_tokens: int | None = None,
         max_length: int = 384,
         stride: int = 128,
         max_answer_tokens: int = 60,
@@ -44,7 +47,8 @@ class TransformersReader:
 
         `max_length`, the tokens of a window, is lowered to what the model can read;
         `stride` is the tokens that neighbouring windows share; `max_batch_tokens` bounds one
-        forward pass.
+        forward pass: by default 4,096 on the CPU and 65,536 on a GPU, which computes as fast for
+        many as for few, so that windows are sorted out by length only from 16,384 tokens on.
 
         Raises ModelError where it can't be found or loaded, is not an extractive reader, or the
         device is not there.
@@ -66,8 +70,9 @@ class TransformersReader:
             ),
             forward=self._forward,
             pad_id=tokenizer.pad_token_id or 0,
-            max_batch_tokens=max_batch_tokens,
+            max_batch_tokens=max_batch_tokens or (4096 if self._device == "cpu" else 65_536),
             max_answer_tokens=max_answer_tokens,
+            enough_tokens=ENOUGH if self._device == "cpu" else 16_384,
         )
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
@@ -80,13 +85,16 @@ class TransformersReader:
 
     @torch.inference_mode()
     def _forward(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
-        inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        padded = not batch.mask.all()
+        arrays = {"input_ids": batch.ids}
+        if padded:
+            arrays["attention_mask"] = batch.mask  # without one, attention takes a faster kernel
         if self._has_types:
-            inputs["token_type_ids"] = batch.type_ids
-        output = self._model(
-            **{name: torch.from_numpy(array).to(self._device) for name, array in inputs.items()}
-        )
-        return output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
+            arrays["token_type_ids"] = batch.type_ids
+        moved = on_device(torch.from_numpy(np.stack(list(arrays.values()))), self._device)
+        output = self._model(**dict(zip(arrays, moved, strict=True)))
+        logits = torch.stack([output.start_logits, output.end_logits]).float().cpu().numpy()
+        return logits[0], logits[1]
 
 
 def _load(folder: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401 - transformers is not typed

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.contracts import FloatArray, ModelError, Span
 from models.spans import Logits, best_span
-from models.windows import Batch, Window, Windower, batches
+from models.windows import ENOUGH, Batch, Window, Windower, batches
 
 Forward: TypeAlias = Callable[[Batch], tuple[FloatArray, FloatArray]]
 """Runs a network: a batch to its start and end logits, float32 of shape (windows, tokens)."""
@@ -21,8 +21,9 @@ Each: TypeAlias = Callable[[Forward, Iterable[Batch]], Iterable[tuple[FloatArray
 class SpanReading:
     """How a backend's `forward` becomes a `Reader`.
 
-    `max_batch_tokens` bounds the tokens of one forward pass, padding included;
-    `max_answer_tokens` bounds an answer. `each` may run several passes at once.
+    `max_batch_tokens` bounds the tokens of one forward pass, padding included, and one that has
+    `enough_tokens` is not padded much to have more; `max_answer_tokens` bounds an answer. `each`
+    may run several passes at once.
     """
 
     windower: Windower
@@ -30,6 +31,7 @@ class SpanReading:
     pad_id: int
     max_batch_tokens: int
     max_answer_tokens: int
+    enough_tokens: int = ENOUGH
     each: Each = map
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
@@ -64,7 +66,14 @@ class SpanReading:
     def _logits(self, windows: Sequence[Window]) -> list[Logits]:
         """Return the logits of each window, in the order of `windows`."""
         found: dict[int, Logits] = {}
-        made = list(batches(windows, max_tokens=self.max_batch_tokens, pad_id=self.pad_id))
+        made = list(
+            batches(
+                windows,
+                max_tokens=self.max_batch_tokens,
+                pad_id=self.pad_id,
+                enough_tokens=self.enough_tokens,
+            )
+        )
         for batch, (starts, ends) in zip(made, self.each(self.forward, made), strict=True):
             for place, start, end in zip(batch.members, starts, ends, strict=True):
                 length = len(windows[place].ids)

@@ -18,6 +18,10 @@ from models.contracts import ModelError
 
 IntArray: TypeAlias = NDArray[np.int64]
 
+ENOUGH = 512
+"""Tokens from which on a CPU gains nothing by more of them in a batch."""
+
+_ALIKE = 0.9  # of the longest window's length
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -126,16 +130,21 @@ def without_surrogates(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
-def batches(windows: Sequence[Window], *, max_tokens: int, pad_id: int) -> Iterator[Batch]:
+def batches(
+    windows: Sequence[Window], *, max_tokens: int, pad_id: int, enough_tokens: int = ENOUGH
+) -> Iterator[Batch]:
     """Yield batches of windows of similar length, each of at most `max_tokens` with padding.
 
-    A window longer than `max_tokens` is a batch of its own. Longest first, so that a batch
-    that doesn't fit into memory fails at once.
+    A window longer than `max_tokens` is a batch of its own. A batch that has `enough_tokens` takes
+    none that would be padded by more than a tenth. Longest first, so that a batch that doesn't fit
+    into memory fails at once.
     """
     members: list[int] = []
     longest = 0
     for place in sorted(range(len(windows)), key=lambda place: -len(windows[place].ids)):
-        if members and (len(members) + 1) * longest > max_tokens:
+        full = (len(members) + 1) * longest > max_tokens
+        enough = len(members) * longest >= enough_tokens
+        if members and (full or (enough and len(windows[place].ids) < _ALIKE * longest)):
             yield _batch(windows, members, pad_id)
             members = []
         longest = longest if members else len(windows[place].ids)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from index.types import IndexingError
 from index.vector_kinds import KINDS, build_faiss
-from index.vectors import VectorIndex
+from index.vectors import VectorFile, VectorIndex, VectorRows
 from tests.making import unit
 
 COUNT = 12_000  # enough for ivfpq
@@ -30,11 +30,16 @@ def paths(rows: NDArray[np.float16], tmp_path_factory: pytest.TempPathFactory) -
     return {kind: folder / kind for kind in KINDS}
 
 
+@pytest.fixture(scope="module")
+def file(rows: NDArray[np.float16], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rows") / "embeddings"
+    VectorFile(path, 16).append(rows.astype(np.float32))
+    return path
+
+
 @pytest.fixture(params=KINDS)
-def index(
-    request: pytest.FixtureRequest, paths: dict[str, Path], rows: NDArray[np.float16]
-) -> VectorIndex:
-    return VectorIndex(paths[request.param], rows)
+def index(request: pytest.FixtureRequest, paths: dict[str, Path], file: Path) -> VectorIndex:
+    return VectorIndex(paths[request.param], VectorRows(file, 16))
 
 
 def best_of(
@@ -192,6 +197,14 @@ def test_opening_reads_nothing_into_memory(tmp_path: Path, kind: str) -> None:
     indexes = [VectorIndex(tmp_path / "v", rows) for _ in range(8)]
     assert len(indexes) == 8
     assert private_bytes() - before < 4 * size  # of eight copies
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads maps below /proc")
+def test_only_the_index_itself_is_mapped(index: VectorIndex, paths: dict[str, Path]) -> None:
+    index.search(QUESTIONS, 100)
+    mapped = Path("/proc/self/maps").read_text()
+    assert str(paths["fp16"].parent) in mapped
+    assert "embeddings" not in mapped
 
 
 def private_bytes() -> int:

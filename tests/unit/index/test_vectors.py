@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from index.types import IndexingError
-from index.vectors import VectorFile
+from index.vectors import VectorFile, VectorRows
 from models.contracts import FloatArray
 from tests.making import unit
 
@@ -54,3 +54,25 @@ def test_other_vectors_are_refused(tmp_path: Path, vectors: FloatArray, message:
     with pytest.raises(IndexingError, match=message):
         VectorFile(tmp_path / "v", 8).append(vectors)
     assert not (tmp_path / "v").exists()
+
+
+@pytest.mark.parametrize(
+    "ids", [[], [0], [4], [0, 1, 2, 3, 4], [1, 3], [0, 1, 4], [3, 2, 2, 0, 1]], ids=str
+)
+def test_rows_are_read_as_they_are_wanted(tmp_path: Path, ids: list[int]) -> None:
+    vectors = unit(5)
+    VectorFile(tmp_path / "v", 8).append(vectors)
+    rows = VectorRows(tmp_path / "v", 8)
+    assert rows.shape == (5, 8)
+    (tmp_path / "v").unlink()  # an index may be deleted while it is served
+    np.testing.assert_array_equal(rows[np.array(ids, np.int64)], vectors.astype(np.float16)[ids])
+
+
+def test_rows_that_are_gone_are_an_error(tmp_path: Path) -> None:
+    VectorFile(tmp_path / "v", 8).append(unit(5))
+    rows = VectorRows(tmp_path / "v", 8)
+    VectorFile(tmp_path / "v", 8).truncate(4)  # a map would end the process here
+    assert rows[np.array([3])].shape == (1, 8)
+    for ids in ([4], [2, 3, 4], [0, 4]):
+        with pytest.raises(IndexingError, match="was cut short while it is served: copy it again"):
+            rows[np.array(ids)]

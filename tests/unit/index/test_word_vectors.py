@@ -207,7 +207,11 @@ def test_ids_come_in_any_order_and_again(words: WordVectors) -> None:
     assert words.scores(question[:0], [3, 0]).tolist() == [0, 0]  # a question without words
 
 
-def test_scores_are_those_of_plain_loops(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slab", [1, 7, 2048])
+def test_scores_are_those_of_plain_loops(
+    tmp_path: Path, slab: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.word_vectors._SLAB", slab)
     counts = np.random.default_rng(5).integers(0, 9, 60).tolist()
     some = passages(*counts)
     WordVectorFile(tmp_path, DIMENSION).append(some)

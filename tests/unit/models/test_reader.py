@@ -12,7 +12,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 from models.boundaries import tidy
 from models.contracts import ModelError, Reader, Span
 from models.reader import TransformersReader
-from models.windows import Batch
+from models.windows import Batch, batches
 
 NAMES = ["bert", "distilbert", "electra", "mpnet", "roberta"]
 QUESTION = "What is the incubation period of the virus?"
@@ -109,6 +109,29 @@ def test_questions_share_a_batch_and_keep_their_answers(reader_of: ReaderOf) -> 
         [alone] = reader.read(question, [context])
         _assert_same(span, alone)
     assert reader.read_pairs([]) == []
+
+
+@pytest.mark.parametrize("name", ["bert", "distilbert", "electra", "roberta"])
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_padding_is_not_seen(
+    reader_of: ReaderOf, name: str, attention: str, dtype: torch.dtype
+) -> None:
+    """As a GPU reads: in half precision, many windows of unequal lengths in one batch."""
+    reader = reader_of(name)
+    reader._model.set_attn_implementation(attention)
+    reader._model.to(dtype)
+    windows = reader._reading.windower.split(QUESTION, CONTEXTS)
+    [together] = batches(windows, max_tokens=65_536, pad_id=0, enough_tokens=65_536)
+    assert not together.mask.all()
+    tolerance = {torch.float32: 1e-4, torch.float16: 0.05, torch.bfloat16: 0.3}[dtype]
+    logits = reader._forward(together)
+    for row, place in enumerate(together.members):
+        [alone] = batches(windows[place : place + 1], max_tokens=1, pad_id=0)
+        assert alone.mask.all()
+        for some, own in zip(logits, reader._forward(alone), strict=True):
+            assert some.dtype == own.dtype == np.float32
+            assert some[row, : own.shape[1]] == pytest.approx(own[0], abs=tolerance)
 
 
 @pytest.mark.parametrize("name", ["bert", "roberta"])

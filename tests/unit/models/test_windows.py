@@ -114,3 +114,12 @@ def test_a_window_over_the_bound_is_its_own_batch() -> None:
     found = list(batches(_of_lengths(4, 4), max_tokens=3, pad_id=0))
     assert [batch.members for batch in found] == [[0], [1]]
     assert list(batches([], max_tokens=3, pad_id=0)) == []
+
+
+def test_enough_tokens_are_not_padded_to_be_more() -> None:
+    lengths = _of_lengths(10, 9, 9, 8, 5, 5, 4)
+    found = list(batches(lengths, max_tokens=1000, pad_id=0, enough_tokens=20))
+    # 3 x 10, of which a window of 8 would be a fifth padding; 3 x 8, which is enough before 5; 4
+    assert [batch.members for batch in found] == [[0, 1, 2], [3, 4, 5], [6]]
+    [one] = batches(lengths, max_tokens=1000, pad_id=0, enough_tokens=1000)
+    assert one.ids.shape == (7, 10)

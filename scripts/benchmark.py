@@ -1,0 +1,175 @@
+"""Measures speed and memory of the service, beside the usual ways to read, in one table.
+
+`stages` is a lone question by its stages; `reading` compares the readers with a plain loop over
+the passages, one padded batch and Haystack's ExtractiveReader, on the same weights and passages;
+`service` starts a server and loads it over HTTP; `floor` tells what reading must cost at least on
+this machine. Cells with two numbers are the median and the 95th percentile, unless they say else.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from index.corpora.squad import read_squad
+from index.types import CorpusError
+from models.contracts import ModelError
+from scripts.arguments import at_least
+from scripts.benchmark_processes import MeasuringError
+from scripts.benchmark_service import serve, titles_as_questions
+from scripts.benchmark_table import Table
+from service.loading import StartError, load_models, snapshot
+from service.questions import QUESTIONS
+from service.settings import VARIABLES, Settings, SettingsError
+from service.types import Query
+
+SECTIONS = ("stages", "reading", "service", "floor")
+_BACKEND = "COVIDQUEST_BACKEND"
+_HAS_BACKENDS = any(variable.name == _BACKEND for variable in VARIABLES.values())
+BACKENDS = ("onnx", "torch") if _HAS_BACKENDS else ("torch",)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.benchmark",
+        description=__doc__,
+        epilog="example: python -m scripts.benchmark --index var/cord19 --only stages reading",
+    )
+    add = arguments.add_argument
+    add("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="sections (default: all)")
+    add("--index", type=Path, metavar="DIR", help="default: COVIDQUEST_INDEX, else var/sample")
+    add(
+        "--backends",
+        nargs="+",
+        choices=BACKENDS,
+        default=BACKENDS,
+        help=f"default: {' '.join(BACKENDS)}",
+    )
+    add(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="questions in the SQuAD format (default: the 30 suggested ones)",
+    )
+    add("--cases", type=at_least(2), default=21, metavar="N", help="questions (default: 21)")
+    add("--passages", type=at_least(1), default=20, metavar="N", help="passages (default: 20)")
+    add(
+        "--haystack",
+        type=Path,
+        metavar="PYTHON",
+        help="the Python of an environment with requirements-benchmark.txt",
+    )
+    add(
+        "--clients",
+        type=at_least(1),
+        nargs="+",
+        default=[1, 2, 4, 8, 16],
+        metavar="N",
+        help="numbers of clients at once (default: 1 2 4 8 16)",
+    )
+    add("--seconds", type=at_least(1), default=10, metavar="S", help="for each (default: 10)")
+    add(
+        "--different",
+        type=at_least(0),
+        default=100,
+        metavar="N",
+        help="different questions before memory is measured once more (default: 100)",
+    )
+    add("--json", action="store_true", help="print the numbers as JSON")
+    return arguments
+
+
+def measure(options: argparse.Namespace) -> Table:
+    """Run the sections that are wanted."""
+    table = Table(options.backends)
+    settings = {name: _settings(name, options.index) for name in options.backends}
+    if set(options.only) & {"stages", "reading", "floor"}:
+        _in_this_process(table, options, settings)
+    if "service" in options.only:
+        from scripts import benchmark_sections  # noqa: PLC0415 - torch is not for a mere server
+
+        index = next(iter(settings.values())).index
+        questions = titles_as_questions(index)
+        for name in options.backends:
+            served = serve(
+                _variables(name) | {"COVIDQUEST_INDEX": str(index.resolve())},
+                questions,
+                options.clients,
+                seconds=options.seconds,
+                different=options.different,
+            )
+            benchmark_sections.service(table, name, served, options.different)
+    return table
+
+
+def _in_this_process(
+    table: Table, options: argparse.Namespace, settings: dict[str, Settings]
+) -> None:
+    import torch  # noqa: PLC0415 - seconds that --help need not wait
+
+    from scripts import benchmark_sections as sections  # noqa: PLC0415 - likewise
+
+    texts = _questions(options)
+    any_settings = next(iter(settings.values()))
+    torch.set_num_threads(any_settings.threads or len(os.sched_getaffinity(0)))
+    models = {name: load_models(own) for name, own in settings.items()}
+    answerers = {name: snapshot(settings[name], models[name]) for name in models}
+    some = next(iter(answerers.values()))
+    cases = [
+        sections.Case(text, [one.passage.text for one, _ in some.retrieve(text, options.passages)])
+        for text in texts
+    ]
+    if "reading" in options.only:
+        sections.reading(
+            table,
+            {name: own.reader for name, own in models.items()},
+            cases,
+            weights=any_settings.reader,
+            python=options.haystack,
+        )
+    if "floor" in options.only:
+        sections.floor(table, cases, any_settings.reader, options.backends)
+    if "stages" in options.only:
+        fresh = {name: snapshot(own, load_models(own)) for name, own in settings.items()}
+        weight, top_k = any_settings.default_weight, any_settings.default_top_k
+        sections.stages(table, fresh, [Query(text, weight, top_k) for text in texts])
+
+
+def _questions(options: argparse.Namespace) -> list[str]:
+    texts = [question.text for question in QUESTIONS]
+    if options.questions is not None:
+        texts = [gold.question for gold in read_squad(options.questions)]
+    return list(dict.fromkeys(texts))[: options.cases]
+
+
+def _settings(backend: str, index: Path | None) -> Settings:
+    settings = Settings.from_environment(os.environ | _variables(backend))
+    return replace(settings, index=index or settings.index)
+
+
+def _variables(backend: str) -> dict[str, str]:
+    return {_BACKEND: backend} if _HAS_BACKENDS else {}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        table = measure(options)
+    except (CorpusError, MeasuringError, ModelError, SettingsError, StartError) as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(table.cells(), indent=2))
+    else:
+        print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
+        print(table.markdown())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The usual ways to read passages, to compare with: the same weights, the same passages (torch)."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+from models.contracts import Span
+from models.loading import without_progress_bars
+from scripts.benchmark_processes import ROOT, MeasuringError
+
+_WINDOW = 384  # tokens
+_STRIDE = 128
+
+Range = tuple[int, int]
+"""Where an answer is in its passage, in code points, half-open; (0, 0) where there is none."""
+
+
+class PlainReading:
+    """The model as transformers gives it, in single precision, its best span by the logits."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load tokenizer and model."""
+        with without_progress_bars():
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._model: Any = AutoModelForQuestionAnswering.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True
+            ).eval()
+
+    def one_at_a_time(self, question: str, passages: Sequence[str]) -> list[Range]:
+        """Read in a loop over the passages."""
+        return [self._read(question, [passage], padding=False)[0] for passage in passages]
+
+    def one_padded_batch(self, question: str, passages: Sequence[str]) -> list[Range]:
+        """Read all in one batch of windows that are padded to their full length."""
+        return self._read(question, passages, padding="max_length")
+
+    @torch.inference_mode()
+    def _read(self, question: str, passages: Sequence[str], *, padding: str | bool) -> list[Range]:
+        encoded = self._tokenizer(
+            [question] * len(passages),
+            list(passages),
+            padding=padding,
+            truncation="only_second",
+            max_length=_WINDOW,
+            stride=_STRIDE,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+            return_tensors="pt" if padding else None,
+        )
+        of_passage = [int(place) for place in encoded.pop("overflow_to_sample_mapping")]
+        offsets = encoded.pop("offset_mapping")
+        best: list[tuple[float, Range]] = [(-float("inf"), (0, 0))] * len(passages)
+        batches = (
+            [dict(encoded)]
+            if padding
+            else [
+                {name: torch.tensor([rows[place]]) for name, rows in encoded.items()}
+                for place in range(len(of_passage))
+            ]
+        )
+        place = 0
+        for batch in batches:
+            output = self._model(**batch)
+            for start, end in zip(output.start_logits, output.end_logits, strict=True):
+                found = self._best(start, end, encoded.sequence_ids(place), offsets[place])
+                best[of_passage[place]] = max(best[of_passage[place]], found)
+                place += 1
+        return [where for _, where in best]
+
+    @staticmethod
+    def _best(
+        start: torch.Tensor,
+        end: torch.Tensor,
+        texts: list[int | None],
+        offsets: Any,  # noqa: ANN401 - a tensor or a list
+    ) -> tuple[float, Range]:
+        inside = torch.tensor([text == 1 for text in texts])
+        scores = (
+            start.masked_fill(~inside, -torch.inf)[:, None]
+            + end.masked_fill(~inside, -torch.inf)[None, :]
+        ).triu()
+        scores = scores.masked_fill(torch.ones_like(scores).triu() == 0, -torch.inf)
+        first, last = divmod(int(scores.argmax()), len(end))
+        where = int(offsets[first][0]), int(offsets[last][1])
+        return float(scores[first, last] - start[0] - end[0]), where
+
+
+class Haystack:
+    """Haystack's `ExtractiveReader` in a process of its own, with its own Python and packages."""
+
+    def __init__(self, process: "subprocess.Popen[str]", version: str) -> None:
+        """Take the running process; `haystack` starts one."""
+        self._process = process
+        self.version = version
+
+    def read(self, question: str, passages: Sequence[str]) -> tuple[list[Range], float]:
+        """Read the passages; the seconds are those of the reader, without the pipes.
+
+        Raises MeasuringError where the process has ended.
+        """
+        reply = _exchange(self._process, {"question": question, "passages": list(passages)})
+        ranges = [(int(start), int(end)) for start, end in reply["ranges"]]
+        return ranges, float(reply["seconds"])
+
+
+@contextmanager
+def haystack(python: Path, folder: Path, threads: int) -> Iterator[Haystack]:
+    """Start the process and stop it in the end. Raises MeasuringError where it cannot run."""
+    command = [str(python), str(ROOT / "scripts" / "benchmark_haystack.py")]
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's own Python
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        )
+    except OSError as error:
+        raise MeasuringError(
+            f"{python} cannot be run ({error.strerror}): give the Python of an environment with "
+            "requirements-benchmark.txt as --haystack"
+        ) from error
+    with process:
+        try:
+            ready = _exchange(process, {"model": str(folder.resolve()), "threads": threads})
+            yield Haystack(process, str(ready["version"]))
+        finally:
+            if process.stdin:
+                process.stdin.close()
+            process.terminate()
+
+
+def _exchange(process: "subprocess.Popen[str]", message: dict[str, Any]) -> dict[str, Any]:
+    if process.stdin is None or process.stdout is None:
+        raise MeasuringError("the process of Haystack has no pipes: start it again")
+    try:
+        process.stdin.write(json.dumps(message) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+    except BrokenPipeError:
+        line = ""
+    if not line:
+        raise MeasuringError(
+            "the process of Haystack has ended; what it said is above. Does its environment hold "
+            "requirements-benchmark.txt?"
+        )
+    reply: dict[str, Any] = json.loads(line)
+    return reply
+
+
+def ours(spans: Sequence[Span]) -> list[Range]:
+    """Return where the answers of one of our readers are."""
+    return [(span.start, span.end) for span in spans]
+
+
+def agreement(ranges: Sequence[Range], others: Sequence[Range]) -> float:
+    """Return the share of passages in which both mark text in common, of those that both mark.
+
+    >>> agreement([(0, 5), (3, 9), (0, 0)], [(4, 8), (9, 12), (1, 2)])
+    0.5
+    """
+    pairs = [(a, b) for a, b in zip(ranges, others, strict=True) if a[1] > a[0] and b[1] > b[0]]
+    same = sum(a[0] < b[1] and b[0] < a[1] for a, b in pairs)
+    return same / len(pairs) if pairs else 1.0

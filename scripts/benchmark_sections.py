@@ -1,0 +1,132 @@
+"""The sections of the benchmark: each fills some rows of its table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from models.contracts import Reader
+from models.loading import read_config, reader_folder
+from models.windows import Windower
+from scripts.benchmark_baselines import PlainReading, Range, haystack, ours
+from scripts.benchmark_clients import ANSWERED, percentile
+from scripts.benchmark_floor import Network, matrix_rates
+from scripts.benchmark_processes import Memory
+from scripts.benchmark_reading import Read, compare, timed
+from scripts.benchmark_service import Served, lone_questions
+from scripts.benchmark_table import Table
+from service.types import AnswererProtocol, Query
+
+READING = "reading {} passages, ms"
+_LOOP, _BATCH = "plain loop", "padded batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question and the passages that are read for it."""
+
+    question: str
+    passages: Sequence[str]
+
+
+def stages(
+    table: Table, answerers: Mapping[str, AnswererProtocol], queries: Sequence[Query]
+) -> None:
+    """Fill in what a lone question takes, by stage, and what it takes the next time."""
+    for name, asked in lone_questions(answerers, queries).items():
+        for measure, field in (
+            ("encode, ms", "encode"),
+            ("search, ms", "search"),
+            ("read, ms", "read"),
+            ("total, ms", "total"),
+            ("passages read for a question", "passages"),
+            ("the question again, ms", "again"),
+            ("the slider moved, ms", "moved"),
+        ):
+            values = [float(getattr(one, field)) for one in asked]
+            table.put(measure, name, percentile(values, 0.5), percentile(values, 0.95))
+
+
+def reading(
+    table: Table,
+    readers: Mapping[str, Reader],
+    cases: Sequence[Case],
+    *,
+    weights: str,
+    python: Path | None,
+) -> None:
+    """Fill in what reading takes, for our readers and for others with the same weights.
+
+    `python` is the Python of an environment with Haystack; without it there is no such column.
+    """
+    folder = reader_folder(weights)
+    plain = PlainReading(folder)
+    with ExitStack() as stack:
+        ways: dict[str, Read] = {name: timed(_marking(reader)) for name, reader in readers.items()}
+        ways |= {_LOOP: timed(plain.one_at_a_time), _BATCH: timed(plain.one_padded_batch)}
+        against = _LOOP
+        if python:
+            other = stack.enter_context(haystack(python, folder, torch.get_num_threads()))
+            against = f"Haystack {other.version}"
+            ways[against] = other.read
+        found = compare(ways, [(case.question, case.passages) for case in cases], against)
+    count = len(cases[0].passages)
+    for name, figures in found.items():
+        table.put(READING.format(count), name, figures.p50_ms, figures.p95_ms)
+        table.put("passages a second", name, figures.passages_per_second)
+        table.put(f"times as fast as {against}", name, figures.speed)
+        table.put(f"passages with the answer of {against}, %", name, 100 * figures.agreement)
+
+
+def _marking(reader: Reader) -> Callable[[str, Sequence[str]], list[Range]]:
+    return lambda question, passages: ours(reader.read(question, passages))
+
+
+def service(table: Table, name: str, served: Served, different: int) -> None:
+    """Fill in what a server did."""
+    table.put("ready after the start, s", name, served.ready_after)
+    for number, load in served.loads.items():
+        who = f"{number} client{'s' if number > 1 else ''}"
+        table.put(f"{who}: answers a second", name, load.rate)
+        times = load.milliseconds(0.5), load.milliseconds(0.95)
+        table.put(f"{who}: a question, ms", name, *times)
+        if others := load.outcomes.total() - load.outcomes[ANSWERED]:
+            table.put(f"{who}: not answered", name, others)
+    after = f"after {different:,} more questions"
+    _memory(table, "worker when ready", name, served.ready)
+    _memory(table, f"worker {after}", name, served.later)
+    _memory(table, f"whole service {after}", name, served.whole)
+
+
+def _memory(table: Table, whose: str, name: str, memory: Memory) -> None:
+    resident, peak = memory.resident / 1e6, memory.peak / 1e6
+    table.put(f"{whose}: resident / peak, MB", name, resident, peak)
+    own = memory.proportional / 1e6, memory.anonymous / 1e6
+    table.put(f"{whose}: proportional / anonymous, MB", name, *own)
+
+
+def floor(table: Table, cases: Sequence[Case], weights: str, columns: Sequence[str]) -> None:
+    """Fill in the least that reading can take here, and how much of these columns' time it is."""
+    folder = reader_folder(weights)
+    config = read_config(folder)
+    network = Network(
+        config["num_hidden_layers"], config["hidden_size"], config["intermediate_size"]
+    )
+    windower = Windower(Tokenizer.from_file(str(folder / "tokenizer.json")))
+    operations = [
+        network.operations([len(w.ids) for w in windower.split(case.question, case.passages)])
+        for case in cases
+    ]
+    needed = sum(operations) / len(operations)
+    measure = READING.format(len(cases[0].passages))
+    for kind, rate in matrix_rates(torch.get_num_threads()).items():
+        least = 1000 * needed / rate
+        table.put("operations for it, thousand million", f"floor in {kind}", needed / 1e9)
+        table.put("thousand million operations a second", f"floor in {kind}", rate / 1e9)
+        table.put(measure, f"floor in {kind}", least)
+        for column in columns:
+            if took := table.get(measure, column):
+                table.put(f"of it the floor in {kind}, %", column, 100 * least / took[0])

@@ -1,0 +1,131 @@
+"""Times the service: a lone question by stages in this process, many over HTTP in a server."""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from index.manifest import current_version
+from index.passages import PassageStore
+from index.search import PASSAGES
+from scripts.benchmark_clients import Client, Load, Questions, closed_loop, so_many
+from scripts.benchmark_processes import Memory, memory_of_family, serving
+from service.types import AnswererProtocol, Query
+
+_TITLES = 4000  # papers whose titles become questions
+_LONGEST = 400  # characters of a title
+_ASKING = 4  # clients that ask the different questions
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one question took, in milliseconds, and how many passages were read for it.
+
+    `again` is the same question once more, `moved` the same with another weight.
+    """
+
+    encode: float
+    search: float
+    read: float
+    total: float
+    again: float
+    moved: float
+    passages: int
+
+
+def ask(answerer: AnswererProtocol, query: Query) -> Asked:
+    """Ask a question for the first time, then again, then with the slider moved."""
+    found = answerer.answer(query)
+    started = time.perf_counter()
+    answerer.answer(query)
+    again = time.perf_counter()
+    answerer.answer(replace(query, weight=query.weight / 2 + 0.4))
+    moved = time.perf_counter()
+    took = found.took_ms
+    return Asked(
+        encode=took.encode,
+        search=took.retrieve,
+        read=took.read,
+        total=took.total,
+        again=1000 * (again - started),
+        moved=1000 * (moved - again),
+        passages=len(found.read),
+    )
+
+
+def lone_questions(
+    answerers: Mapping[str, AnswererProtocol], queries: Sequence[Query]
+) -> dict[str, list[Asked]]:
+    """Ask each answerer all questions, in turns; what the first took is not counted."""
+    found: dict[str, list[Asked]] = {name: [] for name in answerers}
+    for query in tqdm(queries, desc="asking", unit=" questions", mininterval=1):
+        for name, answerer in answerers.items():
+            found[name].append(ask(answerer, query))
+    return {name: asked[1:] for name, asked in found.items()}
+
+
+def titles_as_questions(index: Path) -> list[str]:
+    """Return different questions about what an index holds, from all over it, in no order."""
+    store = PassageStore(current_version(index) / PASSAGES)
+    step = max(1, store.passages // _TITLES)
+    titles = {
+        title: None
+        for first in range(0, store.passages, step)
+        for title, _, _ in store.texts(first, first + 1)
+    }
+    store.close()
+    questions = [f"What is known about {title[:_LONGEST]}?" for title in titles if title]
+    random.Random(0).shuffle(questions)  # noqa: S311 - the same every time
+    return questions
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a server with one worker did.
+
+    `loads` is what so many clients saw, by their number. `ready` and `later` are the memory of the
+    worker when it was ready, and after `different` further questions; `whole` is that of all the
+    server's processes together, then.
+    """
+
+    ready_after: float
+    loads: dict[int, Load]
+    ready: Memory
+    later: Memory
+    whole: Memory
+
+
+def serve(
+    environment: Mapping[str, str],
+    questions: Sequence[str],
+    clients: Sequence[int],
+    *,
+    seconds: float,
+    different: int,
+) -> Served:
+    """Start a server, let so many clients ask for so many seconds each, then ask further questions.
+
+    No question is asked twice. Raises MeasuringError where the server does not start.
+    """
+    supply = Questions(questions)
+    with serving(environment) as server:
+        client = Client(server.url, supply)
+        ready = _worker(memory_of_family(server.pid))
+        client.ask()  # the first, which is not counted
+        loads = {
+            number: closed_loop(client, number, seconds)
+            for number in tqdm(clients, desc="loading", unit=" levels", disable=not clients)
+        }
+        so_many(client, _ASKING, different)
+        memories = memory_of_family(server.pid)
+        return Served(
+            server.ready_after, loads, ready, _worker(memories), sum(memories, start=Memory())
+        )
+
+
+def _worker(memories: Sequence[Memory]) -> Memory:
+    """Return the memory of the worker: the largest process."""
+    return max(memories, key=lambda memory: memory.resident)

@@ -1,0 +1,168 @@
+"""Clients and load tests, against the real server with an answerer that needs no models."""
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from scripts.benchmark_clients import (
+    BUSY,
+    REFUSED,
+    UNANSWERED,
+    Client,
+    Exchange,
+    Load,
+    Questions,
+    at_rate,
+    closed_loop,
+    is_loopback,
+    percentile,
+    so_many,
+)
+from scripts.benchmark_processes import Memory, free_port
+from scripts.load_test import main, recovery, thinned
+from tests.serving import LIMIT, Server, serving
+
+FAKE = ["--config", "tests/fake_gunicorn.conf.py"]
+
+
+@pytest.fixture(scope="module")
+def fake_server() -> Iterator[Server]:
+    with serving(*FAKE, limit=LIMIT) as server:
+        yield server
+
+
+def test_a_steady_load(fake_server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"http://127.0.0.1:{fake_server.port}"
+    pid = ["--pid", str(fake_server.process.pid)]
+    assert main(["steady", "--url", url, "--clients", "3", "--seconds", "1", *pid]) == 0
+    out = capsys.readouterr().out
+    assert "answers a second, p50" in out
+    assert "; 200: " in out
+    assert "MB resident" in out
+    assert out.endswith("well borne\n")
+
+
+def test_a_stop_under_load(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(*FAKE, limit=LIMIT) as server:
+        pid = ["--pid", str(server.process.pid)]
+        url = f"http://127.0.0.1:{server.port}"
+        status = main(["stop", "--url", url, "--clients", "2", "--seconds", "3", *pid])
+        assert server.process.wait(LIMIT) == 0
+    out = capsys.readouterr().out
+    assert "refused: 2" in out
+    assert (status == 0) == (" 0 accepted and lost" in out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--url", "http://192.0.2.1:80"], "is not plain HTTP on this machine"),
+        (["--url", "https://127.0.0.1"], "is not plain HTTP on this machine"),
+        (["--url", "http://nowhere.invalid"], "is not plain HTTP on this machine"),
+        (["--url", f"http://127.0.0.1:{free_port()}"], "does not answer questions"),
+        (["--questions", "none.json"], "none.json cannot be read"),
+    ],
+)
+def test_what_cannot_be_loaded_is_said(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["steady", *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_stop_needs_a_process(fake_server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stop", "--url", f"http://127.0.0.1:{fake_server.port}"]) == 1
+    assert "needs --pid" in capsys.readouterr().err
+
+
+class Busy(BaseHTTPRequestHandler):
+    """Turns every other request away, and hangs up on those about a cough."""
+
+    seen = 0
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if b"cough" in body:
+            self.close_connection = True
+            return
+        type(self).seen += 1
+        self.send_response(503 if self.seen % 2 else 200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as its base has it
+        pass
+
+
+@pytest.fixture
+def busy() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_outcomes_are_told_apart(busy: str) -> None:
+    load = so_many(Client(busy, Questions(["Why?"])), 1, 4)
+    assert load.outcomes == {"200": 2, BUSY: 2}
+    assert load.rate == pytest.approx(2 / load.seconds)
+    assert so_many(Client(busy, Questions(["A cough?"])), 1, 2).outcomes == {UNANSWERED: 2}
+    nobody = Client(f"http://127.0.0.1:{free_port()}", Questions(["Why?"]))
+    assert closed_loop(nobody, 2, 60).outcomes == {REFUSED: 2}  # each leaves at once
+
+
+def test_requests_arrive_at_their_rate(busy: str) -> None:
+    load = at_rate(Client(busy, Questions(["Why?"])), rate=20, seconds=0.5, most=3)
+    assert len(load.exchanges) == 10
+    first = load.exchanges[0].began
+    for number, exchange in enumerate(load.exchanges):
+        assert exchange.began - first >= number / 20 - 0.03
+
+
+def test_times_of_answers_and_of_others() -> None:
+    load = Load(
+        2.0, tuple(Exchange(0, n / 1000, "200" if n < 101 else "503") for n in range(1, 103))
+    )
+    assert load.rate == 50
+    assert (load.milliseconds(0.5), load.milliseconds(0.99)) == (50, 99)
+    assert load.milliseconds(0.5, answered=False) == 101
+    assert percentile([4, 1, 3, 2], 0.5) == 2
+    assert percentile([], 0.5) != percentile([], 0.5)  # NaN
+
+
+def test_no_question_comes_twice() -> None:
+    supply = Questions(["a", "b", "a"])
+    assert [supply.next() for _ in range(5)] == [
+        "a",
+        "b",
+        "a (study 2)",
+        "b (study 2)",
+        "a (study 3)",
+    ]
+
+
+def test_only_this_machine_is_loaded() -> None:
+    assert is_loopback("http://127.0.0.1:8000")
+    assert is_loopback("http://[::1]:8000")
+    assert not is_loopback("ftp://127.0.0.1")
+    assert not is_loopback("http://")
+
+
+def test_recovery_waits_for_three_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([9.0, 1, 1, 9, 1, 1, 1])
+    clock = iter(range(100))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    assert recovery(lambda: next(times), normal=2) == 10  # two looks at the clock a question
+    assert next(times, None) is None
+    monkeypatch.setattr("scripts.load_test._RECOVERY_LIMIT", 20)
+    assert recovery(lambda: 9.0, normal=2) == 20
+
+
+def test_a_series_is_thinned_from_its_end() -> None:
+    series = [Memory(n) for n in range(1, 24)]
+    assert [memory.resident for memory in thinned(series)] == [2, 5, 8, 11, 14, 17, 20, 23]
+    assert thinned(series[:3]) == series[:3]
