@@ -14,6 +14,7 @@ import numpy as np
 from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, Question
 from index.search import PassageIndex
+from index.types import Passage
 from models.calibration import LogisticCalibration
 from models.contracts import Encoder, FloatArray, Reader, Span
 from service.fusion import fuse, ranked, without_repeats
@@ -139,6 +140,10 @@ class Answerer:
         """Return a unit vector a text, shape (n, dimension). Raises BusyError as `answer` does."""
         with self._turn():
             return self._encoder.encode_passages(texts).vectors
+
+    def passage(self, passage_id: int) -> tuple[Passage, Source]:
+        """Return a passage, and what answers now. Raises KeyError where the index has none such."""
+        return self.index.passages([passage_id])[0], self.source
 
     def read(self, question: str, top_k: int, filters: Filters = NO_FILTERS) -> Reading:
         """Retrieve the passages for a question and read each.

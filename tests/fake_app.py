@@ -120,6 +120,7 @@ ANSWERS = (
 )
 
 
+SOURCE = Source("2021-01-05T10:00Z", 62, 1204, "all-MiniLM-L6-v2", "covidquest", "cpu")
 FACETS = Facets(
     sources=(Facet("Medline", 7_846), Facet("PMC", 5_451), Facet("WHO", 19)),
     journals=(Facet("PLoS One", 524), Facet("Annals of Internal Medicine", 2)),
@@ -148,9 +149,15 @@ class FakeAnswerer:
             answers=found,
             no_answer_probability=0.9 if "unsure" in query.question else 0.1,
             passages_searched=searched,
-            source=Source("2021-01-05T10:00Z", 62, 1204, "all-MiniLM-L6-v2", "covidquest", "cpu"),
+            source=SOURCE,
             took_ms=Timings(encode=9.1, retrieve=3.2, read=310.4, total=324.0),
+            read=found,
+            unread=0.25,
         )
+
+    def passage(self, passage_id: int) -> tuple[Passage, Source]:
+        passages = {answer.passage.id: answer.passage for answer in self.answers}
+        return passages[passage_id], SOURCE
 
 
 application = create_app(Settings(), FakeAnswerer())
