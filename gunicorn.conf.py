@@ -30,7 +30,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def on_starting(server: "Arbiter") -> None:
-    """Check address, index and models in the master, where a problem can still stop the start."""
+    """Check in the master all that is needed, where a problem can still stop the start."""
+    from service.feedback import FeedbackError, FeedbackStore  # noqa: PLC0415 - likewise
     from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
 
     try:
@@ -38,7 +39,9 @@ def on_starting(server: "Arbiter") -> None:
             for address in server.cfg.address:
                 refuse_taken(address)
         preflight(settings)
-    except (StartError, OSError) as error:
+        if settings.feedback:
+            FeedbackStore(settings.feedback)
+    except (FeedbackError, StartError, OSError) as error:
         raise SystemExit(f"covidquest: cannot start: {error}") from None
 
 

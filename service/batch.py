@@ -34,10 +34,6 @@ class Outcome:
     found: AnswerList | Exception
 
 
-def _nothing() -> None:
-    pass
-
-
 def _told(question: object) -> str:
     """Return a question as it is repeated to whoever asked it: what is no text, as nothing."""
     return question[:QUESTION_LENGTH] if isinstance(question, str) else ""
@@ -51,11 +47,16 @@ class Batches:
         self._places = BoundedSemaphore(most)
 
     def enter(self) -> Callable[[], None]:
-        """Take a place, and return what gives it back, once. Raises BusyError where none is free."""
+        """Take a place; return what gives it back, once. Raises BusyError where none is free."""
         if not self._places.acquire(blocking=False):
             raise BusyError("Other batches are being answered. Try again in a minute.")
-        left = iter([self._places.release])
-        return lambda: next(left, _nothing)()
+        taken = [self._places]
+
+        def leave() -> None:
+            if taken:
+                taken.pop().release()
+
+        return leave
 
 
 Q = TypeVar("Q")

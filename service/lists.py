@@ -62,18 +62,31 @@ def read_text(text: str, *, table: bool = False) -> tuple[str, ...]:
     ('What; and when?', 'Why?')
     """
     lines = text.splitlines(keepends=True)
-    first = next((line for line in lines if line.strip()), "")
+    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     for delimiter in _DELIMITERS:
-        names = [
-            name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])
-        ]
+        header = next(csv.reader(lines[first : first + 1], delimiter=delimiter), [])
+        names = [name.strip().lower() for name in header]
         if _COLUMN.intersection(names):
             place = next(place for place, name in enumerate(names) if name in _COLUMN)
-            rows = _rows(lines[lines.index(first) :], delimiter)
-            return _filled(row[place] if place < len(row) else "" for row in rows[1:])
+            return _filled(_column(_rows(lines[first:], delimiter), place, delimiter))
     if table:
         _refuse_columns(lines)
     return _filled(_unquoted(line) for line in lines)
+
+
+def _column(rows: list[list[str]], place: int, delimiter: str) -> Iterator[str]:
+    """Yield the cells of a column, without its name."""
+    width = len(rows[0])
+    for number, row in enumerate(rows[1:], start=2):
+        if width == 1:
+            yield delimiter.join(row)  # a list with a name above it: commas are a question's own
+        elif any(cell.strip() for cell in row[width:]):
+            raise UnreadableListError(
+                f"Row {number} of the CSV has {len(row)} columns, and the first one has {width}. "
+                "Put questions with a comma in quotation marks."
+            )
+        elif place < len(row):
+            yield row[place]
 
 
 def _refuse_columns(lines: list[str]) -> None:
@@ -98,9 +111,13 @@ def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
 def _unquoted(line: str) -> str:
     """Return a line without the quotation marks that a spreadsheet put around it."""
     line = line.strip()
-    if line.startswith('"') and line.endswith('"') and len(next(csv.reader([line]), [])) == 1:
-        return next(csv.reader([line]))[0]
-    return line
+    if not (line.startswith('"') and line.endswith('"')):
+        return line
+    try:
+        cells = next(csv.reader([line], strict=True))
+    except csv.Error:
+        return line  # the marks are the question's own
+    return cells[0] if len(cells) == 1 else line
 
 
 def _filled(texts: Iterator[str]) -> tuple[str, ...]:
