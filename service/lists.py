@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -61,11 +62,11 @@ def read_text(text: str, *, table: bool = False) -> tuple[str, ...]:
     >>> read_text('id;question\n1;"What; and when?"\n2;Why?')
     ('What; and when?', 'Why?')
     """
-    lines = text.splitlines(keepends=True)
+    lines = list(io.StringIO(text, newline=""))
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     for delimiter in _DELIMITERS:
-        header = next(csv.reader(lines[first : first + 1], delimiter=delimiter), [])
-        names = [name.strip().lower() for name in header]
+        header = _rows(lines[first : first + 1], delimiter) or [[]]
+        names = [name.strip().lower() for name in header[0]]
         if _COLUMN.intersection(names):
             place = next(place for place, name in enumerate(names) if name in _COLUMN)
             return _filled(_column(_rows(lines[first:], delimiter), place, delimiter))

@@ -4,6 +4,8 @@ Its answers are fixed; a question that contains "nothing" finds nothing, and one
 "unsure" is unlikely to have an answer.
 """
 
+import logging
+import time
 from dataclasses import dataclass
 
 from index.filters import Facet, Facets
@@ -11,6 +13,8 @@ from index.types import Paper, Passage
 from service.app import create_app
 from service.settings import Settings
 from service.types import Answer, AnswerList, Query, Source, Timings
+
+log = logging.getLogger(__name__)
 
 
 def make_paper(**changes: str) -> Paper:
@@ -129,7 +133,9 @@ FACETS = Facets(
 
 @dataclass
 class FakeAnswerer:
-    """Answers every question with the same answers, after `error` if there is one.
+    """Answers every question with the same answers, or with `error` if there is one.
+
+    Each takes so many `seconds`, and is logged.
 
     No paper is in the journal "Nowhere"; whatever else is filtered by changes nothing.
     """
@@ -137,8 +143,11 @@ class FakeAnswerer:
     answers: tuple[Answer, ...] = ANSWERS
     error: Exception | None = None
     facets: Facets = FACETS
+    seconds: float = 0.0
 
     def answer(self, query: Query) -> AnswerList:
+        log.info("asked %s", query.question)
+        time.sleep(self.seconds)
         if self.error:
             raise self.error
         searched = 0 if "Nowhere" in query.filters.journals else 1204
@@ -151,7 +160,7 @@ class FakeAnswerer:
             passages_searched=searched,
             source=SOURCE,
             took_ms=Timings(encode=9.1, retrieve=3.2, read=310.4, total=324.0),
-            read=found,
+            read=() if nothing else self.answers,
             unread=0.25,
         )
 
