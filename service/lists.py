@@ -65,14 +65,22 @@ def read_text(text: str, *, table: bool = False) -> tuple[str, ...]:
     lines = list(io.StringIO(text, newline=""))
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     for delimiter in _DELIMITERS:
-        header = _rows(lines[first : first + 1], delimiter) or [[]]
-        names = [name.strip().lower() for name in header[0]]
+        names = _names(lines[first : first + 1], delimiter)
         if _COLUMN.intersection(names):
             place = next(place for place, name in enumerate(names) if name in _COLUMN)
             return _filled(_column(_rows(lines[first:], delimiter), place, delimiter))
     if table:
         _refuse_columns(lines)
     return _filled(_unquoted(line) for line in lines)
+
+
+def _names(header: list[str], delimiter: str) -> list[str]:
+    """Return the names of the columns; none where the line cannot be a header."""
+    try:
+        cells = next(csv.reader(header, delimiter=delimiter), [])
+    except csv.Error:
+        return []
+    return [name.strip().lower() for name in cells]
 
 
 def _column(rows: list[list[str]], place: int, delimiter: str) -> Iterator[str]:

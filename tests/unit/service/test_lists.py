@@ -1,5 +1,6 @@
 import codecs
 import csv
+from collections.abc import Iterator
 
 import pytest
 
@@ -83,11 +84,22 @@ def test_what_cannot_be_read_is_told_with_its_cure(data: bytes, name: str, said:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["question,n\n", "", 'question\n"'])
+@pytest.fixture
+def usual_limit() -> Iterator[None]:
+    """Let cells be as long as Python allows; readers of a corpus raise that for the process."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
+@pytest.mark.usefixtures("usual_limit")
+@pytest.mark.parametrize("text", ["question,n\n", 'question\n"'])
 def test_a_cell_that_is_too_large_is_told(text: str) -> None:
-    before = csv.field_size_limit(131_072)  # Python's own, that readers of a corpus raise
-    try:
-        with pytest.raises(UnreadableListError, match="The CSV cannot be read"):
-            read_text(text + "x" * 200_000)
-    finally:
-        csv.field_size_limit(before)
+    with pytest.raises(UnreadableListError, match="The CSV cannot be read"):
+        read_text(text + "x" * 200_000)
+
+
+@pytest.mark.usefixtures("usual_limit")
+def test_a_line_that_is_too_long_is_a_question_to_be_refused() -> None:
+    long = "x" * 200_000
+    assert read_text(f'{long}\n"{long}"\nWhy?') == (long, f'"{long}"', "Why?")
