@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import Future
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from pydantic_core import from_json
@@ -10,7 +11,6 @@ from werkzeug.wrappers import Response as Redirection
 
 from service.api import FEEDBACK_OFF, problem_response
 from service.background import NotReadyError, answerer_of
-from service.chips import fields_of
 from service.errors import Problem, problem_of
 from service.feedback import (
     FeedbackFullError,
@@ -22,7 +22,7 @@ from service.feedback import (
 from service.origins import refuse_other_sites
 from service.replies import FeedbackBody
 from service.requests import NOTE_LENGTH, FeedbackRequest
-from service.types import Answer, AnswererProtocol, AnswerList
+from service.types import AnswererProtocol
 from service.validation import InvalidQueryError, checked
 
 _NUMBERS = {"passage_id", "start", "end", "weight", "reader_score", "retrieval_score"}
@@ -34,11 +34,7 @@ def create_feedback_pages(
 ) -> Blueprint:
     """Build the routes. Without a store no feedback is taken."""
     pages = Blueprint("feedback", __name__, url_prefix="/feedback")
-    shared = {
-        "feedback_fields": hidden_fields,
-        "takes_feedback": store is not None,
-        "note_length": NOTE_LENGTH,
-    }
+    shared = {"takes_feedback": store is not None}
     pages.record_once(lambda state: state.app.jinja_env.globals.update(shared))
 
     @pages.post("")
@@ -64,29 +60,9 @@ def create_feedback_pages(
 
     @pages.get("/thanks")
     def thanks() -> str:
-        return render_template("feedback.html", problem=None, entered={}, back=_back())
+        return _render({})
 
     return pages
-
-
-def hidden_fields(answer: Answer, found: AnswerList) -> dict[str, str]:
-    """Return what the form of an answer sends besides verdict and note."""
-    return {
-        "question": found.query.question,
-        "passage_id": str(answer.passage.id),
-        "cord_uid": answer.passage.cord_uid,
-        "start": str(answer.start),
-        "end": str(answer.end),
-        "answer": answer.text,
-        "weight": repr(found.query.weight),
-        "reader_score": repr(answer.reader_score),
-        "retrieval_score": repr(answer.retrieval_score),
-        "index_version": found.source.index_version,
-        "back": url_for(_RESULTS, **fields_of(found.query)),  # type: ignore[arg-type] # no option of url_for has such a name
-    }
-
-
-_RESULTS = "pages.top_k_results"
 
 
 def _typed(entered: Mapping[str, str]) -> dict[str, object]:
@@ -104,8 +80,7 @@ def _number(text: str) -> object:
 def _refused(entered: Mapping[str, str], problem: Problem) -> Response:
     if _for_script():
         return problem_response(problem)
-    html = render_template("feedback.html", problem=problem, entered=entered, back=_back())
-    response = make_response(html, problem.status)
+    response = make_response(_render(entered, problem), problem.status)
     response.headers.update(problem.headers)
     return response
 
@@ -114,8 +89,19 @@ def _for_script() -> bool:
     return request.accept_mimetypes.best == _JSON
 
 
+def _render(entered: Mapping[str, str], problem: Problem | None = None) -> str:
+    return render_template(
+        "feedback.html", problem=problem, entered=entered, back=_back(), note_length=NOTE_LENGTH
+    )
+
+
 def _back() -> str:
-    """Return where the answers are: nothing but this service's own page of them."""
-    back = request.values.get("back", "")
-    page = url_for(_RESULTS)
+    """Return where the answers are: nothing but this service's own page of them.
+
+    It is in the field `back`, or is the page that sent the form.
+    """
+    page = url_for("pages.top_k_results")
+    sent_by = urlsplit(request.referrer or "")
+    asked = f"{sent_by.path}?{sent_by.query}" if sent_by.netloc == request.host else ""
+    back = request.values.get("back") or asked
     return back if back.startswith(f"{page}?") else page

@@ -131,10 +131,20 @@ def test_a_csv_in_latin_1_is_answered_as_a_file(slow: Server) -> None:
     assert [row["question"] for row in rows] == ["Où est-il?"] * len(rows)
 
 
-def test_feedback_goes_from_the_page_to_the_store(slow: Server, store: Path) -> None:
-    page = slow.get("/top_k_results?question=How+long%3F").text
-    form = page.split('<form class="feedback"')[1].split("</form>")[0]
-    sent = dict(re.findall(r'name="(\w+)" value="([^"&]*)', form)) | {"verdict": "up"}
+def test_feedback_goes_from_a_form_to_the_store(slow: Server, store: Path) -> None:
+    found = slow.post_json({"question": "How long?"}).json()
+    answer = found["answers"][0]
+    sent = {
+        "verdict": "up",
+        "question": found["question"],
+        "passage_id": answer["passage"]["id"],
+        "cord_uid": answer["paper"]["cord_uid"],
+        "weight": found["weight"],
+        "reader_score": answer["scores"]["reader"],
+        "retrieval_score": answer["scores"]["retrieval"],
+        "index_version": found["index"]["version"],
+        **{name: answer[name] for name in ("start", "end", "answer")},
+    }
     reply = slow.request("POST", "/feedback", urlencode(sent).encode(), FORM)
     assert reply.status == 303
     assert "Thank you" in slow.get(reply.headers["Location"]).text
