@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from flask import Blueprint, Response, render_template
+from markupsafe import Markup, escape
 from pydantic_core import to_json
 
 from service.openapi import Json, openapi
@@ -50,6 +51,8 @@ def create_reference(settings: Settings) -> Blueprint:
     document = openapi(settings)
     text = to_json(document, indent=1)
 
+    pages.add_app_template_filter(with_code, "with_code")
+
     @pages.get("/openapi.json")
     def description() -> Response:
         return Response(text, mimetype="application/json")
@@ -67,6 +70,13 @@ def create_reference(settings: Settings) -> Blueprint:
         )
 
     return pages
+
+
+def with_code(text: str) -> Markup:
+    """Return a text as HTML, with what stands between backticks as code."""
+    parts = (escape(part) for part in text.split("`"))
+    code = Markup("<code>{}</code>")
+    return Markup().join(code.format(part) if n % 2 else part for n, part in enumerate(parts))
 
 
 def _operations(document: Json) -> Iterator[Json]:

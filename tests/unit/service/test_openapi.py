@@ -185,14 +185,15 @@ def test_the_page_tells_all_that_the_document_has(client: FlaskClient) -> None:
     response = client.get("/docs")
     assert response.mimetype == "text/html"
     page = unescape(response.text)
+    told = re.sub("</?code>", "`", page)
     for method, path, operation in OPERATIONS:
         assert f"{method.upper()} {path}" in page
-        assert operation["description"] in page
+        assert operation["description"] in told
     for name, schema in DOCUMENT["components"]["schemas"].items():
         assert f'<h3 id="{name}">' in page
         for field, described in schema.get("properties", {}).items():
             assert f"<code>{field}</code>" in page
-            assert described.get("description", "") in page
+            assert described.get("description", "") in told
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(set(ids)) == len(ids)
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
