@@ -195,6 +195,18 @@ def test_other_sites_cannot_send_feedback(
     assert len(list(read_feedback(path))) == (2 if status == 201 else 0)
 
 
+def test_only_what_can_be_mended_is_offered_again(taking: FlaskClient) -> None:
+    """What another site made up is never behind a button of ours."""
+    for changes, headers, status in (
+        ({}, {"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"answer": "made up"}, {}, 409),
+    ):
+        response = taking.post("/feedback", data=AS_FORM | changes, headers=headers)
+        assert (response.status_code, response.mimetype) == (status, "text/html")
+        assert "This was not stored" in response.text
+        assert "<form" not in response.text
+
+
 @pytest.mark.parametrize(
     "back", ["https://evil.example/", "//evil.example", "/top_k_results", "javascript:alert(1)", ""]
 )

@@ -1,8 +1,11 @@
 import codecs
 import csv
+import io
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.lists import MOST_BYTES, UnreadableListError, read_file, read_text
 
@@ -103,3 +106,23 @@ def test_a_cell_that_is_too_large_is_told(text: str) -> None:
 def test_a_line_that_is_too_long_is_a_question_to_be_refused() -> None:
     long = "x" * 200_000
     assert read_text(f'{long}\n"{long}"\nWhy?') == (long, f'"{long}"', "Why?")
+
+
+@given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)), st.booleans())
+def test_no_file_is_answered_with_a_surprise(data: bytes, table: bool) -> None:
+    try:
+        found = read_file(data, "a.csv" if table else "a.txt")
+    except UnreadableListError as error:
+        assert str(error)
+    else:
+        assert found.questions
+        assert all(question == question.strip() != "" for question in found.questions)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1), min_size=1))
+def test_what_a_spreadsheet_wrote_is_read_as_it_was(questions: list[str]) -> None:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["n", "question"])
+    writer.writerows(enumerate(questions))
+    assert read_file(file.getvalue().encode(), "a.csv").questions == tuple(questions)
