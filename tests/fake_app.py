@@ -143,6 +143,7 @@ class FakeAnswerer:
     answers: tuple[Answer, ...] = ANSWERS
     error: Exception | None = None
     facets: Facets = FACETS
+    unread: float | None = None
     seconds: float = 0.0
 
     def answer(self, query: Query) -> AnswerList:
@@ -161,7 +162,7 @@ class FakeAnswerer:
             source=SOURCE,
             took_ms=Timings(encode=9.1, retrieve=3.2, read=310.4, total=324.0),
             read=() if nothing else self.answers,
-            unread=0.25,
+            unread=self.unread,
         )
 
     def passage(self, passage_id: int) -> tuple[Passage, Source]:

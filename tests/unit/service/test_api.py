@@ -88,7 +88,8 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
     }
 
 
-def test_all_that_was_read_comes_where_it_is_asked_for(client: FlaskClient) -> None:
+def test_all_that_was_read_comes_where_it_is_asked_for() -> None:
+    client = create_app(Settings(), FakeAnswerer(unread=0.25)).test_client()
     asked = {"question": "Why?", "top_k": 1}
     body = json.loads(post(client, asked | {"include_read": True}).data)
     assert [answer["rank"] for answer in body["answers"]] == [1]

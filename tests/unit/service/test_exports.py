@@ -44,7 +44,9 @@ def test_csv_has_a_row_for_each_answer(client: FlaskClient) -> None:
     assert first["answer"] == answer.text
     assert first["sentence"].startswith("The median incubation period")
     assert first["sentence"].endswith("11.5 days of infection.")
-    assert first["final_score"] == "0.875"
+    told = client.get(f"/export.json?{QUESTION}").json
+    assert told
+    assert float(first["final_score"]) == pytest.approx(told["answers"][0]["scores"]["final"])
     assert (first["title"], first["doi"]) == (answer.paper.title, answer.paper.doi)
     assert first["link"] == "https://doi.org/10.7326/M20-0504"
     assert first["index_version"] == "2021-01-05T10:00Z"
