@@ -16,7 +16,7 @@ from service.background import (
     loaded,
     stop_server,
 )
-from service.batch import Batches
+from service.batch import Batches, most_batches
 from service.batch_pages import create_batch_pages
 from service.errors import BODY_LIMIT, BODY_LIMITS, problem_of
 from service.exports import create_exports
@@ -56,7 +56,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.filters["thousands"] = "{:,}".format
     app.register_blueprint(create_pages(settings, future))
-    batches = Batches(max(1, settings.web_threads // 2))
+    batches = Batches(most_batches(settings.web_threads))
     feedback = FeedbackStore(settings.feedback) if settings.feedback else None
     app.register_blueprint(create_api(settings, future, batches, feedback))
     app.register_blueprint(create_exports(settings, future))

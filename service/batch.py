@@ -39,6 +39,17 @@ def _told(question: object) -> str:
     return question[:QUESTION_LENGTH] if isinstance(question, str) else ""
 
 
+def most_batches(threads: int) -> int:
+    """Return how many batches may be answered at once where so many threads serve requests.
+
+    Each takes one of them, and up to `AHEAD` of the places for questions.
+
+    >>> most_batches(16), most_batches(1)
+    (4, 1)
+    """
+    return max(1, threads // 4)
+
+
 class Batches:
     """The batches that are answered now. They may not take every thread that serves requests."""
 

@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from service.batch import most_batches
 from service.feedback import read_feedback
+from service.settings import Settings
 from tests.serving import COMMAND, LIMIT, Server, run, serving
 
 FAKE = ["--config", "tests/fake_gunicorn.conf.py"]
@@ -30,7 +32,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def slow(store: Path) -> Iterator[Server]:
     """Return a server that takes a fifth of a second for each answer."""
     changes = {"FAKE_SECONDS": "0.2", "COVIDQUEST_FEEDBACK": str(store)}
-    with serving(*FAKE, limit=LIMIT, COVIDQUEST_WEB_THREADS="4", **changes) as running:
+    with serving(*FAKE, limit=LIMIT, **changes) as running:
         yield running
         assert running.stop() == 0
         assert "Traceback" not in running.logged()
@@ -74,8 +76,9 @@ def test_a_batch_ends_when_its_client_goes(slow: Server) -> None:
     assert 1 <= now < 50
 
 
-def test_two_batches_leave_threads_for_others(slow: Server) -> None:
-    running = [streaming(slow, [f"long {n}?" for n in range(40)]) for _ in range(2)]
+def test_batches_leave_threads_for_others(slow: Server) -> None:
+    most = most_batches(Settings().web_threads)
+    running = [streaming(slow, [f"long {n}?" for n in range(40)]) for _ in range(most)]
     try:
         for connection in running:
             connection.getresponse()
