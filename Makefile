@@ -17,7 +17,8 @@ help:  ## show this
 
 run: $(SETUP) $(SAMPLE)  ## set up if needed, then serve http://127.0.0.1:$PORT (default 8000)
 	@echo "== serving http://127.0.0.1:$(PORT) (Ctrl-C stops)"
-	@COVIDQUEST_HOST=$${COVIDQUEST_HOST:-127.0.0.1} PORT=$(PORT) exec $(BIN)/gunicorn service.wsgi:application
+	@COVIDQUEST_HOST=$${COVIDQUEST_HOST:-127.0.0.1} COVIDQUEST_FEEDBACK=$${COVIDQUEST_FEEDBACK-var/feedback.sqlite} \
+	  PORT=$(PORT) exec $(BIN)/gunicorn service.wsgi:application
 
 test: check $(SAMPLE) $(VENV)/.browser  ## set up if needed, then every check and test
 	@echo "== tests"

@@ -73,6 +73,7 @@ def on_starting(server: "Arbiter") -> None:
     """
     if workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="covidquest-metrics-")
+    from service.feedback import FeedbackError, FeedbackStore  # noqa: PLC0415 - likewise
     from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
 
     try:
@@ -80,7 +81,9 @@ def on_starting(server: "Arbiter") -> None:
             for address in server.cfg.address:
                 refuse_taken(address)
         preflight(settings)
-    except (StartError, OSError) as error:
+        if settings.feedback:
+            FeedbackStore(settings.feedback)
+    except (FeedbackError, StartError, OSError) as error:
         on_exit(server)
         raise SystemExit(f"covidquest: cannot start: {error}") from None
 

@@ -1,4 +1,4 @@
-"""Asks one question in the terminal: the same answers as the page and the API give."""
+"""Asks questions in the terminal: the same answers as the page and the API give."""
 
 import argparse
 import os
@@ -9,11 +9,15 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from index.filters import Filters
+from service.batch import Outcome, outcomes
 from service.cards import Card
+from service.errors import problem_of
+from service.lists import UnreadableListError, read_file
 from service.loading import StartError, load_answerer
+from service.replies import batch_line
 from service.schemas import AnswersBody
 from service.settings import Settings, SettingsError
-from service.types import NO_MATCH, WIDEN, AnswerList
+from service.types import NO_MATCH, WIDEN, AnswerList, Query
 from service.validation import InvalidQueryError, parse_query
 
 _BOLD, _DIM, _MARK, _END = "\x1b[1m", "\x1b[2m", "\x1b[1;7m", "\x1b[0m"
@@ -29,7 +33,13 @@ def parser() -> argparse.ArgumentParser:
         epilog='example: python -m scripts.ask "How long is the incubation period of COVID-19?"',
     )
     add = arguments.add_argument
-    add("question", help="any question, at most 500 characters")
+    add("question", nargs="?", help="any question, at most 500 characters")
+    add(
+        "--file",
+        type=Path,
+        metavar="FILE",
+        help="ask all questions of a file, one a line or a CSV with a column named question",
+    )
     add(
         "--index",
         type=Path,
@@ -84,7 +94,11 @@ def parser() -> argparse.ArgumentParser:
         default=None,
         help="with more than title and abstract in the index",
     )
-    add("--json", action="store_true", help="print what POST /api/v1/answers would return")
+    add(
+        "--json",
+        action="store_true",
+        help="print what the API would return, a line of JSON for each question of a file",
+    )
     return arguments
 
 
@@ -131,6 +145,59 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
     return "\n\n".join(blocks)
 
 
+_TABLE = "{:>4}  {:<5}  {:<40.40}  {:<40.40}  {:<40.40}"
+
+
+def table_row(outcome: Outcome, *, threshold: float) -> str:
+    """Return what became of a question of a file as a line: its best answer, and from where.
+
+    The score of an answer that is likelier than `threshold` to be none has a question mark.
+    """
+    found = outcome.found
+    if isinstance(found, Exception):
+        cells = ("–", outcome.question, f"! {problem_of(found).detail}", "")
+    elif not found.answers:
+        cells = ("–", outcome.question, "! no answer found", "")
+    else:
+        best = found.answers[0]
+        mark = "?" if found.no_answer_probability > threshold else ""
+        score = f"{best.final_score:.2f}{mark}"
+        cells = (score, outcome.question, best.text, best.paper.title)
+    return _TABLE.format(outcome.number, *map(_printable, cells)).rstrip()
+
+
+def ask_all(options: argparse.Namespace, settings: Settings, values: dict[str, object]) -> int:
+    """Answer all questions of a file; return 0 where each could be asked, else 1.
+
+    `values` are the fields of a query but for the question. Raises UnreadableListError,
+    InvalidQueryError for an option that is wrong, and StartError.
+    """
+    try:
+        listed = read_file(options.file.read_bytes(), options.file.name)
+    except OSError as error:
+        raise UnreadableListError(f"{options.file}: {error.strerror}") from None
+    if listed.notice:
+        print(f"ask: {listed.notice}", file=sys.stderr)
+
+    def query_of(question: str) -> Query:
+        return _query(settings, values | {"question": question})
+
+    query_of("Are the options right?")
+    answerer = load_answerer(settings)
+    if not options.json:
+        print(_TABLE.format("No.", "Score", "Question", "Best answer", "Paper").rstrip())
+    failed = 0
+    for outcome in outcomes(listed.questions, lambda asked: answerer.answer(query_of(asked))):
+        failed += isinstance(outcome.found, Exception)
+        line = batch_line(outcome).model_dump_json() if options.json else None
+        print(line or table_row(outcome, threshold=settings.no_answer_threshold), flush=True)
+    return 1 if failed else 0
+
+
+def _query(settings: Settings, values: dict[str, object]) -> Query:
+    return parse_query(values, weight=settings.default_weight, top_k=settings.default_top_k)
+
+
 def _given(options: argparse.Namespace, *names: str) -> dict[str, object]:
     """Return those of the options that were given."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
@@ -144,19 +211,20 @@ def _printable(text: str) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
-    given = _given(options, "question", "weight", "top_k") | {
+    if (options.question is None) == (options.file is None):
+        print("ask: give either a question or --file", file=sys.stderr)
+        return 2
+    given = _given(options, "weight", "top_k") | {
         "filters": _given(options, *(field.name for field in fields(Filters)))
     }
     try:
         settings = Settings.from_environment(os.environ)
         settings = replace(settings, index=options.index or settings.index)
-        query = parse_query(
-            given,
-            weight=settings.default_weight,
-            top_k=settings.default_top_k,
-        )
+        if options.file:
+            return ask_all(options, settings, given)
+        query = _query(settings, given | {"question": options.question})
         found = load_answerer(settings).answer(query)
-    except InvalidQueryError as error:
+    except (InvalidQueryError, UnreadableListError) as error:
         print(f"ask: {error}", file=sys.stderr)
         return 2
     except (SettingsError, StartError) as error:

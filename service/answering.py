@@ -11,6 +11,7 @@ import numpy as np
 from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, Question
 from index.search import PassageIndex
+from index.types import Passage
 from models.contracts import FloatArray, Span
 from service.caching import Kept, Turns
 from service.calibrations import Calibrations
@@ -94,6 +95,10 @@ class Answerer:
         """Return a unit vector a text, shape (n, dimension). Errors are those of `answer`."""
         vectors = self._kept.sentences.completed(texts, self._models.embed)
         return np.stack(vectors) if vectors else np.empty((0, self._models.encoder.dimension), "f")
+
+    def passage(self, passage_id: int) -> tuple[Passage, Source]:
+        """Return a passage, and what answers now. Raises KeyError where the index has none such."""
+        return self.index.passages([passage_id])[0], self.source
 
     def read(self, question: str, top_k: int, filters: Filters = NO_FILTERS) -> Reading:
         """Retrieve the passages for a question and read each, whatever the answers need.

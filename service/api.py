@@ -1,5 +1,6 @@
-"""The JSON API: `POST /api/v1/answers`. Errors leave as RFC 9457 problem documents."""
+"""The JSON API under /api/v1. Errors leave as RFC 9457 problem documents."""
 
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 
 from flask import Blueprint, Response, request
@@ -7,24 +8,64 @@ from pydantic_core import from_json, to_json
 from werkzeug.exceptions import UnsupportedMediaType
 
 from service.background import answerer_of
+from service.batch import Batches, Outcome, outcomes
 from service.errors import MalformedJSONError, Problem
+from service.feedback import FeedbackOffError, FeedbackStore, feedback_on
+from service.origins import refuse_other_sites
+from service.replies import FeedbackBody, batch_line
+from service.requests import AnswersRequest, BatchRequest, FeedbackRequest
 from service.schemas import AnswersBody
 from service.settings import Settings
-from service.types import AnswererProtocol, Query
-from service.validation import FieldProblem, InvalidQueryError, parse_query
+from service.types import AnswererProtocol, AnswerList
+from service.validation import FieldProblem, InvalidQueryError, checked, parse_query
+
+NDJSON = "application/x-ndjson"
 
 
-def create_api(settings: Settings, answerer: Future[AnswererProtocol]) -> Blueprint:
-    """Build the routes under /api/v1."""
+def create_api(
+    settings: Settings,
+    answerer: Future[AnswererProtocol],
+    batches: Batches,
+    store: FeedbackStore | None,
+) -> Blueprint:
+    """Build the routes under /api/v1. Without a store no feedback is taken."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
+    defaults = {"weight": settings.default_weight, "top_k": settings.default_top_k}
 
     @api.post("/answers")
     def answers() -> Response:
-        query = _query_of_body(settings)
-        found = answerer_of(answerer).answer(query)
-        return Response(AnswersBody.of(found).model_dump_json(), mimetype="application/json")
+        fields = checked(AnswersRequest, defaults | _body())
+        found = answerer_of(answerer).answer(fields.query())
+        body = AnswersBody.of(found, include_read=fields.include_read)
+        return Response(body.model_dump_json(), mimetype="application/json")
+
+    @api.post("/batch")
+    def batch() -> Response:
+        fields = checked(BatchRequest, defaults | _body())
+        ready = answerer_of(answerer)
+        options = {"filters": fields.filters.model_dump()}
+
+        def ask(question: object) -> AnswerList:
+            values = {"question": question, **options}
+            return ready.answer(parse_query(values, weight=fields.weight, top_k=fields.top_k))
+
+        asked = outcomes(fields.questions, ask)
+        lines = (batch_line(outcome).model_dump_json() + "\n" for outcome in asked)
+        return streamed(asked, lines, NDJSON, batches)
+
+    @api.post("/feedback")
+    def feedback() -> Response:
+        if store is None:
+            raise FeedbackOffError(FEEDBACK_OFF)
+        refuse_other_sites(request)
+        given = checked(FeedbackRequest, _body())
+        stored = FeedbackBody(id=store.add(feedback_on(given, answerer_of(answerer))))
+        return Response(stored.model_dump_json(), status=201, mimetype="application/json")
 
     return api
+
+
+FEEDBACK_OFF = "This service takes no feedback: its setting COVIDQUEST_FEEDBACK names no file."
 
 
 def problem_response(problem: Problem) -> Response:
@@ -35,7 +76,29 @@ def problem_response(problem: Problem) -> Response:
     return response
 
 
-def _query_of_body(settings: Settings) -> Query:
+def streamed(
+    batch: Generator[Outcome, None, None], parts: Iterator[str], content_type: str, batches: Batches
+) -> Response:
+    """Send a batch in parts as they come; it ends when its client goes.
+
+    Raises BusyError where there is no place for another batch.
+    """
+    leave = batches.enter()
+
+    def sent() -> Iterator[str]:
+        yield from parts
+        leave()
+
+    response = Response(sent(), content_type=content_type)
+    response.call_on_close(batch.close)
+    response.call_on_close(leave)  # also where nobody took all parts
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would keep the parts back
+    return response
+
+
+def _body() -> dict[str, object]:
+    """Return the members of the JSON object that was sent."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("The request's content type must be application/json.")
     try:
@@ -44,4 +107,4 @@ def _query_of_body(settings: Settings) -> Query:
         raise MalformedJSONError(f"The body is not JSON: {error}.") from None
     if not isinstance(values, dict):
         raise InvalidQueryError((FieldProblem("", "The body must be a JSON object."),))
-    return parse_query(values, weight=settings.default_weight, top_k=settings.default_top_k)
+    return values

@@ -16,11 +16,17 @@ from service.background import (
     loaded,
     stop_server,
 )
-from service.errors import BODY_LIMIT, problem_of
+from service.batch import Batches, most_batches
+from service.batch_pages import create_batch_pages
+from service.errors import BODY_LIMIT, BODY_LIMITS, problem_of
+from service.exports import create_exports
+from service.feedback import FeedbackStore
+from service.feedback_pages import create_feedback_pages
 from service.forms import Form
 from service.hooks import add_hooks
 from service.metrics import Metrics
 from service.pages import create_pages, render_page
+from service.reference import create_reference
 from service.settings import Settings
 from service.types import AnswererProtocol
 
@@ -28,7 +34,8 @@ log = logging.getLogger(__name__)
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
@@ -52,7 +59,13 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.filters["thousands"] = "{:,}".format
     app.register_blueprint(create_pages(settings, future))
-    app.register_blueprint(create_api(settings, future))
+    batches = Batches(most_batches(settings.web_threads))
+    feedback = FeedbackStore(settings.feedback) if settings.feedback else None
+    app.register_blueprint(create_api(settings, future, batches, feedback))
+    app.register_blueprint(create_exports(settings, future))
+    app.register_blueprint(create_batch_pages(settings, future, batches))
+    app.register_blueprint(create_feedback_pages(future, feedback))
+    app.register_blueprint(create_reference(settings))
     _add_probes(app, future)
     _add_error_handler(app, settings, future)
     add_hooks(app, metrics, settings.deadline)
@@ -68,14 +81,19 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
 
 def _read_body() -> None:
     """Read the request's body, for all routes: one that cannot be read is the client's fault."""
+    limit = BODY_LIMITS.get(request.endpoint or "", BODY_LIMIT)
+    too_large = RequestEntityTooLarge(f"The request is larger than {limit // 1024} KB.")
+    request.max_content_length = limit
     try:
         body = request.get_data()
+    except RequestEntityTooLarge:
+        raise too_large from None
     except HTTPException:
         raise
     except Exception as error:  # the server has kinds of its own for broken chunks
         raise BadRequest("The request's body cannot be read.") from error
-    if request.content_length is None and len(body) >= BODY_LIMIT:
-        raise RequestEntityTooLarge  # Werkzeug cuts a body of unannounced length there, in silence
+    if request.content_length is None and len(body) >= limit:
+        raise too_large  # Werkzeug cuts a body of unannounced length there, in silence
 
 
 def _add_probes(app: Flask, answerer: Future[AnswererProtocol]) -> None:

@@ -7,14 +7,24 @@ from urllib.parse import quote
 from werkzeug.exceptions import HTTPException
 
 from service.background import NotReadyError
+from service.feedback import FeedbackFullError, FeedbackOffError, OutdatedAnswerError
 from service.patience import ClientGoneError
 from service.types import BusyError
 from service.validation import FieldProblem, InvalidQueryError
 
 BODY_LIMIT = 64 * 1024
-"""The largest request body, in bytes."""
+"""The largest request body, in bytes, but for the routes of BODY_LIMITS."""
+BODY_LIMITS = {"api.batch": 1024 * 1024, "batch.post": 16 * 1024 * 1024}
+"""The largest request bodies of routes that take more, in bytes, by their endpoints.
+
+The page of batches takes more than the largest file, to be able to say what is wrong with one.
+"""
 RETRY_AFTER = 5
 """Seconds after which a client may ask again while the service is loading or busy."""
+
+
+class NothingToExportError(Exception):
+    """There is no answer that could be exported."""
 
 
 class MalformedJSONError(Exception):
@@ -23,6 +33,10 @@ class MalformedJSONError(Exception):
 
 STATUS: dict[type[Exception], tuple[int, str]] = {
     MalformedJSONError: (400, "Bad Request"),
+    NothingToExportError: (404, "Nothing to Export"),
+    FeedbackOffError: (404, "No Feedback"),
+    OutdatedAnswerError: (409, "Conflict"),
+    FeedbackFullError: (507, "Insufficient Storage"),
     InvalidQueryError: (422, "Unprocessable Content"),
     NotReadyError: (503, "Service Unavailable"),
     BusyError: (503, "Service Unavailable"),
@@ -33,7 +47,6 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
 _DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
-    413: f"The request is larger than {BODY_LIMIT // 1024} KB.",
 }
 
 

@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Protocol
 
 from index.filters import Facets
+from index.types import Passage
 from models.contracts import FloatArray
 from service.background import log_failure
 from service.types import AnswererProtocol, AnswerList, Query, Source
@@ -68,6 +69,10 @@ class Following:
     def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
         """Return a unit vector a text. Raises BusyError when too many are waiting."""
         return self._snapshot.sentence_vectors(texts)
+
+    def passage(self, passage_id: int) -> tuple[Passage, Source]:
+        """Return a passage, and what answers now. Raises KeyError where the index has none such."""
+        return self._snapshot.passage(passage_id)
 
     def look(self) -> None:
         """Go over to the current version, if `pointer` was replaced since the last look."""

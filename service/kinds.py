@@ -54,5 +54,6 @@ def _host(text: str) -> str:
 
 
 FOLDER = Kind(Path, "a folder")
+FILE = Kind(Path, "a file")
 MODEL = Kind(str, '"default", a folder, or the id of a model on the Hugging Face hub')
 HOST = Kind(_host, "an IP address or localhost")

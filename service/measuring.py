@@ -4,9 +4,10 @@ import logging
 from collections.abc import Sequence
 
 from index.filters import Facets
+from index.types import Passage
 from models.contracts import FloatArray
 from service.metrics import Metrics
-from service.types import AnswererProtocol, AnswerList, Query
+from service.types import AnswererProtocol, AnswerList, Query, Source
 
 log = logging.getLogger(__name__)
 
@@ -40,3 +41,7 @@ class Measured:
         """Return a unit vector a text. Errors are those of the answerer."""
         with self._metrics.rejections():
             return self._answerer.sentence_vectors(texts)
+
+    def passage(self, passage_id: int) -> tuple[Passage, Source]:
+        """Return a passage, and what answers now. Raises KeyError where the index has none such."""
+        return self._answerer.passage(passage_id)

@@ -2,8 +2,11 @@
 
 from typing import Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from service.cards import paper_link
+from service.citations import cite
+from service.tables import sentence_of
 from service.types import NO_MATCH, WIDEN, Answer, AnswerList
 
 
@@ -24,6 +27,8 @@ class PaperBody(BaseModel):
     journal: str
     publish_time: str
     doi: str
+    pmcid: str
+    pubmed_id: str
     url: str
     license: str
     source: str
@@ -38,14 +43,21 @@ class ScoresBody(BaseModel):
 
 
 class AnswerBody(BaseModel):
-    """One answer: `passage.text[start:end] == answer`, in Unicode code points."""
+    """One answer: `passage.text[start:end] == answer`, in Unicode code points.
+
+    `sentence` is what it was marked in, and more than one where it spans several. `link` is where
+    the paper can be read, null where its record has no address; `citation` cites it.
+    """
 
     rank: int
     answer: str
     start: int
     end: int
+    sentence: str
     passage: PassageBody
     paper: PaperBody
+    link: str | None
+    citation: str
     scores: ScoresBody
 
     @classmethod
@@ -56,14 +68,52 @@ class AnswerBody(BaseModel):
             answer=answer.text,
             start=answer.start,
             end=answer.end,
+            sentence=sentence_of(answer),
             passage=PassageBody.model_validate(answer.passage, from_attributes=True),
             paper=PaperBody.model_validate(answer.paper, from_attributes=True),
+            link=paper_link(answer.paper),
+            citation=cite(answer.paper),
             scores=ScoresBody(
                 reader=answer.reader_score,
                 retrieval=answer.retrieval_score,
                 final=answer.final_score,
             ),
         )
+
+
+class ReadBody(BaseModel):
+    """An answer of those of all passages that were read, and its two scores in [0, 1]."""
+
+    passage: int
+    start: int
+    end: int
+    answer: str
+    reader: float
+    retrieval: float
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        """Present one of them."""
+        return cls(
+            passage=answer.passage.id,
+            start=answer.start,
+            end=answer.end,
+            answer=answer.text,
+            reader=answer.reader_score,
+            retrieval=answer.retrieval_score,
+        )
+
+
+class AllReadBody(BaseModel):
+    """What was read for a question, by descending final score, also what repeats a sentence.
+
+    `unread` is the greatest retrieval score of a candidate that was not read, null where every one
+    was; its final score is at most `weight * reader_bound + (1 - weight) * unread`.
+    """
+
+    read: list[ReadBody]
+    unread: float | None
+    reader_bound: float
 
 
 class IndexBody(BaseModel):
@@ -105,7 +155,7 @@ class AnswersBody(BaseModel):
     """The answers to a question, best first.
 
     `passages_searched` are those that match the filters. `note` is for people, and null but where
-    there is none of them.
+    there is none of them. `all_read` is there where the request has `include_read`.
     """
 
     question: str
@@ -119,10 +169,11 @@ class AnswersBody(BaseModel):
     index: IndexBody
     models: ModelsBody
     took_ms: TimingsBody
+    all_read: AllReadBody | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @classmethod
-    def of(cls, found: AnswerList) -> Self:
-        """Present what was found for a query."""
+    def of(cls, found: AnswerList, *, include_read: bool = False) -> Self:
+        """Present what was found for a query, with all that was read for it where that is asked."""
         source = found.source
         return cls(
             question=found.query.question,
@@ -138,4 +189,11 @@ class AnswersBody(BaseModel):
             ),
             models=ModelsBody.model_validate(source, from_attributes=True),
             took_ms=TimingsBody.model_validate(found.took_ms, from_attributes=True),
+            all_read=AllReadBody(
+                read=[ReadBody.of(answer) for answer in found.read],
+                unread=found.unread,
+                reader_bound=found.reader_bound,
+            )
+            if include_read
+            else None,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
-from service.kinds import FOLDER, HOST, MODEL, Kind, number, one_of, whole
+from service.kinds import FILE, FOLDER, HOST, MODEL, Kind, number, one_of, whole
 
 PREFIX = "COVIDQUEST_"
 
@@ -125,6 +125,15 @@ class Settings:
             "COVIDQUEST_NO_ANSWER_THRESHOLD",
             number(0, 1),
             "Above this probability of no answer the page says that it found no reliable one.",
+        ),
+    )
+    feedback: Path | None = field(
+        default=None,
+        metadata=_variable(
+            "COVIDQUEST_FEEDBACK",
+            FILE,
+            "Where feedback on answers is stored, in SQLite; unset or blank, none is taken.",
+            default="none",
         ),
     )
     threads: int = field(

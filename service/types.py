@@ -107,3 +107,7 @@ class AnswererProtocol(Protocol):
     def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
         """Return a unit vector a text, shape (n, dimension): like ones mean like. As `answer`."""
         ...
+
+    def passage(self, passage_id: int) -> tuple[Passage, Source]:
+        """Return a passage, and what answers now. Raises KeyError where the index has none such."""
+        ...

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -76,6 +76,9 @@ _EXPECTED = {
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
 
 
+Model = TypeVar("Model", bound="Fields")
+
+
 def _clean_question(text: str) -> str:
     """Trim a question and make every run of white space in it one space."""
     categories = {unicodedata.category(c) for c in text if c not in "\t\n\r"}
@@ -121,21 +124,50 @@ def _clean_name(text: str) -> str:
 
 Date = Annotated[str, AfterValidator(_clean_date)]
 Names = Annotated[list[Annotated[str, AfterValidator(_clean_name)]], Field(max_length=NAMES)]
-Question = Annotated[str, AfterValidator(_clean_question)]
-Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-TopK = Annotated[int, Field(ge=1, le=TOP_K)]
+Question = Annotated[
+    str,
+    AfterValidator(_clean_question),
+    Field(
+        description=f"A text of 1 to {QUESTION_LENGTH} characters with at least one word. White "
+        "space around it is dropped, and every run of it within counts as one space.",
+        json_schema_extra={"minLength": 1, "examples": ["How long is the incubation period?"]},
+    ),
+]
+Weight = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="The reader's share in the final score; the rest is the retrieval's.",
+    ),
+]
+TopK = Annotated[int, Field(ge=1, le=TOP_K, description="The most answers to return.")]
 
 
-class FilterFields(BaseModel):
-    """The filters of a query; see `index.filters.Filters`."""
+class Fields(BaseModel):
+    """What a request holds, of exactly the types that it declares: `"5"` is no number."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    published_from: Date = ""
-    published_to: Date = ""
-    sources: Names = []
-    journals: Names = []
-    full_text: bool = False
+    expected: ClassVar[Mapping[str, str]] = _EXPECTED
+    """What is said of a field that holds something else, by the field's name."""
+
+
+class FilterFields(Fields):
+    """Which papers to search: those that fulfil all of these. Empty ones filter nothing."""
+
+    published_from: Date = Field(
+        default="", description="The first date: 2020, 2020-03 or 2020-03-13.", examples=["2020-03"]
+    )
+    published_to: Date = Field(
+        default="", description="The last date, likewise.", examples=["2021"]
+    )
+    sources: Names = Field(default=[], description="From any of these sources.", examples=[["PMC"]])
+    journals: Names = Field(
+        default=[], description="In any of these journals, by their whole names."
+    )
+    full_text: bool = Field(default=False, description="With more than title and abstract.")
 
     @field_validator("published_to")
     @classmethod
@@ -160,15 +192,17 @@ class FilterFields(BaseModel):
         )
 
 
-class QueryFields(BaseModel):
-    """The fields of a query, of exactly these types: `"5"` is no number, and neither is `true`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+class QueryFields(Fields):
+    """The fields of a query."""
 
     question: Question
     weight: Weight
     top_k: TopK
     filters: FilterFields = FilterFields()
+
+    def query(self) -> Query:
+        """Return the query that they ask."""
+        return Query(self.question, self.weight, self.top_k, self.filters.filters())
 
 
 def parse_query(values: Mapping[str, object], *, weight: float, top_k: int) -> Query:
@@ -178,19 +212,28 @@ def parse_query(values: Mapping[str, object], *, weight: float, top_k: int) -> Q
         InvalidQueryError: with a problem for each field that is wrong, missing or unknown.
 
     """
+    return checked(QueryFields, {"weight": weight, "top_k": top_k, **values}).query()
+
+
+def checked(kind: type[Model], values: Mapping[str, object]) -> Model:
+    """Check the fields of a request of some kind.
+
+    Raises:
+        InvalidQueryError: with a problem for each field that is wrong, missing or unknown.
+
+    """
     try:
-        checked = QueryFields.model_validate({"weight": weight, "top_k": top_k, **values})
+        return kind.model_validate(values)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        problems = dict.fromkeys(_problem(detail) for detail in details)  # one for a whole list
-        raise InvalidQueryError(tuple(problems)[:REPORTED_PROBLEMS]) from None
-    return Query(checked.question, checked.weight, checked.top_k, checked.filters.filters())
+    found = dict.fromkeys(_problem(detail, kind.expected) for detail in details)  # one for a list
+    raise InvalidQueryError(tuple(found)[:REPORTED_PROBLEMS])
 
 
-def _problem(detail: ErrorDetails) -> FieldProblem:
+def _problem(detail: ErrorDetails, expected: Mapping[str, str]) -> FieldProblem:
     within, field = ["", "", *(str(name) for name in detail["loc"] if isinstance(name, str))][-2:]
     match detail["type"]:
-        case "question" | "filter":
+        case "question" | "filter" | "request":
             said = detail["msg"]
         case "missing":
             said = f"The field {field} is missing."
@@ -198,5 +241,5 @@ def _problem(detail: ErrorDetails) -> FieldProblem:
             shown = field if len(field) <= SHOWN_NAME else field[:SHOWN_NAME] + "…"
             said = f"The field {shown} is unknown."
         case _:
-            said = _EXPECTED.get(field, "The fields cannot be read.")
+            said = expected.get(field, "The fields cannot be read.")
     return FieldProblem(field, said, within)

@@ -4,6 +4,8 @@ Its answers are fixed; a question that contains "nothing" finds nothing, and one
 "unsure" is unlikely to have an answer.
 """
 
+import logging
+import time
 from dataclasses import dataclass
 
 from index.filters import Facet, Facets
@@ -11,6 +13,8 @@ from index.types import Paper, Passage
 from service.app import create_app
 from service.settings import Settings
 from service.types import Answer, AnswerList, Query, Source, Timings
+
+log = logging.getLogger(__name__)
 
 
 def make_paper(**changes: str) -> Paper:
@@ -120,6 +124,7 @@ ANSWERS = (
 )
 
 
+SOURCE = Source("2021-01-05T10:00Z", 62, 1204, "all-MiniLM-L6-v2", "covidquest", "cpu")
 FACETS = Facets(
     sources=(Facet("Medline", 7_846), Facet("PMC", 5_451), Facet("WHO", 19)),
     journals=(Facet("PLoS One", 524), Facet("Annals of Internal Medicine", 2)),
@@ -128,7 +133,9 @@ FACETS = Facets(
 
 @dataclass
 class FakeAnswerer:
-    """Answers every question with the same answers, after `error` if there is one.
+    """Answers every question with the same answers, or with `error` if there is one.
+
+    Each takes so many `seconds`, and is logged.
 
     No paper is in the journal "Nowhere"; whatever else is filtered by changes nothing.
     """
@@ -136,8 +143,12 @@ class FakeAnswerer:
     answers: tuple[Answer, ...] = ANSWERS
     error: Exception | None = None
     facets: Facets = FACETS
+    unread: float | None = None
+    seconds: float = 0.0
 
     def answer(self, query: Query) -> AnswerList:
+        log.info("asked %s", query.question)
+        time.sleep(self.seconds)
         if self.error:
             raise self.error
         searched = 0 if "Nowhere" in query.filters.journals else 1204
@@ -148,9 +159,15 @@ class FakeAnswerer:
             answers=found,
             no_answer_probability=0.9 if "unsure" in query.question else 0.1,
             passages_searched=searched,
-            source=Source("2021-01-05T10:00Z", 62, 1204, "all-MiniLM-L6-v2", "covidquest", "cpu"),
+            source=SOURCE,
             took_ms=Timings(encode=9.1, retrieve=3.2, read=310.4, total=324.0),
+            read=() if nothing else self.answers,
+            unread=self.unread,
         )
+
+    def passage(self, passage_id: int) -> tuple[Passage, Source]:
+        passages = {answer.passage.id: answer.passage for answer in self.answers}
+        return passages[passage_id], SOURCE
 
 
 application = create_app(Settings(), FakeAnswerer())

@@ -1,6 +1,7 @@
 """The service's own gunicorn.conf.py, beside a stand-in for the module that loads index and models.
 
-`FAKE_FAILURE` makes one of its two functions fail: `preflight` or `load_following`.
+`FAKE_FAILURE` makes one of its two functions fail: `preflight` or `load_following`. Every answer
+takes `FAKE_SECONDS`.
 """
 
 import os
@@ -27,7 +28,7 @@ def preflight(settings: Settings) -> None:
 def load_following(settings: Settings, _: Metrics) -> AnswererProtocol:
     if os.environ.get("FAKE_FAILURE") == "load_following":
         raise StartError(f"{settings.index} cannot be read")
-    return FakeAnswerer()
+    return FakeAnswerer(seconds=float(os.environ.get("FAKE_SECONDS", "0")))
 
 
 loading = ModuleType("service.loading")

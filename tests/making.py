@@ -4,6 +4,7 @@ import numpy as np
 
 from index.types import Paper, Passage
 from models.contracts import FloatArray
+from service.feedback import Feedback
 from service.types import Answer
 
 
@@ -43,4 +44,27 @@ def an_answer(
         reader_score=final,
         retrieval_score=final,
         final_score=final,
+    )
+
+
+def a_feedback() -> Feedback:
+    """Make a thumb up for an answer."""
+    return Feedback(
+        time="2020-01-01T00Z",
+        verdict="up",
+        note="",
+        question="How long?",
+        passage_id=7,
+        cord_uid="u1",
+        section="Results",
+        context="It is 5 days.",
+        start=6,
+        end=12,
+        answer="5 days",
+        weight=0.5,
+        reader_score=0.5,
+        retrieval_score=0.5,
+        index_version="v",
+        encoder="e",
+        reader="r",
     )

@@ -56,6 +56,10 @@ class OnnxReader:
         """Return one best span per context, in the order of `contexts`."""
         return self._reading.read(question, contexts)
 
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
+        """Return one best span per pair of a question and a context, in the order of `pairs`."""
+        return self._reading.read_pairs(pairs)
+
     def _forward(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
         feed = {"input_ids": batch.ids, "token_type_ids": batch.type_ids}
         starts, ends = self._session.run(feed)

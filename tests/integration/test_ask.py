@@ -191,3 +191,62 @@ def test_an_unlikely_answer_is_announced() -> None:
     first_line = "No reliable answer found in these papers.\n"
     assert ask.rendered(found(), threshold=0.5, colour=False).startswith(first_line)
     assert ask.rendered(found(), threshold=0.7, colour=False).startswith("1. ")
+
+
+def test_all_questions_of_a_file_are_asked(main: Main, tmp_path: Path) -> None:
+    file = tmp_path / "questions.csv"
+    file.write_text("n,question\n1,How long?\n2,unsure?\n3,nothing?\n", encoding="utf-8")
+    status, out, err = main("--file", str(file), "--top-k", "2")
+    assert (status, err) == (0, "")
+    header, first, second, third = out.splitlines()
+    assert header.split() == ["No.", "Score", "Question", "Best", "answer", "Paper"]
+    assert re.fullmatch(r" +1  0\.\d\d   How long\? +5\.1 days .+  How long COVID-19 .+", first)
+    assert re.match(r" +2  0\.\d\d\?  unsure\? +5\.1 days", second)  # a doubtful one
+    assert re.fullmatch(r" +3  –      nothing\? +! no answer found", third)
+
+
+def test_a_file_is_answered_in_lines_of_json(main: Main, tmp_path: Path) -> None:
+    file = tmp_path / "questions.txt"
+    file.write_bytes("Où, et quand?\n\n?!\n".encode("latin-1"))
+    options = ["--weight", "0.3", "--top-k", "1", "--from", "2020", "--source", "PMC"]
+    status, out, err = main("--file", str(file), "--json", *options)
+    assert status == 1  # one could not be asked
+    assert "it was read as Windows-1252" in err
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert (first["number"], first["of"], first["question"]) == (1, 2, "Où, et quand?")
+    alone = json.loads(main("Où, et quand?", "--json", *options)[1])
+    assert first["result"] == alone
+    assert second["problem"]["detail"] == "The question contains no word."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give either a question or --file"),
+        (["why", "--file", "LIST"], "give either a question or --file"),
+        (["--file", "nothing"], "nothing: No such file or directory"),
+        (["--file", "EMPTY"], "The file has no question. Write one a line, or a CSV"),
+        (["--file", "LIST", "--weight", "7"], "The weight must be a number from 0 to 1."),
+        (["--file", "LIST", "--from", "2021", "--to", "2020"], "is before the first, 2021."),
+    ],
+)
+def test_a_file_that_cannot_be_asked_is_told_in_one_line(
+    main: Main, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "LIST").write_text("Why?\n")
+    (tmp_path / "EMPTY").write_text("\n\n")
+    places = {name: str(tmp_path / name) for name in ("LIST", "EMPTY")}
+    status, out, err = main(*(places.get(argument, argument) for argument in arguments))
+    assert (status, out) == (2, "")
+    assert err.startswith("ask: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_file_may_have_more_questions_than_a_batch_of_the_service(
+    main: Main, tmp_path: Path
+) -> None:
+    file = tmp_path / "questions.txt"
+    file.write_text("Why?\n" * 150)
+    status, out, _ = main("--file", str(file))
+    assert (status, len(out.splitlines())) == (0, 151)

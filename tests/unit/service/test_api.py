@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.app import SECURITY_HEADERS, create_app
+from service.citations import cite
 from service.settings import Settings
 from tests.fake_app import ANSWERS, FakeAnswerer
 
@@ -54,6 +55,9 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
                 "answer": "5.1 days (95% CI, 4.5 to 5.8 days)",
                 "start": first.start,
                 "end": first.end,
+                "sentence": "The median incubation period of COVID-19 was estimated to be 5.1 days "
+                "(95% CI, 4.5 to 5.8 days), and 97.5% of those who develop symptoms do so within "
+                "11.5 days of infection.",
                 "passage": {
                     "id": first.passage.id,
                     "text": first.passage.text,
@@ -66,10 +70,14 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
                     "journal": "Annals of Internal Medicine",
                     "publish_time": "2020-03-10",
                     "doi": "10.7326/M20-0504",
+                    "pmcid": "",
+                    "pubmed_id": "",
                     "url": "https://example.org/paper",
                     "license": "cc-by",
                     "source": "PMC",
                 },
+                "link": "https://doi.org/10.7326/M20-0504",
+                "citation": cite(first.paper),
                 "scores": {"reader": 0.94, "retrieval": 0.81, "final": 0.875},
             }
         ],
@@ -78,6 +86,27 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
         "models": {"encoder": "all-MiniLM-L6-v2", "reader": "covidquest", "device": "cpu"},
         "took_ms": {"encode": 9.1, "retrieve": 3.2, "read": 310.4, "total": 324.0},
     }
+
+
+def test_all_that_was_read_comes_where_it_is_asked_for() -> None:
+    client = create_app(Settings(), FakeAnswerer(unread=0.25)).test_client()
+    asked = {"question": "Why?", "top_k": 1}
+    body = json.loads(post(client, asked | {"include_read": True}).data)
+    assert [answer["rank"] for answer in body["answers"]] == [1]
+    read = body["all_read"]
+    assert (read["unread"], read["reader_bound"]) == (0.25, 1.0)
+    first = ANSWERS[0]
+    assert read["read"][0] == {
+        "passage": first.passage.id,
+        "start": first.start,
+        "end": first.end,
+        "answer": first.text,
+        "reader": 0.94,
+        "retrieval": 0.81,
+    }
+    assert "all_read" not in json.loads(post(client, asked | {"include_read": False}).data)
+    wrong = assert_problem(post(client, asked | {"include_read": "yes"}), 422)
+    assert wrong["detail"] == "With all that was read (include_read) must be true or false."
 
 
 def test_the_settings_give_what_a_request_leaves_out() -> None:

@@ -1,0 +1,121 @@
+"""Many questions, asked one after another for whoever waits for all of them. No Flask here."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from threading import BoundedSemaphore, Event
+from typing import TypeVar
+
+from service.types import AnswerList, BusyError
+from service.validation import QUESTION_LENGTH, InvalidQueryError
+
+log = logging.getLogger(__name__)
+
+MOST_QUESTIONS = 100
+"""The most questions of one batch."""
+AHEAD = 2
+"""How many questions of a batch are asked at once: while one is read, the next is retrieved."""
+PATIENCE = 60.0
+"""Seconds that a question of a batch is asked again for while the service is busy."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 4.0  # seconds between two tries
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of question `number` of `of`, from 1: what was found, or else the error."""
+
+    number: int
+    of: int
+    question: str
+    found: AnswerList | Exception
+
+
+def _told(question: object) -> str:
+    """Return a question as it is repeated to whoever asked it: what is no text, as nothing."""
+    return question[:QUESTION_LENGTH] if isinstance(question, str) else ""
+
+
+def most_batches(threads: int) -> int:
+    """Return how many batches may be answered at once where so many threads serve requests.
+
+    Each takes one of them, and up to `AHEAD` of the places for questions.
+
+    >>> most_batches(16), most_batches(1)
+    (4, 1)
+    """
+    return max(1, threads // 4)
+
+
+class Batches:
+    """The batches that are answered now. They may not take every thread that serves requests."""
+
+    def __init__(self, most: int) -> None:
+        """Allow so many at once."""
+        self._places = BoundedSemaphore(most)
+
+    def enter(self) -> Callable[[], None]:
+        """Take a place; return what gives it back, once. Raises BusyError where none is free."""
+        if not self._places.acquire(blocking=False):
+            raise BusyError("Other batches are being answered. Try again in a minute.")
+        taken = [self._places]
+
+        def leave() -> None:
+            if taken:
+                taken.pop().release()
+
+        return leave
+
+
+Q = TypeVar("Q")
+
+
+def outcomes(
+    questions: Sequence[Q], ask: Callable[[Q], AnswerList], *, patience: float = PATIENCE
+) -> Generator[Outcome, None, None]:
+    """Ask every question, and yield what became of each in their order.
+
+    `ask` is called from other threads; a question that it refuses does not end the batch. While
+    the service is busy a question is asked again, for `patience` seconds. Closing the iterator
+    asks no further question.
+    """
+    closed = Event()
+    asked: deque[tuple[Q, Future[AnswerList]]] = deque()
+    pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="batch")
+    try:
+        waiting = iter(questions)
+        for number in range(1, len(questions) + 1):
+            for question in islice(waiting, AHEAD - len(asked)):
+                asked.append((question, pool.submit(_patiently, ask, question, patience, closed)))
+            question, future = asked.popleft()
+            yield Outcome(number, len(questions), _told(question), _result(future))
+    finally:
+        closed.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _patiently(
+    ask: Callable[[Q], AnswerList], question: Q, patience: float, closed: Event
+) -> AnswerList:
+    end = time.monotonic() + patience
+    wait = _FIRST_WAIT
+    while True:
+        try:
+            return ask(question)
+        except BusyError:
+            if time.monotonic() + wait > end or closed.wait(wait):
+                raise
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def _result(future: Future[AnswerList]) -> AnswerList | Exception:
+    try:
+        return future.result()
+    except (BusyError, InvalidQueryError) as error:
+        return error
+    except Exception as error:
+        log.exception("cannot answer a question of a batch")
+        return error

@@ -1,0 +1,80 @@
+"""A question of a batch and its best answer, as one row of a table. No HTML here."""
+
+from dataclasses import dataclass, replace
+
+from service.batch import Outcome
+from service.cards import paper_link
+from service.errors import problem_of
+from service.exports import permalink
+from service.tables import answer_rows, csv_text, problem_row, sentence_range
+from service.types import NO_MATCH, WIDEN, AnswerList
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One question in the table; `before + answer + after` is the sentence of its best answer.
+
+    `address` shows all its answers, `link` its best paper; `said` is what there is to say beside
+    an answer, or in its place. `csv` has the rows of all its answers.
+    """
+
+    number: int
+    of: int
+    question: str
+    address: str
+    said: str
+    csv: str
+    before: str = ""
+    answer: str = ""
+    after: str = ""
+    title: str = ""
+    link: str = ""
+    published: str = ""
+    score: str = ""
+
+
+def row_of(outcome: Outcome, page: str, threshold: float) -> Row:
+    """Present what became of a question; `page` is the address of the page of results.
+
+    An answer is said to be unreliable where none is likelier than `threshold`.
+    """
+    found = outcome.found
+    if isinstance(found, Exception):
+        said = problem_of(found).detail
+        address = ""
+        rows = [problem_row(outcome.question, address, said)]
+    else:
+        address = permalink(found.query, page)
+        said = _said(found, threshold)
+        rows = answer_rows(found, address, said)
+    row = Row(
+        number=outcome.number,
+        of=outcome.of,
+        question=outcome.question,
+        address=address,
+        said=said,
+        csv=csv_text(rows),
+    )
+    if isinstance(found, Exception) or not found.answers:
+        return row
+    best = found.answers[0]
+    start, end = sentence_range(best)
+    return replace(
+        row,
+        before=best.passage.text[start : best.start],
+        answer=best.text,
+        after=best.passage.text[best.end : end],
+        title=best.paper.title or "Untitled paper",
+        link=paper_link(best.paper) or "",
+        published=best.paper.publish_time[:4],
+        score=f"{best.final_score:.2f}",
+    )
+
+
+def _said(found: AnswerList, threshold: float) -> str:
+    if not found.passages_searched:
+        return f"{NO_MATCH} {WIDEN}"
+    if not found.answers:
+        return "No passage found in these papers. Try other words."
+    unreliable = found.no_answer_probability > threshold
+    return "No reliable answer found; this comes closest." if unreliable else ""

@@ -1,0 +1,211 @@
+"""What people think of answers: one SQLite file. Nothing about the person. No Flask here.
+
+docs/decisions/0018-feedback.md tells what is stored, and what for.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from service.requests import FeedbackRequest
+from service.types import AnswererProtocol
+
+MOST_BYTES = 256 * 1024 * 1024
+"""The largest that the file may grow: about 100,000 answers, each with its passage."""
+
+_PAGE = 4096  # bytes, as SQLite makes files
+_WAIT = 10.0  # seconds for another process to finish writing
+
+
+class FeedbackError(Exception):
+    """The file of feedback cannot be used. One line: why, and how to mend it."""
+
+
+class FeedbackOffError(Exception):
+    """The service takes no feedback."""
+
+
+class FeedbackFullError(Exception):
+    """There is no room for more feedback."""
+
+
+class OutdatedAnswerError(Exception):
+    """The answer is not one of the index that is served now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One verdict on one answer: `context[start:end] == answer`, in Unicode code points.
+
+    `context` is the passage's text. `time` is in UTC and tells the hour only: with the second, a
+    web server's log could tell who it was.
+    """
+
+    time: str
+    verdict: Literal["up", "down"]
+    note: str
+    question: str
+    passage_id: int
+    cord_uid: str
+    section: str
+    context: str
+    start: int
+    end: int
+    answer: str
+    weight: float
+    reader_score: float
+    retrieval_score: float
+    index_version: str
+    encoder: str
+    reader: str
+
+
+_NAMES = tuple(field.name for field in fields(Feedback))
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS feedback (
+    id INTEGER PRIMARY KEY,
+    time TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    note TEXT NOT NULL,
+    question TEXT NOT NULL,
+    passage_id INTEGER NOT NULL,
+    cord_uid TEXT NOT NULL,
+    section TEXT NOT NULL,
+    context TEXT NOT NULL,
+    "start" INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    answer TEXT NOT NULL,
+    weight REAL NOT NULL,
+    reader_score REAL NOT NULL,
+    retrieval_score REAL NOT NULL,
+    index_version TEXT NOT NULL,
+    encoder TEXT NOT NULL,
+    reader TEXT NOT NULL
+)
+"""
+_INSERT = f"INSERT INTO feedback VALUES (NULL, {', '.join('?' * len(_NAMES))})"  # noqa: S608 - placeholders only
+
+
+class FeedbackStore:
+    """The file. Several threads and processes may write it at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, making it if there is none. Raises FeedbackError."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # notes are for nobody else on the machine
+            with self._opened() as db:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute(_SCHEMA)
+                columns = [row[1] for row in db.execute("PRAGMA table_info(feedback)")]
+                if columns != ["id", *_NAMES]:
+                    raise FeedbackError(
+                        f"{path} is a file of another version: move it away, and start again"
+                    )
+                db.execute("BEGIN IMMEDIATE")  # fails on a file that can be read only
+                db.execute("ROLLBACK")
+        except (OSError, sqlite3.Error) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            raise FeedbackError(
+                f"feedback cannot be stored in {path} ({said}): set COVIDQUEST_FEEDBACK to a file "
+                "in a folder that can be written, or leave it unset for no feedback"
+            ) from error
+
+    def add(self, feedback: Feedback) -> int:
+        """Store feedback; return its number, from 1. Raises FeedbackFullError."""
+        try:
+            with self._opened() as db:
+                return int(db.execute(_INSERT, astuple(feedback)).lastrowid or 0)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            raise FeedbackFullError(
+                "There is no room for more feedback here. Tell whoever runs this service."
+            ) from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Open the file for one thing to do: feedback is rare, and threads need not share."""
+        db = sqlite3.connect(self._path, timeout=_WAIT, isolation_level=None)
+        try:
+            db.execute(f"PRAGMA max_page_count={MOST_BYTES // _PAGE}")
+            db.execute("PRAGMA synchronous=FULL")
+            yield db
+        finally:
+            db.close()
+
+
+def read_feedback(path: Path) -> Iterator[Feedback]:
+    """Yield all feedback of a file, oldest first. Raises FeedbackError where it is none."""
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT)
+    except sqlite3.Error as error:
+        raise FeedbackError(f"{path} cannot be read ({error})") from error
+    try:
+        names = ", ".join(f'"{name}"' for name in _NAMES)
+        for row in db.execute(f"SELECT {names} FROM feedback ORDER BY id"):  # noqa: S608 - our columns
+            yield Feedback(*row)
+    except sqlite3.Error as error:
+        raise FeedbackError(f"{path} is not a file of feedback ({error})") from error
+    finally:
+        db.close()
+
+
+def feedback_on(given: FeedbackRequest, answerer: AnswererProtocol) -> Feedback:
+    """Return the feedback that was given, with the passage that it is about.
+
+    Raises OutdatedAnswerError where the index that is served now has no such answer: only what
+    stands in a passage is stored, whatever was sent.
+    """
+    try:
+        passage, source = answerer.passage(given.passage_id)
+    except KeyError:
+        raise OutdatedAnswerError(_OUTDATED) from None
+    same = (
+        source.index_version == given.index_version
+        and passage.cord_uid == given.cord_uid
+        and given.start < given.end
+        and _words(passage.text[given.start : given.end]) == _words(given.answer)
+    )
+    if not same:
+        raise OutdatedAnswerError(_OUTDATED)
+    return Feedback(
+        time=_this_hour(),
+        verdict=given.verdict,
+        note=given.note,
+        question=given.question,
+        passage_id=passage.id,
+        cord_uid=passage.cord_uid,
+        section=passage.section,
+        context=passage.text,
+        start=given.start,
+        end=given.end,
+        answer=passage.text[given.start : given.end],
+        weight=given.weight,
+        reader_score=given.reader_score,
+        retrieval_score=given.retrieval_score,
+        index_version=source.index_version,
+        encoder=source.encoder,
+        reader=source.reader,
+    )
+
+
+def _words(text: str) -> list[str]:
+    """Return a text's words: a browser sends other line ends than it was given."""
+    return text.split()
+
+
+_OUTDATED = (
+    "The index that is served now does not have this answer: it has changed since, or the answer "
+    "was altered. Ask the question again, and judge the answer that it has now."
+)
+
+
+def _this_hour() -> str:
+    """Return the hour that it is: `2026-11-26T01Z`."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%HZ")

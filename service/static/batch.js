@@ -1,0 +1,194 @@
+// Fills the table of /batch as answers come. Without it the form is sent as any other.
+
+const form = document.getElementById("batch");
+const answers = document.getElementById("answers");
+const rows = document.getElementById("rows");
+const notice = document.getElementById("notice");
+const problem = document.getElementById("problem");
+const progress = document.getElementById("progress");
+const said = document.getElementById("progress-said");
+const stop = document.getElementById("stop");
+const download = document.getElementById("download");
+const ask = form.querySelector("button[type=submit]:not([name])");
+
+function element(name, text, className = "") {
+  const made = document.createElement(name);
+  made.textContent = text;
+  made.className = className;
+  return made;
+}
+
+function link(text, address) {
+  const made = element(address ? "a" : "span", text);
+  if (address) made.href = address;
+  return made;
+}
+
+function cell(className, ...parts) {
+  const made = element("td", "", className);
+  if (className !== "score") made.dir = "auto";
+  made.append(...parts);
+  return made;
+}
+
+function addRow(row) {
+  const number = element("th", row.number);
+  number.scope = "row";
+  const paper = link(row.title, row.link);
+  if (row.link) paper.rel = "noopener noreferrer external";
+  const remark = row.said ? [element("p", row.said, "remark")] : [];
+  const answer = row.answer ? [row.before, element("mark", row.answer), row.after] : [];
+  const tr = element("tr", "");
+  tr.append(
+    number,
+    cell("asked", link(row.question, row.address)),
+    cell("answered", ...remark, ...answer),
+    cell("paper", paper, row.published ? ` (${row.published})` : ""),
+    cell("score", row.score),
+  );
+  rows.append(tr);
+}
+
+function clearProblems() {
+  problem.hidden = true;
+  for (const old of form.querySelectorAll(".field-problem")) old.remove();
+  for (const field of form.querySelectorAll("[aria-invalid]")) {
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
+  }
+}
+
+// Says what is wrong above the form and at each field; what was typed stays.
+function showProblem(details) {
+  const items = details.map(({ name, detail }) => {
+    const field = name ? form.elements[name] : null;
+    const item = element("li", "");
+    item.append(field ? link(detail, `#${name}`) : detail);
+    if (field) {
+      const message = element("p", detail, "field-problem");
+      message.id = `${name}-problem`;
+      field.after(message);
+      field.setAttribute("aria-invalid", "true");
+      field.setAttribute("aria-describedby", message.id);
+      const folded = field.closest("details");
+      if (folded) folded.open = true;
+    }
+    return item;
+  });
+  problem.querySelector("ul").replaceChildren(...items);
+  problem.hidden = false;
+  problem.scrollIntoView({ block: "nearest" });
+}
+
+async function problemsOf(response) {
+  if (response.headers.get("Content-Type") !== "application/problem+json") {
+    return [{ detail: `The service answered with ${response.status}. Try again.` }];
+  }
+  const { detail, errors } = await response.json();
+  return (errors ?? [{ pointer: "#", detail }]).map((error) => ({
+    name: decodeURIComponent(error.pointer.split("/").pop()).replace("#", ""),
+    detail: error.detail,
+  }));
+}
+
+async function* linesOf(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    const lines = (rest + (value ?? "")).split("\n");
+    rest = lines.pop();
+    for (const line of lines) yield JSON.parse(line);
+    if (done) return;
+  }
+}
+
+function offerDownload(parts) {
+  URL.revokeObjectURL(download.href);
+  download.href = URL.createObjectURL(new Blob(parts, { type: "text/csv;charset=utf-8" }));
+  download.hidden = false;
+}
+
+function showProgress(done, of, end = "") {
+  progress.max = of;
+  progress.value = done;
+  said.textContent = `${done} of ${of} questions answered.${end}`;
+}
+
+function begin() {
+  clearProblems();
+  document.getElementById("done")?.remove();
+  rows.replaceChildren();
+  notice.hidden = download.hidden = true;
+  answers.hidden = progress.hidden = stop.hidden = false;
+  said.textContent = "Asking …";
+  progress.removeAttribute("value");
+  ask.disabled = true;
+  answers.scrollIntoView();
+}
+
+async function run(signal) {
+  const response = await fetch(form.action, {
+    method: "POST",
+    body: new FormData(form),
+    headers: { Accept: "application/x-ndjson" },
+    signal,
+  });
+  if (!response.ok) {
+    answers.hidden = true;
+    showProblem(await problemsOf(response));
+    return;
+  }
+  const parts = [];
+  let done = 0;
+  let of = 0;
+  let end = "";
+  try {
+    for await (const line of linesOf(response.body)) {
+      parts.push(line.csv);
+      of = line.of;
+      if ("number" in line) {
+        addRow(line);
+        done = line.number;
+      } else if (line.notice) {
+        notice.textContent = line.notice;
+        notice.hidden = false;
+      }
+      showProgress(done, of);
+    }
+  } catch {
+    end = signal.aborted ? " Stopped." : " The connection broke: ask again for the rest.";
+  }
+  showProgress(done, of, end);
+  offerDownload(parts);
+}
+
+async function submit(event) {
+  if (event.submitter?.name === "as") return; // the browser downloads the file
+  event.preventDefault();
+  const file = document.getElementById("file").files[0];
+  const most = Number(form.dataset.mostBytes);
+  if (file && file.size > most) {
+    clearProblems();
+    const size = (file.size / 2 ** 20).toFixed(1);
+    const detail = `The file has ${size} MB; at most ${most / 2 ** 20} MB are possible. Keep only the column of questions.`;
+    showProblem([{ name: "file", detail }]);
+    return;
+  }
+  begin();
+  const stopping = new AbortController();
+  stop.onclick = () => stopping.abort();
+  try {
+    await run(stopping.signal);
+  } catch {
+    answers.hidden = true;
+    if (!stopping.signal.aborted) {
+      showProblem([{ detail: "The service could not be reached. Try again." }]);
+    }
+  } finally {
+    ask.disabled = false;
+    progress.hidden = stop.hidden = true;
+  }
+}
+
+form.addEventListener("submit", submit);

@@ -1,0 +1,136 @@
+"""Answers as rows of a table that a spreadsheet opens. No HTML here."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from index.chunking import sentences
+from service.cards import paper_link
+from service.citations import cite
+from service.types import Answer, AnswerList
+
+BOM = "\ufeff"
+"""At the start of a CSV file: without it Excel takes UTF-8 for the machine's old encoding."""
+
+HEADER = (
+    "question",
+    "rank",
+    "answer",
+    "sentence",
+    "final_score",
+    "reader_score",
+    "retrieval_score",
+    "weight",
+    "no_answer_probability",
+    "title",
+    "authors",
+    "journal",
+    "publish_time",
+    "doi",
+    "pmcid",
+    "pubmed_id",
+    "link",
+    "license",
+    "source",
+    "citation",
+    "section",
+    "passage_id",
+    "start",
+    "end",
+    "cord_uid",
+    "index_version",
+    "encoder",
+    "reader",
+    "permalink",
+    "problem",
+)
+"""The columns. `problem` tells why a question has no answer, and is empty where it has one."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def sentence_range(answer: Answer) -> tuple[int, int]:
+    """Return where the sentence that holds the answer lies in the passage, half-open.
+
+    Where the answer touches several sentences, that is from the first to the last of them.
+    """
+    touched = [
+        (start, end)
+        for start, end in sentences(answer.passage.text)
+        if start < answer.end and answer.start < end
+    ]
+    start = min([answer.start, *(start for start, _ in touched)])
+    return start, max([answer.end, *(end for _, end in touched)])
+
+
+def sentence_of(answer: Answer) -> str:
+    """Return the sentence of the passage that holds the answer."""
+    start, end = sentence_range(answer)
+    return answer.passage.text[start:end]
+
+
+def answer_rows(found: AnswerList, permalink: str, problem: str = "") -> list[list[object]]:
+    """Return a row for each answer; one with the question and the `problem` where there is none."""
+    if not found.answers:
+        return [problem_row(found.query.question, permalink, problem)]
+    return [_row(found, rank, answer, permalink) for rank, answer in enumerate(found.answers, 1)]
+
+
+def problem_row(question: str, permalink: str, problem: str) -> list[object]:
+    """Return the row of a question without an answer."""
+    blanks = [""] * (len(HEADER) - 3)
+    return [question, *blanks, permalink, problem]
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Write rows as CSV (RFC 4180); no cell begins as a formula does.
+
+    Spreadsheets run a cell that begins with one of `= + - @`, so that such a text gets an
+    apostrophe before it (OWASP, "CSV Injection"). Numbers stay as they are.
+    """
+    file = io.StringIO()
+    csv.writer(file).writerows([_safe(cell) for cell in row] for row in rows)
+    return file.getvalue()
+
+
+def _safe(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    text = cell.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def _row(found: AnswerList, rank: int, answer: Answer, permalink: str) -> list[object]:
+    paper, source = answer.paper, found.source
+    return [
+        found.query.question,
+        rank,
+        answer.text,
+        sentence_of(answer),
+        round(answer.final_score, 6),
+        round(answer.reader_score, 6),
+        round(answer.retrieval_score, 6),
+        found.query.weight,
+        round(found.no_answer_probability, 6),
+        paper.title,
+        paper.authors,
+        paper.journal,
+        paper.publish_time,
+        paper.doi,
+        paper.pmcid,
+        paper.pubmed_id,
+        paper_link(paper) or "",
+        paper.license,
+        paper.source,
+        cite(paper),
+        answer.passage.section,
+        answer.passage.id,
+        answer.start,
+        answer.end,
+        paper.cord_uid,
+        source.index_version,
+        source.encoder,
+        source.reader,
+        permalink,
+        "",
+    ]

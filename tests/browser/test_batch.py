@@ -1,0 +1,216 @@
+"""`/batch`, `/docs` and the page of feedback in a browser, before a server without models."""
+
+import csv
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.serving import LIMIT, Server, serving
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+PHONE = {"width": 390, "height": 844}
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+expect.set_options(timeout=1000 * LIMIT)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    store = tmp_path_factory.mktemp("feedback") / "feedback.sqlite"
+    config = ["--config", "tests/fake_gunicorn.conf.py"]
+    changes = {"FAKE_SECONDS": "0.1", "COVIDQUEST_FEEDBACK": str(store)}
+    with serving(*config, limit=LIMIT, **changes) as running:
+        yield running
+        assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """Open /batch; in the end the page was silent and kept to its own host.
+
+    A parameter adds to the options of the browser's context. What the network says of a refused
+    request is no complaint of the page.
+    """
+    complaints: list[str] = []
+    hosts: set[str] = set()
+    with browser.new_context(**getattr(request, "param", {})) as context:
+        page = context.new_page()
+        page.set_default_timeout(1000 * LIMIT)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        page.goto(f"{server.url}/batch")
+        yield page
+        assert hosts - {""} == {urlsplit(server.url).netloc}  # "" is a blob's
+        refused = "Failed to load resource: the server responded with a status of 4"
+        assert [said for said in complaints if not said.startswith(refused)] == []
+
+
+without_javascript = {"java_script_enabled": False}
+each_way = pytest.mark.parametrize(
+    "page", [{}, without_javascript], ids=["with JavaScript", "without"], indirect=True
+)
+on_a_phone = pytest.mark.parametrize("page", [{"viewport": PHONE}], indirect=True)
+
+
+def fill(page: Page, text: str) -> None:
+    page.get_by_label("Questions (one a line)").fill(text)
+
+
+def ask(page: Page) -> None:
+    page.get_by_role("button", name="Ask all").click()
+
+
+@each_way
+def test_a_pasted_list_is_answered(page: Page) -> None:
+    fill(page, "Why <b>so</b>?\n\nunsure?\n?!\nnothing?")
+    ask(page)
+    expect(page.locator("#answers")).to_contain_text("4 of 4 questions answered.")
+    rows = page.locator("#rows tr")
+    expect(rows).to_have_count(4)
+    first = rows.nth(0)
+    expect(first.get_by_role("rowheader")).to_have_text("1")
+    expect(first.get_by_role("link", name="Why <b>so</b>?")).to_have_attribute(
+        "href", re.compile(r"/top_k_results\?question=Why\+%3Cb%3E")
+    )
+    expect(first.locator("mark")).to_have_text("5.1 days (95% CI, 4.5 to 5.8 days)")
+    expect(first.get_by_role("link", name="How long COVID-19 incubates")).to_have_attribute(
+        "href", "https://doi.org/10.7326/M20-0504"
+    )
+    expect(rows.nth(1)).to_contain_text("No reliable answer found")
+    expect(rows.nth(2)).to_contain_text("The question contains no word.")
+    expect(rows.nth(3)).to_contain_text("No passage found")
+    expect(page.locator("#questions")).to_have_value("Why <b>so</b>?\n\nunsure?\n?!\nnothing?")
+
+
+def test_progress_is_told_and_can_be_stopped(page: Page) -> None:
+    fill(page, "\n".join(f"{n}?" for n in range(1, 101)))
+    ask(page)
+    expect(page.get_by_role("progressbar", name="Questions answered")).to_be_visible()
+    expect(page.locator("#rows tr").nth(2)).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    said = page.locator("#progress-said")
+    expect(said).to_contain_text(re.compile(r"^\d+ of 100 questions answered\. Stopped\.$"))
+    assert page.locator("#rows tr").count() < 100
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+    expect(page.get_by_role("link", name="Download as CSV")).to_be_visible()
+
+
+def test_the_table_is_downloaded_without_asking_again(page: Page) -> None:
+    fill(page, "=Why?\nOù?\n?!")
+    page.get_by_text("Options").click()
+    page.get_by_label("Answers to each").fill("2")
+    ask(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as CSV").click()
+    assert download.value.suggested_filename == "covidquest-answers.csv"
+    data = Path(download.value.path()).read_bytes()
+    assert data.startswith(b"\xef\xbb\xbfquestion,rank,")
+    rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+    asked = [(row["question"], row["rank"]) for row in rows]
+    assert asked == [("'=Why?", "1"), ("'=Why?", "2"), ("Où?", "1"), ("Où?", "2"), ("?!", "")]
+    assert rows[-1]["problem"] == "The question contains no word."
+
+
+@each_way
+def test_the_server_makes_the_same_file(page: Page) -> None:
+    fill(page, "Why?")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Answers as a CSV file").click()
+    assert download.value.suggested_filename == "covidquest-answers.csv"
+    assert b"Why?,1," in Path(download.value.path()).read_bytes()
+
+
+@each_way
+def test_a_file_in_latin_1_is_answered_with_a_notice(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "questions.csv"
+    file.write_bytes("n;question\n1;Où est-il?\n".encode("latin-1"))
+    page.get_by_label("Or a file").set_input_files(file)
+    ask(page)
+    expect(page.locator("#notice")).to_contain_text("it was read as Windows-1252")
+    expect(page.locator("#rows")).to_contain_text("Où est-il?")
+
+
+@each_way
+def test_a_list_that_cannot_be_asked_is_told_in_place(page: Page) -> None:
+    many = "Why?\n" * 101
+    for text, said in (
+        ("", "There is no question."),
+        (" \n\n ", "There is no question."),
+        (many, "There are 101 questions; at most 100 are possible."),
+    ):
+        fill(page, text)
+        ask(page)
+        expect(page.get_by_role("alert")).to_contain_text(said)
+        field = page.locator("#questions")
+        expect(field).to_have_accessible_description(re.compile(re.escape(said)))
+        expect(field).to_have_value(text)
+        expect(page.locator("#answers")).to_be_hidden()
+    fill(page, "Why?")
+    ask(page)
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+@each_way
+def test_a_file_that_cannot_be_read_is_told_in_place(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "questions.csv"
+    fill(page, "A question that is kept?")
+    for data, said in (
+        (b"x" * 10 * 2**20, "The file has 10.0 MB; at most 1 MB are possible."),
+        (b"", "The file has no question."),
+        (b"id,text\n1,Why?\n", "none is named question"),
+    ):
+        file.write_bytes(data)
+        page.get_by_label("Or a file").set_input_files(file)
+        ask(page)
+        expect(page.get_by_role("alert")).to_contain_text(said)
+        expect(page.locator("#file-problem")).to_contain_text(said)
+        expect(page.locator("#questions")).to_have_value("A question that is kept?")
+
+
+@each_way
+def test_a_wrong_option_is_shown_where_it_is(page: Page) -> None:
+    fill(page, "Why?")
+    page.get_by_text("Options").click()
+    page.get_by_label("Weight of the reader").fill("7")
+    ask(page)
+    expect(page.locator("#weight-problem")).to_be_visible()
+    expect(page.get_by_label("Weight of the reader")).to_have_value("7")
+
+
+@on_a_phone
+@pytest.mark.parametrize("path", ["/batch", "/docs"])
+def test_pages_fit_a_phone(page: Page, server: Server, path: str) -> None:
+    page.goto(server.url + path)
+    if path == "/batch":
+        fill(page, "Why?")
+        ask(page)
+        expect(page.locator("#rows tr")).to_have_count(1)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= page.evaluate("document.documentElement.clientWidth")
+
+
+def test_the_reference_leads_from_requests_to_their_fields(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/docs")
+    page.get_by_role("link", name="POST /api/v1/feedback").click()
+    section = page.get_by_role("region", name="POST /api/v1/feedback", exact=True)
+    section.get_by_role("link", name="FeedbackRequest").click()
+    expect(page.locator("#FeedbackRequest")).to_be_in_viewport()
+    fields = page.get_by_role("region", name="Fields of FeedbackRequest")
+    expect(fields).to_contain_text("At most 2000 characters")
