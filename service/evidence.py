@@ -204,18 +204,19 @@ def _of_kind(kind: str, groups: Sequence[Group], answers: Sequence[Answer]) -> l
 
 
 def _spread(kind: str, groups: Sequence[Group]) -> Spread:
-    """Lay numbers of one kind on a common scale, in the base unit of the kind."""
+    """Lay numbers of one kind, and their intervals, on a common scale."""
 
     def based(value: float, unit: Unit) -> float:
         return value * unit.size
 
     measured = [(group, group.quantity) for group in groups if group.quantity]
-    ends = [(based(q.low, q.unit), based(q.high, q.unit)) for _, q in measured]
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    length = high - low
+    values = [
+        based(value, q.unit) for _, q in measured for value in (q.low, q.high, *(q.interval or ()))
+    ]
+    low, length = min(values), max(values) - min(values)
 
     def place(value: float, unit: Unit) -> float:
-        return round(min(100.0, max(0.0, 100 * (based(value, unit) - low) / length)), 1)
+        return round(100 * (based(value, unit) - low) / length, 1)
 
     points = [
         Point(

@@ -13,7 +13,7 @@ from service.background import NotReadyError, answerer_of
 from service.errors import Problem, problem_of
 from service.forms import FIELD_NAMES, Form
 from service.questions import questions_by_topic
-from service.results import STEADY_MEANING, Results
+from service.results import STEADY_MEANING, STEADY_NAME, Results
 from service.settings import Settings
 from service.types import AnswererProtocol, BusyError
 from service.validation import NAME_LENGTH, NAMES, QUESTION_LENGTH, InvalidQueryError
@@ -84,6 +84,7 @@ def render_page(
         unreliable=found is not None and found.no_answer_probability > settings.no_answer_threshold,
         found=found,
         exports=EXPORTS,
+        steady_name=STEADY_NAME,
         steady_meaning=STEADY_MEANING,
         note_length=NOTE_LENGTH,
         problem=problem,

@@ -14,7 +14,10 @@ from service.evidence import Evidence, evidence_of
 from service.standing import STEADY, Standing
 from service.types import NO_MATCH, WIDEN, AnswererProtocol, AnswerList, BusyError
 
-STEADY_MEANING = f"Among the first {STEADY} at any weight of the reader."
+STEADY_NAME = f"Top {STEADY} at any weight"
+STEADY_MEANING = (
+    f"However reader and retrieval are weighed, this answer stays among the first {STEADY}."
+)
 
 
 @dataclass(frozen=True, slots=True)
