@@ -1,4 +1,4 @@
-"""Makes pictures of the page, on phone and desktop, light and dark: `python -m scripts.screenshots`.
+"""Makes pictures of the page, on phone and desktop, light and dark.
 
 It serves an index on a free port of this machine, and needs Chromium and the package playwright.
 `answers.png` (desktop, light) is the one that README.md shows.

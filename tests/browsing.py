@@ -60,6 +60,11 @@ class Visit:
         self.page.goto(address)
 
     @property
+    def pages_asked(self) -> int:
+        """How often the server was asked for answers."""
+        return sum("/top_k_results" in request for request in self.requests)
+
+    @property
     def order(self) -> list[int]:
         """The passages of the answers that are shown, in their order."""
         cards = "[...document.querySelectorAll('#cards > .card')]"

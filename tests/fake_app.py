@@ -4,6 +4,8 @@ Its answers are fixed; a question that contains "nothing" finds nothing, and one
 "unsure" is unlikely to have an answer.
 """
 
+import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +20,8 @@ from service.app import create_app
 from service.fusion import reweighed, without_repeats
 from service.settings import Settings
 from service.types import Answer, AnswerList, Query, Source, Timings
+
+log = logging.getLogger(__name__)
 
 
 def make_paper(**changes: str) -> Paper:
@@ -141,7 +145,9 @@ SOURCE = Source("2021-01-05T10:00Z", 62, 1204, "all-MiniLM-L6-v2", "covidquest",
 
 @dataclass
 class FakeAnswerer:
-    """Answers every question with the same answers, after `error` if there is one.
+    """Answers every question with the same answers, or with `error` if there is one.
+
+    Each takes so many `seconds`, and is logged.
 
     No paper is in the journal "Nowhere"; whatever else is filtered by changes nothing. Sentences
     are alike when they begin with the same letter, unless there is a `busy` error.
@@ -151,9 +157,12 @@ class FakeAnswerer:
     error: Exception | None = None
     facets: Facets = FACETS
     unread: float | None = None
+    seconds: float = 0.0
     busy: Exception | None = None
 
     def answer(self, query: Query) -> AnswerList:
+        log.info("asked %s", query.question)
+        time.sleep(self.seconds)
         if self.error:
             raise self.error
         searched = 0 if "Nowhere" in query.filters.journals else 1204
@@ -169,6 +178,10 @@ class FakeAnswerer:
             read=read,
             unread=self.unread,
         )
+
+    def passage(self, passage_id: int) -> tuple[Passage, Source]:
+        passages = {answer.passage.id: answer.passage for answer in self.answers}
+        return passages[passage_id], SOURCE
 
     def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
         if self.busy:
