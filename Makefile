@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.complete
 SAMPLE := var/sample/CURRENT
+AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
 .PHONY: run test check format help clean
 .DEFAULT_GOAL := help
@@ -20,7 +21,7 @@ run: $(SETUP) $(SAMPLE)  ## set up if needed, then serve http://127.0.0.1:$PORT 
 	@COVIDQUEST_HOST=$${COVIDQUEST_HOST:-127.0.0.1} COVIDQUEST_FEEDBACK=$${COVIDQUEST_FEEDBACK-var/feedback.sqlite} \
 	  PORT=$(PORT) exec $(BIN)/gunicorn service.wsgi:application
 
-test: check $(SAMPLE) $(VENV)/.browser  ## set up if needed, then every check and test
+test: check $(SAMPLE) $(VENV)/.browser $(AXE)  ## set up if needed, then every check and test
 	@echo "== tests"
 	@$(BIN)/python -m pytest
 
@@ -51,4 +52,12 @@ $(VENV)/.browser: $(SETUP)
 	@echo "== looking for Chromium"
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
 	  || { echo "the browser tests need Chromium: install the package chromium"; exit 1; }
+	@touch $@
+
+# They check each page with axe-core, a file of JavaScript that only npm has; it is not shipped.
+$(AXE): $(SETUP)
+	@echo "== fetching axe-core"
+	@command -v npm >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends npm >/dev/null; } \
+	  || { echo "the browser tests need npm: install the package npm"; exit 1; }
+	@npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV)/axe axe-core@4.14.1
 	@touch $@

@@ -124,9 +124,9 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
     elif found.no_answer_probability > threshold:
         blocks.append(f"{bold}No reliable answer found in these papers.{plain}")
     for rank, answer in enumerate(found.answers, start=1):
-        card = Card.of(rank, answer)
+        card = Card.of(rank, answer, found.query.weight)
         facts = (card.authors, card.paper.journal, card.published, card.section, card.link)
-        scores = "  ".join(f"{score.name.lower()} {score.value:.2f}" for score in card.scores)
+        scores = "  ".join(f"{name.lower()} {value:.2f}" for name, value in card.scores)
         before, text, after = map(_printable, (card.before, card.answer, card.after))
         marked = "\n".join(textwrap.wrap(f"{before}\x02{text}\x03{after}", _WIDTH))
         blocks.append(

@@ -8,6 +8,9 @@ from typing import Self
 from urllib.parse import quote, urlsplit
 
 from index.types import Paper
+from service.cautions import Caution, cautions
+from service.citations import cite, is_preprint
+from service.fusion import answer_sentence
 from service.types import Answer
 
 SHOWN_AUTHORS = 3
@@ -15,53 +18,128 @@ _DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A score in [0, 1] with the name that the page gives it."""
+class Link:
+    """Where a paper can be read: the name of the place, and the address."""
 
     name: str
-    value: float
-
-    @property
-    def percent(self) -> int:
-        """The score as the length of a bar of 100 units."""
-        return round(100 * self.value)
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One answer. `before + answer + after` is the passage's text."""
+    """One answer. `before + answer + after` is the passage's text.
+
+    `lead + answer + tail` is the sentence that holds the answer, or those. `reader_part` and
+    `retrieval_part` make up the final score. `sentences` are the numbers of `Standing`.
+    """
 
     rank: int
+    passage_id: int
+    start: int
+    end: int
     paper: Paper
     link: str | None
+    links: tuple[Link, ...]
+    citation: str
     authors: str
     published: str
+    kind: str
     section: str
     before: str
+    lead: str
     answer: str
+    tail: str
     after: str
-    scores: tuple[Score, Score, Score]
+    cautions: tuple[Caution, ...]
+    final: float
+    reader: float
+    retrieval: float
+    weight: float
+    steady: bool
+    sentences: tuple[int, ...]
 
     @classmethod
-    def of(cls, rank: int, answer: Answer) -> Self:
-        """Prepare the answer at `rank`, from 1."""
-        text = answer.passage.text
+    def of(
+        cls,
+        rank: int,
+        answer: Answer,
+        weight: float,
+        *,
+        steady: bool = False,
+        sentences: tuple[int, ...] = (),
+    ) -> Self:
+        """Prepare the answer at `rank`, from 1, to a question asked with `weight`."""
+        text, paper = answer.passage.text, answer.paper
+        start, end = answer_sentence(answer)
+        preprint = is_preprint(paper)
         return cls(
             rank=rank,
-            paper=answer.paper,
-            link=paper_link(answer.paper),
-            authors=short_authors(answer.paper.authors),
-            published=long_date(answer.paper.publish_time),
+            passage_id=answer.passage.id,
+            start=answer.start,
+            end=answer.end,
+            paper=paper,
+            link=paper_link(paper),
+            links=paper_links(paper),
+            citation=cite(paper),
+            authors=short_authors(paper.authors),
+            published=long_date(paper.publish_time),
+            kind="Preprint" if preprint else "Journal article" if paper.journal else "",
             section=answer.passage.section,
             before=text[: answer.start],
+            lead=text[start : answer.start],
             answer=text[answer.start : answer.end],
+            tail=text[answer.end : end],
             after=text[answer.end :],
-            scores=(
-                Score("Final", answer.final_score),
-                Score("Reader", answer.reader_score),
-                Score("Retrieval", answer.retrieval_score),
-            ),
+            cautions=cautions(text[start:end], preprint=preprint),
+            final=answer.final_score,
+            reader=answer.reader_score,
+            retrieval=answer.retrieval_score,
+            weight=weight,
+            steady=steady,
+            sentences=sentences,
         )
+
+    @property
+    def scores(self) -> tuple[tuple[str, float], ...]:
+        """The scores in [0, 1] with the names that the page gives them."""
+        return ("Final", self.final), ("Reader", self.reader), ("Retrieval", self.retrieval)
+
+    @property
+    def shares(self) -> tuple[str, str]:
+        """The shares of reader and retrieval in the final score, in digits."""
+        return written(self.weight), written(1 - self.weight)
+
+    @property
+    def reader_part(self) -> float:
+        """What the reader adds to the final score."""
+        return self.weight * self.reader
+
+    @property
+    def retrieval_part(self) -> float:
+        """What the retrieval adds to the final score."""
+        return (1 - self.weight) * self.retrieval
+
+
+def written(weight: float) -> str:
+    """Write a weight, as ranking.js does.
+
+    >>> written(0.6), written(1), written(0.55), written(1 - 0.9)
+    ('0.6', '1.0', '0.55', '0.1')
+    """
+    exact = round(weight, 6)
+    return f"{exact:.1f}" if round(exact, 1) == exact else f"{exact:g}"
+
+
+def paper_links(paper: Paper) -> tuple[Link, ...]:
+    """Return the places where a paper can be read, by what its record says."""
+    links = []
+    if _DOI.fullmatch(paper.doi):
+        links.append(Link("DOI", f"https://doi.org/{quote(paper.doi, safe='/:;().')}"))
+    if re.fullmatch(r"PMC\d+", paper.pmcid, re.ASCII):
+        links.append(Link("PMC", f"https://www.ncbi.nlm.nih.gov/pmc/articles/{paper.pmcid}/"))
+    if re.fullmatch(r"\d+", paper.pubmed_id, re.ASCII):
+        links.append(Link("PubMed", f"https://pubmed.ncbi.nlm.nih.gov/{paper.pubmed_id}/"))
+    return tuple(links)
 
 
 def paper_link(paper: Paper) -> str | None:

@@ -14,13 +14,15 @@ from service.types import Query
 from service.validation import TOP_K, FieldProblem, InvalidQueryError, parse_query
 
 TOP_K_CHOICES = (5, 10, 20, 30, 50)
+_LONGEST_VERSION = 100  # characters of a version that are repeated; an index's own has about 30
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """The fields as texts, so that the page can show again whatever was entered.
 
-    `sources` and `journals` may be entered several times each; blank ones are left out.
+    `sources` and `journals` may be entered several times each; blank ones are left out. `index`
+    is the version of the index that a permalink was made with, or any text instead.
     """
 
     question: str
@@ -32,6 +34,7 @@ class Form:
     sources: tuple[str, ...] = ()
     journals: tuple[str, ...] = ()
     full_text: str = ""
+    index: str = ""
 
     @classmethod
     def empty(cls, settings: Settings) -> Self:
@@ -53,6 +56,7 @@ class Form:
             sources=_filled(values.getlist("sources")),
             journals=_filled(values.getlist("journals")),
             full_text=values.get("full_text", ""),
+            index=values.get("index", "").strip()[:_LONGEST_VERSION],
         )
 
     @property
@@ -72,6 +76,13 @@ class Form:
             for source in facets.sources
         ]
         return [*known, *((name, None, True) for name in chosen.values())]
+
+    @property
+    def step(self) -> str:
+        """The steps of the slider: a weight between two of them must not be rounded by it."""
+        value = _number(self.weight)
+        on_step = isinstance(value, int | float) and round(10 * value, 6) % 1 == 0
+        return "0.1" if on_step or not isinstance(value, int | float) else "any"
 
     @property
     def top_k_choices(self) -> list[int]:

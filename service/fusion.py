@@ -1,6 +1,7 @@
 """The arithmetic that makes one list of answers out of two scores. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from index.chunking import sentences
 from service.types import Answer
@@ -22,24 +23,56 @@ def ranked(answers: Iterable[Answer]) -> list[Answer]:
     return sorted(answers, key=lambda answer: (-answer.final_score, answer.passage.id))
 
 
-def without_repeats(answers: Iterable[Answer]) -> Iterator[Answer]:
+def reweighed(answers: Iterable[Answer], weight: float) -> list[Answer]:
+    """Return the answers ranked as a question with another weight ranks them."""
+    return ranked(
+        replace(answer, final_score=fuse(answer.reader_score, answer.retrieval_score, weight))
+        for answer in answers
+    )
+
+
+Touched = frozenset[tuple[str, str]]
+"""Sentences of papers, each with its paper's cord_uid."""
+
+
+def without_repeats(
+    answers: Iterable[Answer], touched: Callable[[Answer], Touched] | None = None
+) -> Iterator[Answer]:
     """Drop each answer from a sentence that an answer before it comes from already.
 
     Passages of a section overlap, so the same sentence is read twice; the better answer stays.
+    `touched` stands in for `sentences_touched` where its results are at hand.
     """
     seen: set[tuple[str, str]] = set()
     for answer in answers:
-        here = {(answer.passage.cord_uid, sentence) for sentence in _sentences_of(answer)}
+        here = (touched or sentences_touched)(answer)
         if seen.isdisjoint(here):
             yield answer
             seen |= here
 
 
-def _sentences_of(answer: Answer) -> list[str]:
-    """Return the sentences of the passage that the answer touches."""
-    text = answer.passage.text
+def sentences_touched(answer: Answer) -> Touched:
+    """Return the sentences of its paper that an answer touches."""
+    text, paper = answer.passage.text, answer.passage.cord_uid
+    return frozenset((paper, text[start:end]) for start, end in ranges_touched(answer))
+
+
+def ranges_touched(answer: Answer) -> list[tuple[int, int]]:
+    """Return where these sentences are: half-open ranges of code points of the passage's text."""
     return [
-        text[start:end]
-        for start, end in sentences(text)
+        (start, end)
+        for start, end in sentences(answer.passage.text)
         if start < answer.end and answer.start < end
     ]
+
+
+def answer_sentence(answer: Answer) -> tuple[int, int]:
+    """Return the half-open range of the passage's text that the sentences touched make up.
+
+    It holds the answer whole.
+    """
+    touched = ranges_touched(answer)
+    return (
+        min([answer.start, *(start for start, _ in touched)]),
+        max([answer.end, *(end for _, end in touched)]),
+    )

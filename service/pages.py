@@ -10,15 +10,18 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from index.filters import Facets, Filters
 from service.background import NotReadyError, answerer_of
-from service.cards import Card
-from service.chips import chips, without_filters
 from service.errors import Problem, problem_of
 from service.forms import FIELD_NAMES, Form
 from service.questions import questions_by_topic
+from service.results import STEADY_MEANING, STEADY_NAME, Results
 from service.settings import Settings
-from service.types import NO_MATCH, WIDEN, AnswererProtocol, AnswerList, BusyError
+from service.types import AnswererProtocol, BusyError
 from service.validation import NAME_LENGTH, NAMES, QUESTION_LENGTH, InvalidQueryError
 
+EXPORTS = {"ris": "RIS", "bib": "BibTeX", "csv": "CSV", "json": "JSON"}
+"""The kinds of files that the answers can be taken away in, and their names."""
+NOTE_LENGTH = 2000
+"""The longest note to an answer, in Unicode code points."""
 FILTER_NAMES = {field.name for field in fields(Filters)}
 _FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
@@ -41,10 +44,15 @@ def create_pages(settings: Settings, answerer: Future[AnswererProtocol]) -> Blue
         unknown = {name: entered[name] for name in entered.keys() - FIELD_NAMES}
         try:
             query = form.query(settings, unknown)
-            found = answerer_of(answerer).answer(query)
+            ready = answerer_of(answerer)
+            results = Results.of(
+                ready.answer(query),
+                ready,
+                version=form.index,
+            )
         except (BusyError, InvalidQueryError, NotReadyError) as error:
             return show(form, problem=problem_of(error))
-        return show(form, found=found)
+        return show(form, results=results)
 
     return pages
 
@@ -54,12 +62,13 @@ def render_page(
     answerer: Future[AnswererProtocol],
     form: Form,
     *,
-    found: AnswerList | None = None,
+    results: Results | None = None,
     problem: Problem | None = None,
 ) -> Response:
     """Render the page: the form, and below it the answers or above it what went wrong."""
     problem_of_field = {p.field: p.detail for p in problem.fields} if problem else {}
     facets = _facets(answerer)
+    found = results.found if results else None
     html = render_template(
         "page.html",
         form=form,
@@ -71,13 +80,13 @@ def render_page(
         facets=facets,
         sources=form.source_choices(facets),
         filters_open=form.has_filters or not FILTER_NAMES.isdisjoint(problem_of_field),
-        found=found,
-        cards=[Card.of(rank, a) for rank, a in enumerate(found.answers, 1)] if found else [],
-        chips=chips(found.query) if found else [],
-        without_filters=without_filters(found.query) if found else {},
-        no_match=NO_MATCH,
-        widen=WIDEN,
+        results=results,
         unreliable=found is not None and found.no_answer_probability > settings.no_answer_threshold,
+        found=found,
+        exports=EXPORTS,
+        steady_name=STEADY_NAME,
+        steady_meaning=STEADY_MEANING,
+        note_length=NOTE_LENGTH,
         problem=problem,
         problem_of_field=problem_of_field,
     )

@@ -6,11 +6,18 @@ Its answers are fixed; a question that contains "nothing" finds nothing, and one
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
+from zlib import crc32
+
+import numpy as np
 
 from index.filters import Facet, Facets
 from index.types import Paper, Passage
+from models.contracts import FloatArray
 from service.app import create_app
+from service.fusion import reweighed, without_repeats
 from service.settings import Settings
 from service.types import Answer, AnswerList, Query, Source, Timings
 
@@ -44,7 +51,7 @@ def make_answer(
     return Answer(
         text=text,
         passage=Passage(
-            id=abs(hash(passage_text)) % 100_000,
+            id=crc32(passage_text.encode()) % 1_000_000,
             cord_uid=paper.cord_uid,
             section=section,
             text=passage_text,
@@ -76,6 +83,7 @@ ANSWERS = (
     ),
     make_answer(
         make_paper(
+            cord_uid="li425aaa",
             title="Early transmission dynamics of a novel coronavirus in Wuhan: incubation, serial "
             "interval and doubling time of the first 425 patients (Li et al., 2020)",
             authors="Li, Qun; Guan, Xuhua",
@@ -93,6 +101,7 @@ ANSWERS = (
     ),
     make_answer(
         make_paper(
+            cord_uid="backer88",
             title="Incubation of travellers from Wuhan",
             authors="Backer, Jantien A.",
             journal="",
@@ -108,6 +117,7 @@ ANSWERS = (
     ),
     make_answer(
         make_paper(
+            cord_uid="little00",
             title="A record that says little",
             authors="",
             journal="",
@@ -131,13 +141,17 @@ FACETS = Facets(
 )
 
 
+SOURCE = Source("2021-01-05T10:00Z", 62, 1204, "all-MiniLM-L6-v2", "covidquest", "cpu")
+
+
 @dataclass
 class FakeAnswerer:
     """Answers every question with the same answers, or with `error` if there is one.
 
     Each takes so many `seconds`, and is logged.
 
-    No paper is in the journal "Nowhere"; whatever else is filtered by changes nothing.
+    No paper is in the journal "Nowhere"; whatever else is filtered by changes nothing. Sentences
+    are alike when they begin with the same letter, unless there is a `busy` error.
     """
 
     answers: tuple[Answer, ...] = ANSWERS
@@ -145,6 +159,7 @@ class FakeAnswerer:
     facets: Facets = FACETS
     unread: float | None = None
     seconds: float = 0.0
+    busy: Exception | None = None
 
     def answer(self, query: Query) -> AnswerList:
         log.info("asked %s", query.question)
@@ -153,21 +168,28 @@ class FakeAnswerer:
             raise self.error
         searched = 0 if "Nowhere" in query.filters.journals else 1204
         nothing = "nothing" in query.question or not searched
-        found = () if nothing else self.answers[: query.top_k]
+        read = () if nothing else tuple(reweighed(self.answers, query.weight))
         return AnswerList(
             query=query,
-            answers=found,
+            answers=tuple(islice(without_repeats(read), query.top_k)),
             no_answer_probability=0.9 if "unsure" in query.question else 0.1,
             passages_searched=searched,
             source=SOURCE,
             took_ms=Timings(encode=9.1, retrieve=3.2, read=310.4, total=324.0),
-            read=() if nothing else self.answers,
+            read=read,
             unread=self.unread,
         )
 
     def passage(self, passage_id: int) -> tuple[Passage, Source]:
         passages = {answer.passage.id: answer.passage for answer in self.answers}
         return passages[passage_id], SOURCE
+
+    def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
+        if self.busy:
+            raise self.busy
+        vectors = np.zeros((len(texts), 256), np.float32)
+        vectors[range(len(texts)), [ord(text[0]) % 256 for text in texts]] = 1
+        return vectors
 
 
 application = create_app(Settings(), FakeAnswerer())

@@ -29,8 +29,8 @@ class Elements(HTMLParser):
         return found
 
 
-def options(html: str, name: str) -> list[dict[str, str | None]]:
-    select = re.search(rf'<select id="{name}".*?</select>', html, re.DOTALL)
+def options(html: str, name: str, tag: str = "select") -> list[dict[str, str | None]]:
+    select = re.search(rf'<{tag} id="{name}".*?</{tag}>', html, re.DOTALL)
     assert select
     return Elements(select[0]).named("option")
 

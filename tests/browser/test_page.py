@@ -1,86 +1,15 @@
 """The page in a browser, before the real server."""
 
 import re
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
 from service.questions import QUESTIONS
 from service.settings import Settings
-from tests.serving import LIMIT, Server
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+from tests.browsing import PHONE, Visit
 
 INCUBATION = QUESTIONS[1].text
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-expect.set_options(timeout=1000 * LIMIT)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Visit:
-    """A page with what it asked the network for and what it complained about."""
-
-    page: Page
-    home: str
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.set_default_timeout(1000 * LIMIT)
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-        self.page.goto(self.home)
-
-    def ask(self, question: str) -> None:
-        self.page.get_by_label("Ask the COVID-19 papers").fill(question)
-        self.page.get_by_role("button", name="Ask").click()
-
-    def assert_fits(self) -> None:
-        """Check that the page is no wider than the window."""
-        wide = self.page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= self.page.evaluate("document.documentElement.clientWidth")
-
-
-@pytest.fixture
-def visit(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """Open the page; in the end it must have been silent and have kept to its own host.
-
-    A parameter adds to the options of the browser's context.
-    """
-    options = {"viewport": DESKTOP} | getattr(request, "param", {})
-    with browser.new_context(**options) as context:
-        visit = Visit(context.new_page(), server.url)
-        yield visit
-        assert {urlsplit(url).netloc for url in visit.requests} == {urlsplit(server.url).netloc}
-        assert visit.complaints == []
-
-
 without_javascript = {"java_script_enabled": False}
 each_way = pytest.mark.parametrize(
     "visit", [{}, without_javascript], ids=["with JavaScript", "without"], indirect=True
@@ -99,13 +28,22 @@ def test_a_typed_question_is_answered(visit: Visit) -> None:
     )
     expect(results.locator("article")).to_have_count(5)
     card = results.locator("article").first
-    expect(card.locator("blockquote")).to_contain_text("incubation period")
-    expect(card.get_by_role("link")).to_have_attribute("href", re.compile("^https://doi.org/10"))
-    expect(card.locator("mark")).to_have_text(re.compile("days"))
-    expect(card.locator("mark")).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    sentence = card.locator(".sentence")
+    expect(sentence).to_contain_text("incubation period")
+    expect(sentence.locator("mark")).to_have_text(re.compile("days"))
+    expect(sentence.locator("mark")).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    title = card.locator(".paper").get_by_role("link")
+    expect(title).to_have_attribute("href", re.compile("^https://doi.org/10"))
+    expect(card.get_by_role("link", name="DOI")).to_have_accessible_description(title.inner_text())
+    passage = card.locator(".passage")
+    expect(passage).not_to_be_visible()
+    card.get_by_text("In its passage").click()
+    expect(passage).to_contain_text(sentence.inner_text())
     expect(card.locator("dt")).to_have_text(["Final", "Reader", "Retrieval"])
-    for score in card.locator("dd").all():
-        assert re.fullmatch(r"[01]\.\d\d", score.inner_text().strip())
+    final, reader, retrieval = card.locator("dd").all_inner_texts()
+    assert re.fullmatch(r"[01]\.\d\d", final)
+    assert re.fullmatch(r"0\.6 × [01]\.\d\d", reader)
+    assert re.fullmatch(r"0\.4 × [01]\.\d\d", retrieval)
     expect(page.get_by_label("Ask the COVID-19 papers")).to_have_value(
         "How long is the incubation period of the virus?"
     )
@@ -165,7 +103,7 @@ def test_a_suggestion_chosen_without_javascript_is_asked(visit: Visit) -> None:
     page.get_by_label("Or choose a question").select_option(label=INCUBATION)
     page.get_by_role("button", name="Ask").click()
     expect(page.locator("#resultsView h2")).to_have_text(f"Answers to {INCUBATION}")
-    expect(page.locator("#resultsView mark")).to_have_count(5)
+    expect(page.locator("#resultsView .sentence mark")).to_have_count(5)
 
 
 @each_way

@@ -1,18 +1,52 @@
+from dataclasses import replace
+
 import pytest
 
-from service.cards import Card, long_date, paper_link, short_authors
+from service.cards import Card, long_date, paper_link, paper_links, short_authors
 from tests.fake_app import ANSWERS, make_paper
 
 
 def test_a_card_splits_the_passage_around_the_answer() -> None:
-    card = Card.of(1, ANSWERS[0])
+    card = Card.of(1, ANSWERS[0], 0.5)
     assert card.before + card.answer + card.after == ANSWERS[0].passage.text
     assert card.answer == "5.1 days (95% CI, 4.5 to 5.8 days)"
-    assert [(s.name, s.value, s.percent) for s in card.scores] == [
-        ("Final", 0.875, 88),
-        ("Reader", 0.94, 94),
-        ("Retrieval", 0.81, 81),
-    ]
+    assert card.scores == (("Final", 0.875), ("Reader", 0.94), ("Retrieval", 0.81))
+    assert card.reader_part + card.retrieval_part == pytest.approx(0.875)
+
+
+def test_the_answer_stands_in_its_sentence() -> None:
+    card = Card.of(1, ANSWERS[0], 0.5)
+    assert card.lead == "The median incubation period of COVID-19 was estimated to be "
+    assert card.tail.startswith(", and 97.5%")
+    assert card.tail.endswith("within 11.5 days of infection.")
+
+
+@pytest.mark.parametrize(
+    ("ids", "names"),
+    [
+        ({}, ["DOI"]),
+        ({"pmcid": "PMC7081172", "pubmed_id": "32150748"}, ["DOI", "PMC", "PubMed"]),
+        ({"doi": "none", "pmcid": "PMC1/../x", "pubmed_id": "1 OR 1"}, []),
+    ],
+)
+def test_a_paper_can_be_read_where_its_record_says(ids: dict[str, str], names: list[str]) -> None:
+    assert [link.name for link in paper_links(make_paper(**ids))] == names
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, "Journal article"),
+        ({"journal": "bioRxiv", "source": "BioRxiv"}, "Preprint"),
+        ({"journal": "", "source": "MedRxiv; WHO"}, "Preprint"),
+        ({"journal": "", "source": "WHO"}, ""),  # nobody knows
+    ],
+)
+def test_preprints_are_told_from_journals(changes: dict[str, str], kind: str) -> None:
+    answer = replace(ANSWERS[0], paper=make_paper(doi="", **changes))
+    card = Card.of(1, answer, 0.5)
+    assert card.kind == kind
+    assert ("Preprint" in [mark.name for mark in card.cautions]) == (kind == "Preprint")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""Marks beside an answer that ask for caution. Simple rules on its sentence; no HTML here.
+
+A rule finds words, it does not understand: docs/user-guide.md says so, and the page shows the word
+that a mark is there for.
+"""
+
+import re
+from dataclasses import dataclass
+from re import Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is looked for in a sentence, what the mark is called, and what it means."""
+
+    name: str
+    words: Pattern[str]
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """A mark: its name, the words it is there for (empty for a whole paper), and its meaning."""
+
+    name: str
+    words: str
+    meaning: str
+
+
+NEGATION = Rule(
+    "Negated",
+    re.compile(
+        r"\bnot\b(?! only\b)|n['’]t\b|\b(?:cannot|never|neither|nor|none)\b|\bno\b(?!\.? ?\d)"
+        r"|\b(?:lack|absence) of\b|\black(?:s|ed|ing)\b|\bfail(?:s|ed)? to\b|\bunlikely\b"
+        r"|\binsufficient\b",
+        re.IGNORECASE,
+    ),
+    "The sentence denies something. Read it whole: the marked words may say what is not so.",
+)
+HEDGE = Rule(
+    "Hedged",
+    re.compile(
+        r"\bmay\b|"  # not the month
+        r"(?i:\b(?:might|could|perhaps|maybe|presumably|apparently|possib(?:le|ly)|probabl[ey]"
+        r"|likely|potential(?:ly)?|suggest(?:s|ed|ing|ive)?|seem(?:s|ed|ingly)?|appear(?:s|ed)? to"
+        r"|hypothesi[sz]e[sd]?|speculat(?:e|es|ed|ive)|assum(?:e|es|ed|ing)|believed|thought to"
+        r"|unclear|uncertain|unknown|inconclusive|(?:limited|weak|low-quality) evidence)\b)"
+    ),
+    "The authors do not claim it outright: their words leave room for doubt.",
+)
+ANIMALS = Rule(
+    "Animals",
+    re.compile(
+        r"\b(?:[Mm]ice|[Mm]ouse|[Mm]urine|[Rr]ats?|[Rr]odents?|[Hh]amsters?|[Ff]errets?|[Mm]inks?"
+        r"|[Mm]acaques?|[Mm]onkeys?|[Rr]hesus|[Nn]on-?human primates?|[Rr]abbits?|[Gg]uinea pigs?"
+        r"|[Pp]igs?|[Pp]iglets?|[Pp]orcine|[Ss]wine|[Cc]ats?|[Ff]eline|[Dd]ogs?|[Cc]anine|[Bb]ats?"
+        r"|[Pp]angolins?|[Cc]amels?|[Cc]attle|[Bb]ovine|[Cc]hickens?|[Aa]vian|[Zz]ebrafish"
+        r"|[Aa]nimals?)\b"  # RAT is a test, CAT a scan
+    ),
+    "The sentence speaks of animals. What holds for them need not hold for people.",
+)
+LABORATORY = Rule(
+    "Laboratory",
+    re.compile(
+        r"\b(?i:in[ -]vitro|ex[ -]vivo|in[ -]silico|molecular docking"
+        r"|cell (?:cultures?|lines?)|cultured cells|tissue culture)\b"
+        r"|\b(?:Vero|Huh-?7|Calu-?3|Caco-?2|HEK ?293\w?)\b"
+    ),
+    "It was found in cells or by computing, not in people.",
+)
+RULES = (NEGATION, HEDGE, ANIMALS, LABORATORY)
+
+PREPRINT = Caution(
+    "Preprint",
+    "",
+    "The paper was put on a preprint server: when this index was made, no journal had reviewed it.",
+)
+
+
+def cautions(sentence: str, *, preprint: bool) -> tuple[Caution, ...]:
+    """Return the marks for an answer from a sentence, each kind once, with its first words.
+
+    >>> [(mark.name, mark.words) for mark in cautions("It may help in mice.", preprint=False)]
+    [('Hedged', 'may'), ('Animals', 'mice')]
+    """
+    marks = [
+        Caution(rule.name, found[0], rule.meaning)
+        for rule in RULES
+        if (found := rule.words.search(sentence))
+    ]
+    return (*marks, PREPRINT) if preprint else tuple(marks)

@@ -1,0 +1,238 @@
+"""Evidence across papers: which answers say the same, and how far numbers differ. No HTML here.
+
+docs/decisions/0017-evidence.md tells why these rules, and what they were measured on.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from index.types import Paper
+from models.contracts import FloatArray
+from service.cautions import NEGATION
+from service.fusion import answer_sentence
+from service.quantities import Quantity, Unit, quantity_in
+from service.types import Answer
+
+SAME = 0.80
+"""Sentences whose vectors have at least this cosine say the same."""
+COMPARED = 20
+"""How many answers are compared by the vectors of their sentences, at most: that takes time."""
+
+_ARTICLES = re.compile(r"^(?:the|an?|about|approximately|around|nearly|almost) ")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Answers that say the same, each of another paper, by descending final score."""
+
+    label: str
+    quantity: Quantity | None
+    answers: tuple[Answer, ...]
+
+    @property
+    def period(self) -> str:
+        """When the papers appeared, by month: `2020-03 to 2021-07`; empty where no date is known.
+
+        A date of less precision stands as it is.
+        """
+        dates = sorted(a.paper.publish_time[:7] for a in self.answers if a.paper.publish_time)
+        if not dates:
+            return ""
+        return dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A group on the scale of a spread: where its ends lie, from 0 to 100."""
+
+    group: Group
+    low: float
+    high: float
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Numbers of one kind that differ, by size, on a scale from the least to the greatest."""
+
+    kind: str
+    least: str
+    greatest: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The groups that two papers or more are in, and the numbers that differ between papers."""
+
+    agreeing: tuple[Group, ...]
+    spreads: tuple[Spread, ...]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to show."""
+        return bool(self.agreeing or self.spreads)
+
+
+def evidence_of(
+    answers: Sequence[Answer], vectors: Callable[[Sequence[str]], FloatArray]
+) -> Evidence:
+    """Group the answers to a question. `vectors` gives unit vectors of texts, as an encoder does.
+
+    It is called at most once, with at most `COMPARED` sentences.
+    """
+    groups = _groups(answers, vectors)
+    agreeing = tuple(group for group in groups if len(group.answers) > 1)
+    kinds = dict.fromkeys(group.quantity.unit.kind for group in groups if group.quantity)
+    numbers = ((kind, _of_kind(kind, groups, answers)) for kind in kinds)
+    spreads = (_spread(kind, found) for kind, found in numbers if len(found) > 1)
+    return Evidence(agreeing, tuple(spreads))
+
+
+def normalised(text: str) -> str:
+    """Return what answers that are the same but for their form have in common.
+
+    >>> normalised("The respiratory droplets."), normalised("Respiratory  droplets")
+    ('respiratory droplets', 'respiratory droplets')
+    """
+    words = re.sub(r"[^\w%+<>=./-]+", " ", text.casefold()).strip(" .-/")
+    return _ARTICLES.sub("", " ".join(words.split()))
+
+
+def one_a_paper(answers: Iterable[Answer]) -> tuple[Answer, ...]:
+    """Keep the first answer of each paper. Records with a DOI or a title in common are one."""
+    seen: set[str] = set()
+    kept = []
+    for answer in answers:
+        keys = _identities(answer.paper)
+        if seen.isdisjoint(keys):
+            kept.append(answer)
+        seen |= keys  # also of one that is left out: a preprint may share its DOI with a third
+    return tuple(kept)
+
+
+_SHORTEST_TITLE = 20  # characters; "Editorial" identifies nothing
+
+
+def _identities(paper: Paper) -> set[str]:
+    title = normalised(paper.title)
+    return {
+        f"uid {paper.cord_uid}",
+        *([f"doi {paper.doi.casefold()}"] if paper.doi else []),
+        *([f"title {title}"] if len(title) >= _SHORTEST_TITLE else []),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """An answer as it is compared with others."""
+
+    answer: Answer
+    sentence: str
+    quantity: Quantity | None
+    text: str
+    denies: bool
+
+
+def _statement(answer: Answer) -> _Statement:
+    start, end = answer_sentence(answer)
+    sentence = answer.passage.text[start:end]
+    return _Statement(
+        answer=answer,
+        sentence=sentence,
+        quantity=quantity_in(sentence, answer.start - start, answer.end - start),
+        text=normalised(answer.text),
+        denies=bool(NEGATION.words.search(sentence)),
+    )
+
+
+def _groups(
+    answers: Sequence[Answer], vectors: Callable[[Sequence[str]], FloatArray]
+) -> list[Group]:
+    """Put each answer to the first group whose best answer says the same, best answers first."""
+    statements = [_statement(answer) for answer in answers]
+    compared = _to_compare(statements)
+    vector_of = {}
+    if len(compared) > 1:
+        rows = vectors([one.sentence for one in compared])
+        vector_of = {one.answer.passage.id: rows[at] for at, one in enumerate(compared)}
+
+    def alike(one: _Statement, other: _Statement) -> bool:
+        if one.quantity or other.quantity:
+            return _same_quantity(one, other)
+        if one.denies != other.denies:
+            return False
+        if one.text == other.text:
+            return True
+        first, second = (vector_of.get(s.answer.passage.id) for s in (one, other))
+        return first is not None and second is not None and float(first @ second) >= SAME
+
+    groups: list[list[_Statement]] = []
+    for statement in statements:
+        home = next((group for group in groups if alike(group[0], statement)), None)
+        if home is None:
+            groups.append([statement])
+        else:
+            home.append(statement)
+    return [_group(group) for group in groups]
+
+
+def _same_quantity(one: _Statement, other: _Statement) -> bool:
+    """Tell whether both give the same number: vectors of sentences hardly tell numbers apart."""
+    return bool(one.quantity and other.quantity and one.quantity.key == other.quantity.key)
+
+
+def _to_compare(statements: Sequence[_Statement]) -> list[_Statement]:
+    """Return what only the vectors can tell the likeness of: the answers that give no number."""
+    return [one for one in statements if one.quantity is None][:COMPARED]
+
+
+def _group(statements: Sequence[_Statement]) -> Group:
+    first = statements[0]
+    label = str(first.quantity) if first.quantity else first.answer.text
+    return Group(label, first.quantity, one_a_paper(one.answer for one in statements))
+
+
+def _of_kind(kind: str, groups: Sequence[Group], answers: Sequence[Answer]) -> list[Group]:
+    """Return the groups of a kind of quantity, with the best number of each paper only."""
+    mine = [group for group in groups if group.quantity and group.quantity.unit.kind == kind]
+    members = {answer.passage.id for group in mine for answer in group.answers}
+    counted = one_a_paper(answer for answer in answers if answer.passage.id in members)
+    ids = {answer.passage.id for answer in counted}
+    rest = [replace(g, answers=tuple(a for a in g.answers if a.passage.id in ids)) for g in mine]
+    return [group for group in rest if group.answers]
+
+
+def _spread(kind: str, groups: Sequence[Group]) -> Spread:
+    """Lay numbers of one kind, and their intervals, on a common scale."""
+
+    def based(value: float, unit: Unit) -> float:
+        return value * unit.size
+
+    measured = [(group, group.quantity) for group in groups if group.quantity]
+    values = [
+        based(value, q.unit) for _, q in measured for value in (q.low, q.high, *(q.interval or ()))
+    ]
+    low, length = min(values), max(values) - min(values)
+
+    def place(value: float, unit: Unit) -> float:
+        return round(100 * (based(value, unit) - low) / length, 1)
+
+    points = [
+        Point(
+            group,
+            place(q.low, q.unit),
+            place(q.high, q.unit),
+            (place(q.interval[0], q.unit), place(q.interval[1], q.unit)) if q.interval else None,
+        )
+        for group, q in measured
+    ]
+    points.sort(key=lambda point: (point.low, point.high))
+    least = min(measured, key=lambda one: based(one[1].low, one[1].unit))[1]
+    greatest = max(measured, key=lambda one: based(one[1].high, one[1].unit))[1]
+    return Spread(
+        kind,
+        str(Quantity(least.low, least.low, least.unit)),
+        str(Quantity(greatest.high, greatest.high, greatest.unit)),
+        tuple(points),
+    )

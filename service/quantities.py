@@ -1,0 +1,153 @@
+"""Finds the number with its unit that an answer gives. Pure; no HTML here."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit: how the page writes it, what it measures, and its size in that kind's base unit."""
+
+    name: str
+    kind: str
+    size: float
+    pattern: str
+
+
+_UNITS = (
+    Unit("minutes", "time", 1 / 1440, r"min(?:utes?|s)?"),
+    Unit("hours", "time", 1 / 24, r"h(?:ours?|rs?)?"),
+    Unit("days", "time", 1, r"d(?:ays?)?"),
+    Unit("weeks", "time", 7, r"w(?:ee)?ks?"),
+    Unit("months", "time", 365.25 / 12, r"months?"),
+    Unit("years", "time", 365.25, r"y(?:ea)?rs?"),
+    Unit("%", "share", 1, r"%|per ?cent"),
+    Unit("nm", "length", 1e-9, r"nm|nanomet(?:re|er)s?"),
+    Unit("µm", "length", 1e-6, r"[µμu]m|micromet(?:re|er)s?|microns?"),
+    Unit("mm", "length", 1e-3, r"mm|millimet(?:re|er)s?"),
+    Unit("cm", "length", 1e-2, r"cm|centimet(?:re|er)s?"),
+    Unit("km", "length", 1e3, r"km|kilomet(?:re|er)s?"),
+    Unit("m", "length", 1, r"m|met(?:re|er)s?"),
+    Unit("feet", "length", 0.3048, r"ft|feet|foot"),
+    Unit("°C", "temperature", 1, r"° ?C|℃|degrees? (?:C|Celsius)"),
+    Unit("fold", "factor", 1, r"fold|times(?= (?:higher|lower|more|less|greater|as))"),
+)
+_REPRODUCTION = Unit("", "reproduction number", 1, "")
+_ABOUT_REPRODUCTION = re.compile(r"\bR[0₀]|\bR\(0\)|reproducti(?:on|ve) (?:number|rate|ratio)")
+
+_MOST_INFECTED = 100
+"""Above any reproduction number: such a number is a year, or counts people."""
+
+_WORDS = {
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "twelve": 12,
+    "fourteen": 14,
+    "twenty": 20,
+}
+_NUMBER = (
+    rf"(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)(?:\.\d+)?|\d+(?:[.·]\d+)?"
+    rf"|(?i:{'|'.join(_WORDS)})(?![a-z]))"
+)
+_TO = r" ?(?:-|‐|–|—|to|or) ?"
+_UNIT = "|".join(f"(?P<u{n}>{unit.pattern})" for n, unit in enumerate(_UNITS))
+_QUANTITY = re.compile(
+    rf"(?P<between>\b[Bb]etween )?(?<![\w.,·])(?<![A-Za-z]-)(?P<low>{_NUMBER})(?: ?(?:%|days?|°C))?"
+    rf"(?:(?:{_TO}|(?(between) and |(?!)))(?P<high>{_NUMBER}))?"
+    rf"[ -]?(?:{_UNIT})(?![\w²³/])"
+)
+_BARE = re.compile(rf"(?<![\w.,·-])(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?(?![\w%-])")
+_CONFIDENCE = re.compile(
+    r" ?(?:%|per ?cent) ?(?:CI|CrI|C\.I\.|HPD|confidence|credib|credible|uncertainty|interval)"
+)
+_INTERVAL = re.compile(
+    rf"[^.;]{{0,12}}\b9\d ?% ?(?:CI|CrI|confidence|credible)[^\d;]{{0,24}}"
+    rf"(?P<low>{_NUMBER})(?: ?%)?(?:{_TO}|, ?)(?P<high>{_NUMBER})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number or a range of numbers, in `unit`; `low == high` for a single one.
+
+    `interval` is the confidence interval that follows it, if one does, in the same unit.
+    """
+
+    low: float
+    high: float
+    unit: Unit
+    interval: tuple[float, float] | None = None
+
+    @property
+    def key(self) -> tuple[str, float, float]:
+        """What equal quantities have in common: the kind, and both ends in its base unit.
+
+        >>> one, other = quantity_in("72 hours"), quantity_in("three days")
+        >>> one.key == other.key
+        True
+        """
+        size = self.unit.size
+        return self.unit.kind, float(f"{self.low * size:.6g}"), float(f"{self.high * size:.6g}")
+
+    def __str__(self) -> str:
+        """Write the quantity as the page does.
+
+        >>> str(quantity_in("between two and 14 d")), str(quantity_in("6.40 per cent"))
+        ('2–14 days', '6.4%')
+        """
+        number = f"{self.low:g}" + (f"–{self.high:g}" if self.high != self.low else "")
+        name = self.unit.name
+        if self.low == self.high == 1:
+            name = {"feet": "foot"}.get(name, name.removesuffix("s"))
+        space = "" if name in {"%", ""} else "-" if name == "fold" else " "
+        return f"{number}{space}{name}"
+
+
+def quantity_in(sentence: str, start: int = 0, end: int | None = None) -> Quantity | None:
+    """Return the first quantity of a sentence that its half-open range [start, end) touches.
+
+    A number and its unit may lie on both sides of the end. The size of a confidence interval
+    ("95% CI") is none. Without a unit only the reproduction number has one.
+
+    >>> str(quantity_in("It was 5.1 days (95% CI, 4.5 to 5.8 days).", 7, 10))
+    '5.1 days'
+    """
+    end = len(sentence) if end is None else end
+    for found in _quantities(sentence):
+        if found.start() < end and start < found.end():
+            unit = next(u for n, u in enumerate(_UNITS) if found[f"u{n}"] is not None)
+            return _made(found, unit, sentence)
+    if _ABOUT_REPRODUCTION.search(sentence):
+        for found in _BARE.finditer(sentence):
+            if start <= found.start("low") < end and _value(found["low"]) < _MOST_INFECTED:
+                return _made(found, _REPRODUCTION, sentence)
+    return None
+
+
+def _quantities(sentence: str) -> Iterator[re.Match[str]]:
+    for found in _QUANTITY.finditer(sentence):
+        if not _CONFIDENCE.match(sentence, found.end("low")):
+            yield found
+
+
+def _made(found: re.Match[str], unit: Unit, sentence: str) -> Quantity:
+    low = _value(found["low"])
+    high = _value(found["high"]) if found["high"] else low
+    interval = _INTERVAL.match(sentence, found.end())
+    ends = (_value(interval["low"]), _value(interval["high"])) if interval else None
+    around = ends if ends and ends[0] <= low <= high <= ends[1] else None
+    return Quantity(min(low, high), max(low, high), unit, around)
+
+
+def _value(text: str) -> float:
+    word = _WORDS.get(text.lower())
+    return float(word) if word else float(text.replace(",", "").replace("·", "."))

@@ -1,0 +1,100 @@
+"""What the page shows of the answers to a question. No HTML here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlencode
+
+import numpy as np
+
+from models.contracts import FloatArray
+from service.cards import Card
+from service.chips import Chip, Fields, chips, fields_of, unknown_names, without_filters
+from service.evidence import Evidence, evidence_of
+from service.standing import STEADY, Standing
+from service.types import NO_MATCH, WIDEN, AnswererProtocol, AnswerList, BusyError
+
+STEADY_NAME = f"Top {STEADY} at any weight"
+STEADY_MEANING = (
+    f"However reader and retrieval are weighed, this answer stays among the first {STEADY}."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The answers, the cards that other weights may bring up, and what stands around them.
+
+    `complete` are the weights at which the page can rank the cards by itself (see `Standing`).
+    `permalink` asks the same again. `made_with` is the version of the index that the link was made
+    with which is looked at, if that is not the one that answered; else it is empty.
+    """
+
+    found: AnswerList
+    cards: list[Card]
+    more: list[Card]
+    complete: str
+    evidence: Evidence
+    chips: list[Chip]
+    without_filters: Fields
+    permalink: Fields
+    asked: Fields
+    notice: str
+    made_with: str
+
+    @property
+    def query_string(self) -> str:
+        """The fields that ask the same again, as an address takes them."""
+        return urlencode(self.asked, doseq=True)
+
+    @classmethod
+    def of(cls, found: AnswerList, answerer: AnswererProtocol, *, version: str) -> Self:
+        """Prepare what was found by `answerer`. `version` is that of a permalink, or empty."""
+        standing = Standing.of(found)
+        served = found.source.index_version
+        cards = [
+            Card.of(
+                rank,
+                answer,
+                found.query.weight,
+                steady=answer.passage.id in standing.steady,
+                sentences=standing.sentences[answer.passage.id],
+            )
+            for rank, answer in enumerate((*found.answers, *standing.more), start=1)
+        ]
+        shown = len(found.answers)
+        asked = fields_of(found.query)
+        return cls(
+            found=found,
+            cards=cards[:shown],
+            more=cards[shown:],
+            complete=" ".join(f"{weight:g}" for weight in standing.complete),
+            evidence=evidence_of(found.answers, _vectors_of(answerer)),
+            chips=chips(found.query),
+            without_filters=without_filters(found.query),
+            permalink=asked | {"index": served},
+            asked=asked,
+            notice=_notice(found, answerer),
+            made_with=version if version != served else "",
+        )
+
+
+def _vectors_of(answerer: AnswererProtocol) -> Callable[[Sequence[str]], FloatArray]:
+    def vectors(texts: Sequence[str]) -> FloatArray:
+        try:
+            return answerer.sentence_vectors(texts)
+        except BusyError:  # the answers are there: they are shown, grouped by their words alone
+            return np.zeros((len(texts), 1), np.float32)
+
+    return vectors
+
+
+def _notice(found: AnswerList, answerer: AnswererProtocol) -> str:
+    """Return what to say where there is no answer: why, and the way on."""
+    if found.answers:
+        return ""
+    if found.passages_searched:
+        return "No passage found in these papers. Try other words."
+    unknown = unknown_names(found.query, answerer.facets)
+    quoted = " and ".join(f"“{name}”" for name in unknown)
+    among = f" The sources that the filters list do not include {quoted}." if unknown else ""
+    return f"{NO_MATCH}{among} {WIDEN}"

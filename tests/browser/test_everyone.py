@@ -1,0 +1,192 @@
+"""The page for everyone: keyboards, screen readers, slow services, light and dark."""
+
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from service.app import create_app
+from service.settings import Settings
+from service.types import AnswerList, Query
+from tests.browsing import PHONE, Open, Visit
+from tests.fake_app import FakeAnswerer
+from tests.serving import LIMIT, ROOT
+
+AXE = ROOT / ".venv/axe/node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+needs_axe = pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: make test gets it")
+
+
+def violations(visit: Visit) -> list[str]:
+    visit.page.evaluate(AXE.read_text(encoding="utf-8"))
+    options = {"runOnly": {"type": "tag", "values": RULES}}
+    found = visit.page.evaluate("(options) => axe.run(document, options)", options)
+    return [
+        f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}"
+        for one in found["violations"]
+    ]
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{}, {"viewport": PHONE}], ids=["desktop", "phone"])
+def test_axe_finds_nothing_to_complain_about(
+    visit_to: Open, scheme: str, size: dict[str, Any]
+) -> None:
+    app = create_app(Settings(), FakeAnswerer())
+    app.jinja_env.globals["takes_feedback"] = True
+    visit = visit_to(app, color_scheme=scheme, reduced_motion="reduce", **size)
+    assert violations(visit) == []
+    visit.open(question="unsure?", sources="PMC", index="another")
+    for fold in visit.page.locator("details > summary").all():
+        fold.click()
+    visit.page.locator(".mark").last.focus()
+    assert violations(visit) == []
+    visit.open(question="", weight=7, published_to="x")
+    assert violations(visit) == []
+    visit.complaints.clear()  # the browser's note of the status 422
+
+
+def test_the_keyboard_is_enough(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    page = visit.page
+    page.keyboard.press("/")
+    question = page.get_by_label("Ask the COVID-19 papers")
+    expect(question).to_be_focused()
+    page.keyboard.type("why / just k?")  # a letter in a field is a letter
+    expect(question).to_have_value("why / just k?")
+    page.keyboard.press("Enter")
+    cards = page.locator("#cards > .card")
+    expect(cards).to_have_count(4)
+    page.keyboard.press("j")
+    expect(cards.nth(0)).to_be_focused()
+    page.keyboard.press("j")
+    expect(cards.nth(1)).to_be_focused()
+    expect(cards.nth(1)).to_be_in_viewport()
+    page.keyboard.press("k")
+    page.keyboard.press("k")
+    expect(cards.nth(0)).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("Again?")  # the whole question was selected
+    expect(question).to_have_value("Again?")
+
+
+def test_focus_stays_where_it_is_when_cards_move(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit.open(question="Why is it?")
+    slider = visit.page.get_by_role("slider")
+    slider.press("Home")
+    expect(slider).to_be_focused()
+    expect(slider).to_have_attribute("aria-valuetext", "0.0, the reader’s share")
+    expect(visit.page.locator("#status")).to_have_text(
+        "Ranked with weight 0.0. First answer: 5.1 days (95% CI, 4.5 to 5.8 days)"
+    )
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_cards_move_only_for_those_who_like_it(visit_to: Open, motion: str) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()), reduced_motion=motion)
+    visit.open(question="Why is it?")
+    moving = visit.page.evaluate(
+        """() => {
+          const list = document.getElementById("cards");
+          list.prepend(list.lastElementChild); // so that ranking has something to mend
+          const slider = document.getElementById("weight");
+          slider.value = "0";
+          slider.dispatchEvent(new Event("input"));
+          return [...list.children].flatMap((card) => card.getAnimations()).length;
+        }"""
+    )
+    assert (moving > 0) == (motion == "no-preference")
+
+
+class WaitingAnswerer(FakeAnswerer):
+    """Answers when it is let."""
+
+    go = Event()
+
+    def answer(self, query: Query) -> AnswerList:
+        assert self.go.wait(LIMIT)
+        return super().answer(query)
+
+
+def test_while_the_service_works_that_is_seen_and_told(visit_to: Open) -> None:
+    answerer = WaitingAnswerer()
+    visit = visit_to(create_app(Settings(), answerer))
+    page = visit.page
+    page.get_by_label("Ask the COVID-19 papers").fill("Why is it?")
+    page.get_by_role("button", name="Ask", exact=True).click(no_wait_after=True)
+    expect(page.locator(".skeleton")).to_be_in_viewport()
+    expect(page.locator("#status")).to_contain_text("Searching the papers")
+    answerer.go.set()
+    expect(page.locator("#cards > .card")).to_have_count(4)
+    page.go_back()
+    expect(page.locator(".skeleton")).to_have_count(0)
+    page.go_forward()
+    expect(page.locator("#cards > .card")).to_have_count(4)
+
+
+def test_nothing_shifts_when_the_answers_come(visit: Visit) -> None:
+    visit.page.add_init_script(
+        """window.shifted = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) window.shifted += entry.value;
+        }).observe({ type: "layout-shift", buffered: true });"""
+    )
+    visit.open(question="How long is the incubation period of COVID-19?")
+    expect(visit.page.locator("#cards > .card")).to_have_count(5)
+    visit.page.wait_for_load_state("networkidle")
+    assert visit.page.evaluate("window.shifted") == 0
+
+
+def test_the_page_is_light(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    sizes = visit.page.evaluate(
+        """() => performance.getEntries()
+          .filter((entry) => entry.decodedBodySize && !entry.name.endsWith(".svg"))
+          .map((entry) => [new URL(entry.name).pathname, entry.decodedBodySize])"""
+    )
+    assert {Path(path).suffix for path, _ in sizes} == {"", ".css", ".js"}
+    assert sum(size for _, size in sizes) < 60_000, sizes
+
+
+def test_a_thumb_is_sent_and_answered_in_place(visit_to: Open) -> None:
+    app = create_app(Settings(), FakeAnswerer())
+    app.jinja_env.globals["takes_feedback"] = True
+    visit = visit_to(app)
+    visit.open(question="Why is it?")
+    sent: list[Any] = []
+    page = visit.page
+
+    def stored(route: Any) -> None:
+        sent.append(route.request.post_data_json)
+        route.fulfill(status=201, json={"id": 1})
+
+    page.route("**/api/v1/feedback", stored)
+    visit.slide(0.2)
+    card = page.locator("#cards > .card").first
+    card.get_by_text("Add a note").click()
+    card.get_by_label("Note, sent with a thumb.").fill("Just so.")
+    card.get_by_role("button", name="Yes, this answers the question").click()
+    expect(card.locator(".said")).to_have_text("Thank you. It is stored.")
+    (given,) = sent
+    assert (given["verdict"], given["note"], given["weight"]) == ("up", "Just so.", 0.2)
+    assert given["answer"].startswith("5.1 days")
+    assert {"passage_id", "start", "end", "reader_score", "retrieval_score"} <= given.keys()
+    page.unroute("**/api/v1/feedback")
+    page.route(
+        "**/api/v1/feedback",
+        lambda route: route.fulfill(status=422, json={"detail": "", "errors": [{"detail": "No."}]}),
+    )
+    other = page.locator("#cards > .card").nth(1)
+    other.get_by_role("button", name="No, this does not").click()
+    expect(other.locator(".said")).to_have_text("No.")
+    visit.complaints.clear()  # the browser's note of the status 422
+
+
+def test_without_feedback_there_are_no_thumbs(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit.open(question="Why is it?")
+    expect(visit.page.locator(".feedback")).to_have_count(0)

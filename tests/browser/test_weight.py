@@ -1,0 +1,173 @@
+"""The slider ranks the answers at once, and in the end always as the server does."""
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from service.app import create_app
+from service.fusion import reweighed, without_repeats
+from service.questions import QUESTIONS
+from service.settings import Settings
+from service.standing import WEIGHTS
+from service.types import Answer, AnswerList, Query
+from tests.browsing import Open, Visit
+from tests.fake_app import FakeAnswerer, make_answer, make_paper
+from tests.serving import Server
+
+INCUBATION = QUESTIONS[1].text
+
+
+def many() -> tuple[Answer, ...]:
+    """Make 40 answers that rank otherwise at each weight, with ties and repeated sentences."""
+    made = []
+    for n in range(40):
+        reader, retrieval = (n * 7 % 20) / 20, (n * 13 % 20) / 20
+        paper = make_paper(cord_uid=f"u{n % 8}", title=f"The paper of number {n % 8}", doi="")
+        text = f"The share of topic {n % 10} was [[{n % 8} of them]]. Passage {n}."
+        made.append(make_answer(paper, "Results", text, reader, retrieval))
+    return tuple(made)
+
+
+@dataclass
+class SparingAnswerer(FakeAnswerer):
+    """Reads no more of its answers than the weight needs, best retrieved first."""
+
+    answers: tuple[Answer, ...] = many()
+
+    def answer(self, query: Query) -> AnswerList:
+        by_retrieval = sorted(self.answers, key=lambda a: (-a.retrieval_score, a.passage.id))
+        for count in range(query.top_k, len(by_retrieval) + 1):
+            self.unread = by_retrieval[count].retrieval_score if count < len(by_retrieval) else None
+            read = tuple(reweighed(by_retrieval[:count], query.weight))
+            first = tuple(islice(without_repeats(read), query.top_k))
+            bound = query.weight + (1 - query.weight) * (self.unread or 0)
+            if len(first) == query.top_k and first[-1].final_score > bound:
+                break
+        found = super().answer(query)
+        return replace(found, read=read, answers=first, unread=self.unread)
+
+
+def expected(answers: tuple[Answer, ...], weight: float, most: int) -> list[int]:
+    ranked = islice(without_repeats(reweighed(answers, weight)), most)
+    return [answer.passage.id for answer in ranked]
+
+
+@pytest.mark.parametrize(
+    ("answerer", "top_k"),
+    [(FakeAnswerer(answers=many()), 10), (SparingAnswerer(), 5)],
+    ids=["all read", "some read"],
+)
+def test_the_order_is_the_servers_at_every_weight(
+    visit_to: Open, answerer: FakeAnswerer, top_k: int
+) -> None:
+    visit = visit_to(create_app(Settings(), answerer))
+    visit.open(question="Why is it?", top_k=top_k)
+    for weight in (1.0, 0.0, *WEIGHTS[1:-1]):
+        if weight == 0.6:
+            continue  # the server has said so already
+        visit.slide(weight)
+        assert visit.order == expected(many(), weight, top_k), weight
+        assert visit.page.locator("#cards .number").all_inner_texts() == [
+            str(rank) for rank in range(1, len(visit.order) + 1)
+        ]
+
+
+def test_where_all_was_read_the_cards_move_without_the_server(visit_to: Open) -> None:
+    answerer = FakeAnswerer()
+    visit = visit_to(create_app(Settings(), answerer))
+    visit.open(question="Why is it?")
+    asked = visit.pages_asked
+    slider = visit.page.get_by_role("slider")
+    slider.fill("0")
+    assert visit.order == expected(answerer.answers, 0, 5)  # at once
+    card = visit.page.locator("#cards > .card").first
+    expect(card.locator("dd")).to_have_text(["0.81", "0.0 × 0.94", "1.0 × 0.81"])
+    expect(card.locator(".reader-part")).to_have_attribute("width", "0.00")
+    expect(card.locator(".retrieval-part")).to_have_attribute("width", "81.00")
+    visit.slide(1)
+    expect(card.locator("dd")).to_have_text(["0.94", "1.0 × 0.94", "0.0 × 0.81"])
+    assert visit.pages_asked == asked
+
+
+def test_the_real_service_agrees_at_every_weight(visit: Visit, server: Server) -> None:
+    visit.open(question=INCUBATION)
+    for weight in WEIGHTS:
+        if weight != 0.6:
+            visit.slide(weight)
+        reply = server.post_json({"question": INCUBATION, "weight": weight, "top_k": 5}).json()
+        assert visit.order == [answer["passage"]["id"] for answer in reply["answers"]], weight
+
+
+def test_address_and_links_follow_the_weight(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), SparingAnswerer()))
+    visit.open(question="Why is it?", journals="Nature")
+    visit.slide(0.3)
+    page = visit.page
+    links = [page.url] + [
+        str(link.get_attribute("href")) for link in page.locator(".export, .permalink, .chip").all()
+    ]
+    assert len(links) == 7
+    for link in links:
+        assert parse_qs(urlsplit(link).query)["weight"] == ["0.3"]
+    shown = visit.order
+    page.reload()
+    assert visit.order == shown
+    page.locator(".export").first.evaluate("(link) => link.remove()")  # a mark of this very page
+    page.goto(visit.home)
+    page.go_back()
+    assert visit.order == shown
+    expect(page.get_by_role("slider")).to_have_value("0.3")
+
+
+def test_what_is_open_stays_open_when_the_server_was_asked(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), SparingAnswerer()))
+    visit.open(question="Why is it?")
+    kept = set(visit.order) & set(expected(many(), 1, 5)) or {visit.order[0]}
+    card = visit.page.locator(f"#a{next(iter(kept))}")
+    card.get_by_text("In its passage").click()
+    visit.slide(1)
+    visit.slide(0.6)
+    expect(card.locator(".passage")).to_be_visible()
+
+
+def test_the_mark_of_answers_that_stay_is_there_as_soon_as_it_is_sure(visit_to: Open) -> None:
+    steady = make_answer(make_paper(cord_uid="best"), "", "It was [[so]] at once.", 1.0, 1.0)
+    answerer = SparingAnswerer(answers=(steady, *many()))
+    visit = visit_to(create_app(Settings(), answerer))
+    visit.open(question="Why is it?")
+    visit.slide(1)  # now everything is read
+    marked = visit.page.locator("#cards > .card:has(.steady:not([hidden]))")
+    ids = {int(str(card.get_attribute("data-id"))) for card in marked.all()}
+    always = set.intersection(*(set(expected(answerer.answers, w, 5)) for w in WEIGHTS))
+    assert steady.passage.id in ids
+    assert ids == always & set(visit.order)
+
+
+def test_when_the_server_cannot_answer_that_is_said_in_place(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), SparingAnswerer()))
+    visit.open(question="Why is it?", weight=0)
+    visit.page.route("**/top_k_results?*", lambda route: route.abort())
+    visit.page.get_by_role("slider").fill("1")
+    notice = visit.page.locator("#notice .notice")
+    expect(notice).to_contain_text("could not be looked up again at this weight")
+    assert len(visit.order) == 5  # what was read before is ranked meanwhile
+    visit.page.unroute("**/top_k_results?*")
+    visit.slide(0.9)
+    expect(notice).to_have_count(0)
+    assert visit.order == expected(many(), 0.9, 5)
+    visit.complaints.clear()  # the browser's own note of the failed request
+
+
+def test_a_weight_between_two_steps_is_kept(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=many())))
+    visit.open(question="Why is it?", weight="0.55")
+    expect(visit.page.get_by_role("slider")).to_have_value("0.55")
+    expect(visit.page.locator("#weight-shown")).to_have_text("0.55")
+    assert visit.order == expected(many(), 0.55, 5)
+    visit.page.evaluate("document.getElementById('weight').value = '0.45'")
+    visit.page.get_by_role("slider").dispatch_event("input")
+    expect(visit.page.locator("#status")).to_contain_text("weight 0.45.")
+    assert visit.order == expected(many(), 0.45, 5)

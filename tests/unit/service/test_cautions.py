@@ -1,0 +1,56 @@
+import pytest
+
+from service.cautions import ANIMALS, HEDGE, LABORATORY, NEGATION, PREPRINT, RULES, cautions
+
+
+def names(sentence: str) -> list[str]:
+    return [mark.name for mark in cautions(sentence, preprint=False)]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "marks"),
+    [
+        ("The median incubation period was 5.1 days.", []),
+        ("There is no evidence that masks harm.", ["Negated"]),
+        ("The drug did not shorten the illness.", ["Negated"]),
+        ("It doesn’t last.", ["Negated"]),
+        ("They found a lack of benefit.", ["Negated"]),
+        ("The trial failed to show it.", ["Negated"]),
+        ("It protects not only staff but patients.", []),  # it claims both
+        ("Sample no. 5 was positive.", []),  # a number
+        ("The nodes were normal.", []),  # letters within a word
+        ("Masks may help.", ["Hedged"]),
+        ("It began in May 2020.", []),  # the month
+        ("These data suggest a benefit.", ["Hedged"]),
+        ("A possible link was seen.", ["Hedged"]),
+        ("It was found in mice.", ["Animals"]),
+        ("The virus came from horseshoe bats.", ["Animals"]),
+        ("A RAT was done after the CAT scan.", []),  # a rapid antigen test, a picture
+        ("The rate was high in adults.", []),
+        ("It inhibited the virus in vitro.", ["Laboratory"]),
+        ("Vero E6 cells were infected.", ["Laboratory"]),
+        ("Molecular docking found a candidate.", ["Laboratory"]),
+        (
+            "It may not help in mice or in vitro.",
+            ["Negated", "Hedged", "Animals", "Laboratory"],
+        ),
+    ],
+)
+def test_a_sentence_gets_the_marks_that_its_words_ask_for(sentence: str, marks: list[str]) -> None:
+    assert names(sentence) == marks
+
+
+def test_a_mark_shows_the_word_that_it_is_there_for() -> None:
+    (mark,) = cautions("It could, and might, be so.", preprint=False)
+    assert (mark.name, mark.words, mark.meaning) == ("Hedged", "could", HEDGE.meaning)
+
+
+def test_a_preprint_is_marked_whatever_it_says() -> None:
+    assert cautions("It was so.", preprint=True) == (PREPRINT,)
+    assert [m.name for m in cautions("It may be so.", preprint=True)] == ["Hedged", "Preprint"]
+
+
+def test_each_mark_has_a_name_and_a_meaning_of_its_own() -> None:
+    assert RULES == (NEGATION, HEDGE, ANIMALS, LABORATORY)
+    assert len({rule.name for rule in RULES} | {PREPRINT.name}) == 5
+    assert len({rule.meaning for rule in RULES} | {PREPRINT.meaning}) == 5

@@ -1,0 +1,151 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.contracts import FloatArray
+from service.evidence import COMPARED, SAME, evidence_of, normalised, one_a_paper
+from service.types import Answer
+from tests.making import an_answer
+
+
+def alike_by_first_word(texts: Sequence[str]) -> FloatArray:
+    words = sorted({text.split()[0] for text in texts})
+    return np.eye(len(words), dtype=np.float32)[[words.index(text.split()[0]) for text in texts]]
+
+
+def unlike(texts: Sequence[str]) -> FloatArray:
+    return np.eye(len(texts), dtype=np.float32)
+
+
+def never(texts: Sequence[str]) -> FloatArray:
+    pytest.fail(f"nothing needs the vectors of {texts}")
+
+
+def of(number: int, text: str, answer: str, **paper: str) -> Answer:
+    """Make the answer of paper `number`, whose passage is `text`."""
+    made = an_answer(number, text, answer, cord_uid=f"u{number}")
+    fields = {
+        "title": f"A paper on the course of illness, number {number}",
+        "publish_time": f"2020-0{number % 9 + 1}",
+    }
+    return replace(made, paper=replace(made.paper, **(fields | paper)))
+
+
+def test_the_same_number_of_several_papers_is_one_group() -> None:
+    answers = [
+        of(1, "The median was 5.1 days.", "5.1 days", publish_time="2020-03-10"),
+        of(2, "It took 5.1 d.", "took 5.1 d", publish_time="2021-07"),
+        of(3, "Patients waited for 5.1 days.", "5.1 days", publish_time=""),
+    ]
+    (group,) = evidence_of(answers, never).agreeing
+    assert group.label == "5.1 days"
+    assert group.answers == tuple(answers)
+    assert group.period == "2020-03 to 2021-07"
+    assert evidence_of(answers, never).spreads == ()  # they do not differ
+
+
+def test_numbers_that_differ_are_laid_side_by_side_by_size() -> None:
+    answers = [
+        of(1, "The mean was 6 days.", "6 days"),
+        of(2, "The mean was 72 hours.", "72 hours"),
+        of(3, "The mean was 5 days (95% CI, 4 to 7 days).", "5 days"),
+        of(4, "It was 12%.", "12%"),
+    ]
+    (spread,) = evidence_of(answers, never).spreads
+    assert (spread.kind, spread.least, spread.greatest) == ("time", "72 hours", "6 days")
+    places = [(p.group.label, p.low, p.high, p.interval) for p in spread.points]
+    assert places == [  # on a scale from 3 to 7 days, where the interval ends
+        ("72 hours", 0.0, 0.0, None),
+        ("5 days", 50.0, 50.0, (25.0, 100.0)),
+        ("6 days", 75.0, 75.0, None),
+    ]
+
+
+def test_numbers_are_not_alike_for_the_likeness_of_their_sentences() -> None:
+    answers = [of(1, "It was 5 days.", "5 days"), of(2, "It was 9 days.", "9 days")]
+    assert evidence_of(answers, never).agreeing == ()
+
+
+def test_one_paper_never_counts_twice() -> None:
+    twice = [of(1, "It was 5 days.", "5 days"), of(2, "It was 5 days.", "5 days", title="Another")]
+    same_uid = [twice[0], replace(twice[1], paper=twice[0].paper)]
+    assert not evidence_of(same_uid, never)
+    for field, value in [("doi", "10.1000/X"), ("title", "The very same paper, as a preprint")]:
+        records = [
+            replace(twice[0], paper=replace(twice[0].paper, **{field: value})),
+            replace(twice[1], paper=replace(twice[1].paper, **{field: value.swapcase()})),
+        ]
+        assert not evidence_of(records, never)
+    assert evidence_of(twice, never).agreeing
+
+
+def test_of_a_paper_that_gives_two_numbers_the_better_one_is_laid_out() -> None:
+    first = of(1, "It was 5 days.", "5 days")
+    second = replace(of(9, "At most 14 days.", "14 days"), paper=first.paper)
+    assert not evidence_of([first, second], never)
+    (spread,) = evidence_of([first, second, of(2, "It was 6 days.", "6 days")], never).spreads
+    assert [point.group.label for point in spread.points] == ["5 days", "6 days"]
+
+
+def test_the_same_words_are_one_answer_whatever_their_form() -> None:
+    answers = [
+        of(1, "It came from bats.", "bats"),
+        of(2, "Horseshoe animals: the Bats.", "the Bats."),
+    ]
+    (group,) = evidence_of(answers, unlike).agreeing
+    assert group.label == "bats"
+
+
+def test_sentences_that_mean_the_same_are_one_answer() -> None:
+    answers = [
+        of(1, "Masks protect the staff of wards.", "protect the staff"),
+        of(2, "Masks keep health workers safe.", "health workers safe"),
+        of(3, "Gloves are uncomfortable.", "uncomfortable"),
+    ]
+    (group,) = evidence_of(answers, alike_by_first_word).agreeing
+    assert [answer.passage.id for answer in group.answers] == [1, 2]
+
+
+def test_vectors_count_from_the_threshold_on() -> None:
+    answers = [of(1, "Masks help.", "help"), of(2, "Covers do good.", "good")]
+
+    def at(cosine: float) -> FloatArray:
+        return np.array([[1, 0], [cosine, np.sqrt(1 - cosine**2)]], np.float32)
+
+    assert evidence_of(answers, lambda _: at(SAME + 0.001)).agreeing
+    assert not evidence_of(answers, lambda _: at(SAME - 0.001)).agreeing
+
+
+def test_what_one_paper_denies_another_does_not_confirm() -> None:
+    answers = [
+        of(1, "Masks protect wards.", "protect wards"),
+        of(2, "Masks do not protect wards.", "protect wards"),
+    ]
+    assert not evidence_of(answers, alike_by_first_word).agreeing
+
+
+def test_no_more_sentences_are_compared_than_planned() -> None:
+    asked: list[int] = []
+
+    def counting(texts: Sequence[str]) -> FloatArray:
+        asked.append(len(texts))
+        return unlike(texts)
+
+    many = [of(n, f"Word{n} is so.", f"Word{n}") for n in range(1, 50)]
+    evidence_of(many, counting)
+    assert asked == [COMPARED]
+    evidence_of(many[:1], never)
+    assert not evidence_of([], never)
+
+
+def test_texts_are_the_same_but_for_their_form() -> None:
+    assert normalised("The respiratory  droplets.") == normalised("Respiratory droplets")
+    assert normalised("ACE-2") != normalised("ACE-1")
+
+
+def test_the_first_answer_of_each_paper_is_kept() -> None:
+    one, two = of(1, "It is.", "is"), of(2, "It was.", "was")
+    bridge = replace(of(3, "It be.", "be"), paper=replace(two.paper, cord_uid="u1"))
+    assert one_a_paper([one, bridge, two]) == (one,)  # the second has a title in common with both

@@ -1,0 +1,157 @@
+"""What stands around the answers on the page: links, notices, evidence, and cards in reserve."""
+
+import re
+from dataclasses import replace
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+
+from index.filters import Facet, Facets
+from service.app import create_app
+from service.settings import Settings
+from service.types import BusyError
+from tests.fake_app import ANSWERS, SOURCE, FakeAnswerer, make_answer, make_paper
+from tests.reading_pages import Elements, ask
+
+HOSTILE = """<script>alert(1)</script>"'>{{ 7*7 }}"""
+
+
+def links(html: str, name: str) -> list[str]:
+    return [str(a["href"]) for a in Elements(html).named("a") if name in str(a.get("class"))]
+
+
+def test_the_permalink_asks_the_same_of_the_same_index(client: FlaskClient) -> None:
+    html = ask(client, question="Why?", weight="0.3", top_k="3", sources=["PMC", "WHO"]).text
+    (link,) = links(html, "permalink")
+    assert parse_qs(urlsplit(link).query) == {
+        "question": ["Why?"],
+        "weight": ["0.3"],
+        "top_k": ["3"],
+        "sources": ["PMC", "WHO"],
+        "index": [SOURCE.index_version],
+    }
+    again = client.get(link).text
+    assert "The index has changed" not in again
+    assert again == html
+
+
+@pytest.mark.parametrize("version", ["20190101T000000", HOSTILE, "x" * 5000])
+def test_a_permalink_of_another_index_is_answered_and_said(
+    client: FlaskClient, version: str
+) -> None:
+    response = ask(client, question="Why?", index=version)
+    assert response.status_code == 200
+    assert "The index has changed since this link was made." in response.text
+    assert f"version {version[:100]};" in unescape(response.text)
+    assert "<article" in response.text
+    (link,) = links(response.text, "permalink")
+    assert parse_qs(urlsplit(link).query)["index"] == [SOURCE.index_version]
+
+
+def test_exports_ask_what_was_asked(client: FlaskClient) -> None:
+    html = ask(client, question="Why so?", published_from="2020", journals="Nature").text
+    exports = links(html, "export")
+    assert [urlsplit(link).path for link in exports] == [
+        "/export.ris",
+        "/export.bib",
+        "/export.csv",
+        "/export.json",
+    ]
+    for link in exports:
+        fields = parse_qs(urlsplit(link).query)
+        assert fields["question"] == ["Why so?"]
+        assert fields["journals"] == ["Nature"]
+        assert fields["published_from"] == ["2020"]
+
+
+def test_cards_that_another_weight_may_show_are_kept_in_reserve(client: FlaskClient) -> None:
+    html = ask(client, question="Why?", top_k="1").text
+    shown, reserve = html.split('<template id="more">')
+    assert shown.count("<article") == 1
+    assert reserve.count("<article") == 0  # the first is the first at every weight
+    other = replace(ANSWERS[1], reader_score=1.0)
+    client = create_app(Settings(), FakeAnswerer(answers=(ANSWERS[0], other))).test_client()
+    shown, reserve = ask(client, question="Why?", top_k="1").text.split('<template id="more">')
+    assert reserve.count("<article") == 1
+    page = Elements(shown + reserve)
+    assert page.by_id("resultsView")["data-complete"] == "0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1"
+    scores = [(a["data-reader"], a["data-retrieval"]) for a in page.named("article")]
+    assert sorted(scores) == [("0.94", "0.81"), ("1.0", "0.74")]
+
+
+def test_where_some_was_not_read_only_sure_weights_are_promised() -> None:
+    client = create_app(Settings(), FakeAnswerer(unread=0.3)).test_client()
+    page = Elements(ask(client, question="Why?", top_k="2", weight="0").text)
+    # the second has 0.74 + 0.14 w, an unread one at most 0.3 + 0.7 w
+    assert page.by_id("resultsView")["data-complete"] == "0 0.1 0.2 0.3 0.4 0.5 0.6 0.7"
+
+
+def test_answers_are_there_when_the_service_is_too_busy_to_compare_them() -> None:
+    """Then they are grouped by their words alone."""
+    answers = tuple(
+        make_answer(make_paper(cord_uid=uid, doi="", title=f"A title of its own: {uid}"), "", text)
+        for uid, text in [
+            ("a", "It came from [[bats]]."),
+            ("b", "It is from [[bats]]."),
+            ("c", "It began with [[winged mammals]]."),
+        ]
+    )
+
+    def groups(answerer: FakeAnswerer) -> list[str]:
+        response = ask(create_app(Settings(), answerer).test_client(), question="Why?")
+        assert response.status_code == 200
+        assert response.text.count("<article") == 3
+        return re.findall(r"bats</span>: (\d papers)", response.text)
+
+    assert groups(FakeAnswerer(answers=answers)) == ["3 papers"]
+    assert groups(FakeAnswerer(answers=answers, busy=BusyError("Busy."))) == ["2 papers"]
+
+
+def test_no_reliable_answer_is_said_for_posted_questions_too(client: FlaskClient) -> None:
+    response = client.post("/top_k_results", data={"question": "unsure"})
+    assert "No reliable answer found in these papers." in response.text
+    assert "<article" in response.text
+
+
+def test_an_unknown_source_is_named_where_nothing_matches() -> None:
+    facets = Facets(sources=(Facet("PMC", 3),))
+    client = create_app(Settings(), FakeAnswerer(facets=facets)).test_client()
+    fields = {"question": "Why?", "sources": ["Elsewhere", "pmc"], "journals": "Nowhere"}
+    text = unescape(ask(client, **fields).text)
+    assert "No paper matches these filters." in text
+    assert "The sources that the filters list do not include “Elsewhere”." in text
+
+
+def test_the_first_page_is_light_with_the_most_names() -> None:
+    names = tuple(Facet(f"The International Journal of Coronaviruses {n}", n) for n in range(200))
+    client = create_app(Settings(), FakeAnswerer(facets=Facets(names[:12], names))).test_client()
+    total = 0
+    for path in ("/", "/static/page.css", "/static/page.js", "/static/ranking.js"):
+        with client.get(path) as response:
+            total += len(response.data)
+    assert total < 60_000
+
+
+def test_thumbs_are_shown_where_feedback_is_taken() -> None:
+    app = create_app(Settings(), FakeAnswerer())
+    app.jinja_env.globals["takes_feedback"] = True
+    html = ask(app.test_client(), question="Why?", top_k="1", weight="0.3").text
+    (form,) = re.findall(r'<form class="feedback".*?</form>', html, re.DOTALL)
+    fields = {str(f["name"]): f["value"] for f in Elements(form).named("input")}
+    first = ANSWERS[0]
+    assert fields == {
+        "question": "Why?",
+        "passage_id": str(first.passage.id),
+        "cord_uid": "ug7v899j",
+        "start": str(first.start),
+        "end": str(first.end),
+        "answer": first.text,
+        "weight": "0.3",
+        "reader_score": "0.94",
+        "retrieval_score": "0.81",
+        "index_version": SOURCE.index_version,
+    }
+    app.jinja_env.globals["takes_feedback"] = False
+    assert 'class="feedback"' not in ask(app.test_client(), question="Why?").text

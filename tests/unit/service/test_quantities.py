@@ -1,0 +1,81 @@
+import pytest
+
+from service.quantities import quantity_in
+
+
+@pytest.mark.parametrize(
+    ("sentence", "written"),
+    [
+        ("The median was 5.1 days (95% CI, 4.5 to 5.8 days).", "5.1 days"),
+        ("It takes between 2 and 14 days.", "2–14 days"),
+        ("2-14 days", "2–14 days"),
+        ("2 to 14 d", "2–14 days"),
+        ("5 or 6 days", "5–6 days"),
+        ("5.1 days and 6 days", "5.1 days"),  # two numbers, no range
+        ("Fourteen days of quarantine", "14 days"),
+        ("a 14-day quarantine", "14 days"),
+        ("for one hour", "1 hour"),
+        ("about 72 h on plastic", "72 hours"),
+        ("2·5 years, as The Lancet writes it", "2.5 years"),
+        ("3.4% of them", "3.4%"),
+        ("from 3.4% to 5%", "3.4–5%"),
+        ("12 per cent", "12%"),
+        ("at 4 °C", "4 °C"),
+        ("2 m apart", "2 m"),
+        ("6 feet", "6 feet"),
+        ("droplets of 5 μm", "5 µm"),
+        ("a 3-fold rise", "3-fold"),
+        ("R0 was 2.2 (95% CI, 1.4 to 3.9).", "2.2"),
+        ("In 2020 the basic reproduction number was 3.1.", "3.1"),
+    ],
+)
+def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
+    assert str(quantity_in(sentence)) == written
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "There were 425 patients.",  # a count answers no how much
+        "95% CI 2-3",  # the size of an interval
+        "COVID-19 began in 2019.",
+        "at 1.5 m/s",  # another unit
+        "Masks help.",
+        "",
+    ],
+)
+def test_other_numbers_are_none(sentence: str) -> None:
+    assert quantity_in(sentence) is None
+
+
+def test_only_what_the_answer_touches_counts() -> None:
+    sentence = "It was 5.1 days, and 97.5% had symptoms within 11.5 days."
+    for answer, written in [
+        ("5.1", "5.1 days"),
+        ("97.5% had", "97.5%"),
+        ("11.5 days", "11.5 days"),
+    ]:
+        start = sentence.index(answer)
+        assert str(quantity_in(sentence, start, start + len(answer))) == written
+    assert quantity_in(sentence, 0, 6) is None  # "It was"
+
+
+def test_equal_quantities_of_other_units_have_one_key() -> None:
+    hours, days = quantity_in("72 hours"), quantity_in("three days")
+    feet, metres = quantity_in("6 feet"), quantity_in("2 m")
+    assert hours
+    assert days
+    assert feet
+    assert metres
+    assert hours.key == days.key
+    assert feet.key != metres.key
+    assert feet.key[0] == metres.key[0] == "length"
+
+
+def test_a_confidence_interval_around_the_number_belongs_to_it() -> None:
+    found = quantity_in("5.1 days (95% CI, 4.5 to 5.8 days)")
+    assert found
+    assert found.interval == (4.5, 5.8)
+    apart = quantity_in("5.1 days (95% CI, 7 to 9 days)")
+    assert apart
+    assert apart.interval is None  # of something else
