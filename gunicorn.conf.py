@@ -4,10 +4,12 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from service import gpus
 from service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
 
 try:
     settings = Settings.from_environment(os.environ)
@@ -15,7 +17,8 @@ except SettingsError as error:
     raise SystemExit(f"covidquest: cannot start: {error}") from None
 
 bind = settings.bind
-workers = settings.workers
+visible = gpus.visible(os.environ) if settings.device != "cpu" else ()
+workers = settings.workers or max(1, len(visible))
 worker_class = "gthread"
 threads = settings.web_threads
 loglevel = settings.log_level
@@ -29,10 +32,23 @@ control_socket_disable = True  # nobody here talks to it, and it writes into the
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def pre_fork(server: "Arbiter", worker: "Worker") -> None:
+    """Choose the GPU of a worker that is about to begin."""
+    worker.gpu = gpus.free(visible, [other.gpu for other in server.WORKERS.values()])
+
+
+def post_fork(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
+    """Show a worker its own GPU and no other, before it imports what would use them."""
+    if worker.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = worker.gpu
+
+
 def on_starting(server: "Arbiter") -> None:
     """Check address, index and models in the master, where a problem can still stop the start."""
     from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
 
+    if settings.device == "auto" and (warning := gpus.missing(os.environ, visible)):
+        server.log.warning(warning)
     try:
         if not (server.master_pid or "LISTEN_FDS" in os.environ):  # else the sockets are inherited
             for address in server.cfg.address:
