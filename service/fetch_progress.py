@@ -39,8 +39,9 @@ class FetchProgress:
         """
         if self._now is None:
             return LOADING
-        name, *rest = self._now
-        return f"The index is not there yet: {name}, {_share(*rest)}. Try again in a few seconds."
+        name, total, done, unit = self._now
+        share = _share(total, done, unit)
+        return f"The index is not there yet: {name}, {share}. Try again in a few seconds."
 
 
 def _share(total: int, done: int, unit: str) -> str:

@@ -26,9 +26,16 @@ def buildah(*arguments: str) -> str:
     command = ["buildah", "--root", str(WORK / "storage"), "--runroot", str(WORK / "run")]
     environment = os.environ | {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
     ended = subprocess.run(
-        [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [*command, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert ended.returncode == 0, f"buildah {arguments[0]}: {ended.stdout[-3000:]}{ended.stderr[-3000:]}"
+    assert ended.returncode == 0, (
+        f"buildah {arguments[0]}: {ended.stdout[-3000:]}{ended.stderr[-3000:]}"
+    )
     return ended.stdout.strip()
 
 
@@ -57,7 +64,13 @@ def base_folder() -> Path:
     if not done.exists():
         WORK.mkdir(parents=True, exist_ok=True)
         subprocess.run(["rm", "-rf", str(folder)], check=True)
-        make = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(folder)]
+        make = [
+            "debootstrap",
+            "--variant=minbase",
+            f"--include={_PACKAGES}",
+            "bookworm",
+            str(folder),
+        ]
         subprocess.run(make, check=True, capture_output=True)
         for rubbish in ("var/cache/apt/archives", "var/lib/apt/lists"):
             subprocess.run(["rm", "-rf", str(folder / rubbish)], check=True)

@@ -29,7 +29,7 @@ def main() -> None:
     mount("-o", "remount,bind,ro", root)
     mount("-t", "proc", "proc", f"{root}/proc")
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", f"{root}/dev")
-    os.mkdir(f"{root}/dev/shm")
+    Path(f"{root}/dev/shm").mkdir()
     mount("-t", "tmpfs", "-o", "mode=1777,size=64m", "tmpfs", f"{root}/dev/shm")
     for device in _DEVICES:
         Path(f"{root}/dev/{device}").touch()

@@ -118,7 +118,9 @@ def started(
             "folder": image.config["WorkingDir"],
             "user": user,
             "group": group,
-            "environment": {name: value for name, value in environment.items() if value is not None},
+            "environment": {
+                name: value for name, value in environment.items() if value is not None
+            },
             "command": list(command or image.config["Cmd"]),
         }
         enter = ["unshare", "--mount", sys.executable, str(_ENTER), json.dumps(told)]

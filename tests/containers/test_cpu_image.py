@@ -94,7 +94,11 @@ def test_the_image_holds_the_packages_that_are_listed_and_nothing_to_build_with(
     assert not list((image.root / "app").rglob("*.safetensors"))
     assert not (image.root / "root/.cache").exists()
     assert not (image.root / "build").exists()
-    writable = [p for p in (image.root / "app").rglob("*") if p.lstat().st_mode & 0o022 and not p.is_symlink()]
+    writable = [
+        p
+        for p in (image.root / "app").rglob("*")
+        if p.lstat().st_mode & 0o022 and not p.is_symlink()
+    ]
     assert not writable
 
 
@@ -134,7 +138,10 @@ def test_a_large_index_on_a_volume_that_cannot_be_written(image: Image) -> None:
     if not large:
         pytest.skip("CONTAINER_TEST_INDEX names no index to serve from a volume")
     mounts = {large: "/srv/index"}
-    with started(image, free_port(), mounts=mounts, COVIDQUEST_INDEX="/srv/index") as (server, peak):
+    with started(image, free_port(), mounts=mounts, COVIDQUEST_INDEX="/srv/index") as (
+        server,
+        peak,
+    ):
         server.wait_for("/readyz", 120)
         for question in QUESTIONS:
             assert ask(server, question.text).status == 200
