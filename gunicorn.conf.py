@@ -6,8 +6,8 @@ import socket
 import tempfile
 from typing import TYPE_CHECKING
 
+from service import gpus
 from service.allocation import few_arenas
-from service.gpus import VISIBLE, free_place, own_gpu
 from service.logs import ACCESS_FORMAT, configuration
 from service.settings import Settings, SettingsError
 
@@ -21,7 +21,8 @@ except SettingsError as error:
     raise SystemExit(f"covidquest: cannot start: {error}") from None
 
 bind = settings.bind
-workers = settings.workers
+visible = gpus.visible(os.environ) if settings.device != "cpu" else ()
+workers = settings.workers or max(1, len(visible))
 worker_class = "service.worker.Worker"
 threads = settings.web_threads
 loglevel = settings.log_level
@@ -40,17 +41,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 few_arenas()
 
 
-def pre_fork(server: "Arbiter", worker: "Worker") -> None:
-    """Give a new worker a place of its own, that of one that ended if there was one."""
-    worker.place = free_place({other.place for other in server.WORKERS.values()})
-
-
-def post_fork(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
-    """Let a worker see one GPU, before anything in it looks for one."""
-    if gpu := own_gpu(worker.place, os.environ):
-        os.environ[VISIBLE] = gpu
-
-
 def child_exit(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
     """Forget what a worker that ended was doing; what it counted stays."""
     if workers > 1:
@@ -65,6 +55,17 @@ def on_exit(server: "Arbiter") -> None:  # noqa: ARG001 - as gunicorn calls it
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
+def pre_fork(server: "Arbiter", worker: "Worker") -> None:
+    """Choose the GPU of a worker that is about to begin."""
+    worker.gpu = gpus.free(visible, [other.gpu for other in server.WORKERS.values()])
+
+
+def post_fork(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
+    """Show a worker its own GPU and no other, before it imports what would use them."""
+    if worker.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = worker.gpu
+
+
 def on_starting(server: "Arbiter") -> None:
     """Check address, index and models in the master, where a problem can still stop the start.
 
@@ -76,6 +77,8 @@ def on_starting(server: "Arbiter") -> None:
     from service.feedback import FeedbackError, FeedbackStore  # noqa: PLC0415 - likewise
     from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
 
+    if settings.device == "auto" and (warning := gpus.missing(os.environ, visible)):
+        server.log.warning(warning)
     try:
         if not (server.master_pid or "LISTEN_FDS" in os.environ):  # else the sockets are inherited
             for address in server.cfg.address:

@@ -22,7 +22,9 @@ from service.errors import BODY_LIMIT, BODY_LIMITS, problem_of
 from service.exports import create_exports
 from service.feedback import FeedbackStore
 from service.feedback_pages import create_feedback_pages
+from service.fetch_progress import FetchProgress
 from service.forms import Form
+from service.gpus import LostGPUError, is_lost
 from service.hooks import add_hooks
 from service.metrics import Metrics
 from service.pages import create_pages, render_page
@@ -48,12 +50,17 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     """
 
     def load() -> AnswererProtocol:
-        from service.loading import load_following  # noqa: PLC0415 - imports the models, slowly
+        from service.index_url import fetch_index  # noqa: PLC0415 - imports the index, slowly
+        from service.loading import load_following  # noqa: PLC0415 - and the models
 
+        if settings.index_url:
+            fetch_index(settings, progress)
+            progress.end()
         return load_following(settings, metrics)
 
     metrics = Metrics()
-    future = loaded(answerer) if answerer else load_in_background(load, stop_server)
+    progress = FetchProgress()
+    future = loaded(answerer) if answerer else load_in_background(load, stop_server, progress.told)
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.jinja_env.undefined = StrictUndefined
@@ -118,6 +125,8 @@ def _add_error_handler(app: Flask, settings: Settings, answerer: Future[Answerer
     def handle(error: Exception) -> Response:
         problem = problem_of(error)
         if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            if is_lost(error):
+                stop_server(LostGPUError(error))
             log.error("cannot answer %s %s", request.method, request.path, exc_info=error)
         if request.path == "/api" or request.path.startswith("/api/"):
             return problem_response(problem)

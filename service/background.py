@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
 
+from service.gpus import LostGPUError
 from service.types import AnswererProtocol
 
 log = logging.getLogger(__name__)
@@ -15,15 +16,37 @@ WORKER_BOOT_ERROR = 3
 """The exit code of a worker at which gunicorn's master stops instead of starting another."""
 
 
+LOADING = "The index and the models are being loaded. Try again in a few seconds."
+
+
 class NotReadyError(Exception):
     """The answerer is still being loaded, or could not be."""
 
 
+class IndexUnavailableError(Exception):
+    """The index could not be fetched. The message is one line: what is wrong, how to mend it.
+
+    The server goes on and says so: were it to end, a platform would start it again and again, each
+    start would fetch the index anew, and the one line would be lost among its repetitions.
+    """
+
+
+class Loading(Future[AnswererProtocol]):
+    """An answerer that is being loaded; `doing` tells its users how far that is."""
+
+    def __init__(self, doing: Callable[[], str]) -> None:
+        """Begin to wait."""
+        super().__init__()
+        self.doing = doing
+
+
 def load_in_background(
-    load: Callable[[], AnswererProtocol], on_failure: Callable[[BaseException], None]
+    load: Callable[[], AnswererProtocol],
+    on_failure: Callable[[BaseException], None],
+    doing: Callable[[], str] = lambda: LOADING,
 ) -> Future[AnswererProtocol]:
     """Start loading on a thread that does not hold up the end of the process."""
-    future: Future[AnswererProtocol] = Future()
+    future = Loading(doing)
 
     def run() -> None:
         try:
@@ -51,18 +74,25 @@ def answerer_of(future: Future[AnswererProtocol]) -> AnswererProtocol:
 
     """
     if not future.done():
-        raise NotReadyError(
-            "The index and the models are being loaded. Try again in a few seconds."
-        )
-    if future.exception() is not None:
+        raise NotReadyError(future.doing() if isinstance(future, Loading) else LOADING)
+    if isinstance(error := future.exception(), IndexUnavailableError):
+        raise NotReadyError(f"The index could not be fetched: {error}")
+    if error is not None:
         raise NotReadyError("The index or the models could not be loaded.")
     return future.result()
 
 
 def stop_server(error: BaseException) -> None:
-    """Say why the answerer could not be loaded, and end gunicorn as a whole."""
+    """Say why questions cannot be answered, and end gunicorn as a whole.
+
+    Only say it of an index that could not be fetched (see `IndexUnavailableError`).
+    """
+    if isinstance(error, IndexUnavailableError):
+        log_failure(logging.CRITICAL, "cannot answer questions", error)
+        return
     try:
-        log_failure(logging.CRITICAL, "cannot start", error)
+        lost = isinstance(error, LostGPUError)
+        log_failure(logging.CRITICAL, "cannot go on" if lost else "cannot start", error)
         logging.shutdown()
         sys.stderr.flush()
     finally:
@@ -73,5 +103,5 @@ def log_failure(level: int, what: str, error: BaseException) -> None:
     """Log an expected failure in one line, any other with its traceback."""
     from service.loading import StartError  # noqa: PLC0415 - as lazy as the loading itself
 
-    expected = isinstance(error, StartError)
+    expected = isinstance(error, (StartError, IndexUnavailableError, LostGPUError))
     log.log(level, "%s: %s", what, error, exc_info=None if expected else error)

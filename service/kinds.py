@@ -1,6 +1,7 @@
 """The kinds of values that settings take, each with its own check."""
 
 import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,21 @@ def _host(text: str) -> str:
     return text if text == "localhost" else str(ipaddress.ip_address(text))
 
 
+def _address(text: str) -> str:
+    if not re.fullmatch(r"(https?://[^\s/]+|file://)/\S+", text):
+        raise ValueError(text)
+    return text
+
+
+def _sha256(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text, re.ASCII):
+        raise ValueError(text)
+    return text.lower()
+
+
 FOLDER = Kind(Path, "a folder")
 FILE = Kind(Path, "a file")
 MODEL = Kind(str, '"default", a folder, or the id of a model on the Hugging Face hub')
+ADDRESS = Kind(_address, "an address that begins with https://, http:// or file:///")
+SHA256 = Kind(_sha256, "a SHA-256: 64 hexadecimal digits")
 HOST = Kind(_host, "an IP address or localhost")

@@ -43,6 +43,8 @@ class StartError(Exception):
 def preflight(settings: Settings) -> None:
     """Check the model folders, the calibrations and every file of the index, cheaply.
 
+    Of an index that is yet to be fetched nothing is known; `service.index_url` checks it.
+
     Loads no model, so it can run before a server forks. Raises StartError.
     """
     try:
@@ -50,6 +52,8 @@ def preflight(settings: Settings) -> None:
         encoder = encoder_folder(settings.encoder)
         check_files(ENCODER, encoder, **wanted)
         check_files(READER, settings.reader, **wanted)
+        if settings.index_url:
+            return  # the index is fetched beside the running server
         _, manifest = checked(settings.index, identity(encoder))
         calibrations_for(settings, FEATURES if manifest.word_dimension else PLAIN_FEATURES)
     except (IndexingError, ModelError) as error:

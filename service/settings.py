@@ -9,7 +9,18 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
-from service.kinds import FILE, FOLDER, HOST, MODEL, Kind, number, one_of, whole
+from service.kinds import (
+    ADDRESS,
+    FILE,
+    FOLDER,
+    HOST,
+    MODEL,
+    SHA256,
+    Kind,
+    number,
+    one_of,
+    whole,
+)
 
 PREFIX = "COVIDQUEST_"
 
@@ -54,6 +65,35 @@ class Settings:
             "How often to look for a new version of the index, which is then served without a "
             "restart; 0 never looks.",
             unit="seconds",
+        ),
+    )
+    index_url: str = field(
+        default="",
+        metadata=_variable(
+            "COVIDQUEST_INDEX_URL",
+            ADDRESS,
+            "Where the index is fetched from at the start, packed by `scripts/pack_index.py`. It "
+            "goes into `COVIDQUEST_INDEX`, which must be set too.",
+            default="not fetched",
+        ),
+    )
+    index_sha256: str = field(
+        default="",
+        metadata=_variable(
+            "COVIDQUEST_INDEX_SHA256",
+            SHA256,
+            "The checksum of the file at `COVIDQUEST_INDEX_URL`, which must be given with it. An "
+            "index that was fetched with the same one before is not fetched again.",
+            default="–",
+        ),
+    )
+    index_limit: int = field(
+        default=10_000,
+        metadata=_variable(
+            "COVIDQUEST_INDEX_LIMIT",
+            whole(1, 1_000_000),
+            "The largest file that is fetched, and the most that it may unpack to.",
+            unit="MB",
         ),
     )
     encoder: str = field(
@@ -147,11 +187,12 @@ class Settings:
         ),
     )
     workers: int = field(
-        default=1,
+        default=0,
         metadata=_variable(
             "COVIDQUEST_WORKERS",
-            whole(1, 64),
-            "Worker processes; each loads its own copy of the models.",
+            whole(0, 64),
+            "Worker processes; each loads its own copy of the models. "
+            "0 has one for each GPU that is visible, and one where there is none.",
             unit="processes",
         ),
     )
@@ -250,6 +291,7 @@ class Settings:
                 values[name] = variable.kind.parse(text)
             except ValueError:
                 problems.append(f"{variable.name}={text!r} is not {variable.kind.allowed}")
+        problems += _lacking_for_url(values)
         problems += [_unknown(name) for name in sorted(environ) if _is_unknown(name)]
         settings = cls(**values)  # type: ignore[arg-type] # each parsed by its own field's kind
         if settings.queue >= settings.web_threads:
@@ -266,6 +308,16 @@ VARIABLES: dict[str, Variable] = {f.name: f.metadata["variable"] for f in fields
 """The variable of each setting, by the name of its field."""
 
 _NAMES = [variable.name for variable in VARIABLES.values()]
+
+
+def _lacking_for_url(values: Mapping[str, object]) -> list[str]:
+    """Say what must be set beside the address of an index, and is not."""
+    needed = {"index_sha256": "the file's checksum", "index": "the folder that the index goes into"}
+    return [
+        f"COVIDQUEST_INDEX_URL needs {VARIABLES[name].name}, {what}"
+        for name, what in needed.items()
+        if "index_url" in values and name not in values
+    ]
 
 
 def _is_unknown(name: str) -> bool:

@@ -9,17 +9,16 @@ import hashlib
 import http.client
 import json
 import os
-import re
 import shutil
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from email.message import Message
 from pathlib import Path
 
 from index.corpora.megabytes import MEGABYTE, in_megabytes
+from index.corpora.remote import Advice, Version, content_range, is_other, shown, version_of
 from index.manifest import write_durably
 from index.types import CorpusError, Progress
 
@@ -29,7 +28,6 @@ _LONGEST_WAIT = 60.0  # seconds
 _RESERVE = 200_000_000  # bytes that stay free on the disk
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}  # statuses that may be others a little later
 _GONE = {403, 404, 410}  # S3 says 403 of what is not there
-_MD5 = re.compile(r'"([0-9a-f]{32})"')
 
 
 class _InterruptedError(Exception):
@@ -48,31 +46,25 @@ class Patience:
     tries: int = 10
 
 
-@dataclass(frozen=True, slots=True)
-class _Version:
-    """Which file it was that a download began with. Unknown values are empty, or 0."""
-
-    url: str
-    etag: str = ""
-    modified: str = ""
-    length: int = 0  # bytes
-    md5: str = ""
-
-    @property
-    def validator(self) -> str:
-        """What If-Range may name: not a weak ETag, which other bytes may have too."""
-        return self.modified if self.etag.startswith("W/") else self.etag or self.modified
-
-
-def fetch(url: str, target: Path, progress: Progress, patience: Patience | None = None) -> None:
-    """Fetch `url` into `target`, which is complete or absent.
+def fetch(
+    url: str,
+    target: Path,
+    progress: Progress,
+    patience: Patience | None = None,
+    *,
+    limit: int | None = None,
+    advice: Advice | None = None,
+) -> None:
+    """Fetch `url` into `target`, which is complete or absent and has at most `limit` bytes.
 
     What an earlier call got of the same file is kept beside `target` and not fetched again. Raises
     CorpusError when the file is not there, does not come within bounds, has another MD5 than S3
-    says, or has no room on the disk.
+    says, is larger than `limit`, or has no room on the disk. No message tells a password or a
+    signature that is in the address.
     """
     patience = patience or Patience()
-    download = _Download(url, target, progress, patience.timeout)
+    advice = advice or Advice()
+    download = _Download(url, target, progress, patience.timeout, limit=limit, advice=advice)
     failures = 0
     while True:
         before = download.size()
@@ -84,16 +76,28 @@ def fetch(url: str, target: Path, progress: Progress, patience: Patience | None 
         failures = 0 if download.size() - before >= _PROGRESS else failures + 1
         if failures >= patience.tries:
             raise CorpusError(
-                f"{url} could not be fetched ({reason}), {failures} times in a row: see whether "
-                "the server can be reached. What was fetched is kept; the same command goes on"
+                f"{shown(url)} could not be fetched ({reason}), {failures} times in a row: see "
+                f"whether the server can be reached. What was fetched is kept; {advice.later}"
             ) from None
         time.sleep(min(patience.wait * 2**failures, _LONGEST_WAIT))
     download.finish()
 
 
 class _Download:
-    def __init__(self, url: str, target: Path, progress: Progress, timeout: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        target: Path,
+        progress: Progress,
+        timeout: float,
+        *,
+        limit: int | None,
+        advice: Advice,
+    ) -> None:
         self._url = url
+        self._shown = shown(url)
+        self._limit = limit
+        self._advice = advice
         self._target = target
         self._part = target.with_name(target.name + ".part")
         self._state = target.with_name(target.name + ".part.json")
@@ -134,46 +138,56 @@ class _Download:
             raise _InterruptedError("the file changed on the server")
         if error.code in _GONE:
             raise CorpusError(
-                f"{self._url} is not there (the server answered {error.code} {error.reason}): see "
-                "that --date is that of a release, YYYY-MM-DD, and --url the folder that holds it"
+                f"{self._shown} is not there (the server answered {error.code} {error.reason}): "
+                f"{self._advice.gone}"
             )
         if error.code not in _AGAIN:
             raise CorpusError(
-                f"{self._url} cannot be fetched: the server answered {error.code} {error.reason}"
+                f"{self._shown} cannot be fetched: the server answered {error.code} {error.reason}"
             )
         raise _InterruptedError(f"the server answered {error.code} {error.reason}")
 
-    def _receive(self, response: http.client.HTTPResponse, have: int, version: _Version) -> None:
+    def _receive(self, response: http.client.HTTPResponse, have: int, version: Version) -> None:
         if response.status == http.client.PARTIAL_CONTENT:
-            begin, total = _content_range(response.headers)
-            if begin != have or total != (version.length or total) or _is_other(response, version):
+            begin, total = content_range(response.headers)
+            if begin != have or total != (version.length or total) or is_other(response, version):
                 self._discard()
                 raise _InterruptedError("the file changed on the server")
         elif response.status == http.client.OK:
-            have, version = 0, _version(self._url, response.headers)
+            have, version = 0, version_of(self._url, response.headers)
             self._discard()
             write_durably(self._state, json.dumps(asdict(version)))
         else:
             raise CorpusError(
-                f"{self._url} cannot be fetched: the server answered {response.status}"
+                f"{self._shown} cannot be fetched: the server answered {response.status}"
             )
+        self._refuse_large(version.length)
         need = max(0, version.length - have) + _RESERVE
         free = shutil.disk_usage(self._part.parent).free
         if free < need:
             raise CorpusError(
-                f"{self._url} needs {need / 1e9:.1f} GB in {self._part.parent}, where "
-                f"{free / 1e9:.1f} GB are free: free space, or give another --output"
+                f"{self._shown} needs {need / 1e9:.1f} GB in {self._part.parent}, where "
+                f"{free / 1e9:.1f} GB are free: {self._advice.room}"
             )
         self._progress.stage("fetching", version.length // MEGABYTE, have // MEGABYTE, "MB")
         advance = in_megabytes(self._progress, have)
         with self._part.open("ab") as file:
             while chunk := _chunk(response):
+                self._refuse_large(have + len(chunk))
                 file.write(chunk)
                 have += len(chunk)
                 advance(len(chunk))
         if have < version.length:
             raise _InterruptedError(
                 f"the connection ended after {have:,} of {version.length:,} bytes"
+            )
+
+    def _refuse_large(self, size: int) -> None:
+        if self._limit is not None and size > self._limit:
+            self._discard()
+            raise CorpusError(
+                f"{self._shown} has more than {self._limit:,} bytes, which is the limit: "
+                f"{self._advice.large}"
             )
 
     def finish(self) -> None:
@@ -184,19 +198,19 @@ class _Download:
             if version.md5 and hashlib.file_digest(file, "md5").hexdigest() != version.md5:
                 self._discard()
                 raise CorpusError(
-                    f"{self._url} arrived with another MD5 than the server says: run the command "
-                    "again, which fetches it anew"
+                    f"{self._shown} arrived with another MD5 than the server says: "
+                    f"{self._advice.again}"
                 )
         self._part.replace(self._target)
         self._state.unlink(missing_ok=True)
 
-    def _version(self) -> _Version:
+    def _version(self) -> Version:
         """Return what is fetched; a state of another address, or a damaged one, counts for none."""
         with contextlib.suppress(OSError, ValueError, TypeError):
-            version = _Version(**json.loads(self._state.read_text(encoding="utf-8")))
+            version = Version(**json.loads(self._state.read_text(encoding="utf-8")))
             if version.url == self._url:
                 return version
-        return _Version(self._url)
+        return Version(self._url)
 
     def _discard(self) -> None:
         self._part.unlink(missing_ok=True)
@@ -217,30 +231,3 @@ def _network() -> Iterator[None]:
 def _chunk(response: http.client.HTTPResponse) -> bytes:
     with _network():
         return response.read1(_CHUNK)
-
-
-def _is_other(response: http.client.HTTPResponse, version: _Version) -> bool:
-    etag = response.headers.get("ETag", version.etag)
-    modified = response.headers.get("Last-Modified", version.modified)
-    return (etag, modified) != (version.etag, version.modified)
-
-
-def _version(url: str, headers: Message) -> _Version:
-    etag, length = headers.get("ETag", ""), headers.get("Content-Length", "")
-    plain = _MD5.fullmatch(etag) if "x-amz-request-id" in headers else None  # others' are no MD5
-    encrypted = headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")
-    return _Version(
-        url=url,
-        etag=etag,
-        modified=headers.get("Last-Modified", ""),
-        length=int(length) if length.isdecimal() else 0,
-        md5=plain[1] if plain and not encrypted else "",
-    )
-
-
-def _content_range(headers: Message) -> tuple[int, int]:
-    """Return the first byte and the length of the file, -1 and 0 where the header does not say."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
-    if found is None:
-        return -1, 0
-    return int(found[1]), 0 if found[2] == "*" else int(found[2])

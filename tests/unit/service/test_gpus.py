@@ -1,52 +1,103 @@
-import os
-import runpy
+"""Which GPUs a worker has. There is none here: device files are stood in for by empty ones."""
+
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+import torch
 
-from service.gpus import free_place, own_gpu
-from tests.serving import LIMIT, ROOT, serving
+from service.gpus import LostGPUError, free, is_lost, missing, visible
+from tests.serving import ROOT
 
 
-def test_a_place_that_became_free_is_taken_again() -> None:
-    assert [free_place(taken) for taken in (set(), {0}, {1}, {0, 1, 3})] == [0, 1, 0, 2]
+@pytest.fixture
+def devices(tmp_path: Path) -> Path:
+    for name in ("nvidia0", "nvidia3", "nvidiactl", "nvidia-uvm", "null"):
+        (tmp_path / name).touch()
+    return tmp_path
 
 
 @pytest.mark.parametrize(
-    ("visible", "expected"),
+    ("environ", "gpus"),
     [
-        ("0,1", ["0", "1", "0"]),
-        (" 3, GPU-5c , ", ["3", "GPU-5c", "3"]),
-        ("2", [None] * 3),
-        ("", [None] * 3),  # all are hidden
+        ({}, ("0", "1")),
+        ({"NVIDIA_VISIBLE_DEVICES": "all"}, ("0", "1")),
+        ({"NVIDIA_VISIBLE_DEVICES": "0,3"}, ("0", "1")),  # as the container toolkit put them there
+        ({"NVIDIA_VISIBLE_DEVICES": "GPU-ab12"}, ("GPU-ab12",)),  # which nobody acted on
+        ({"NVIDIA_VISIBLE_DEVICES": "none"}, ()),
+        ({"NVIDIA_VISIBLE_DEVICES": "void"}, ()),
+        ({"CUDA_VISIBLE_DEVICES": "3", "NVIDIA_VISIBLE_DEVICES": "all"}, ("3",)),
+        ({"CUDA_VISIBLE_DEVICES": "MIG-1, MIG-2"}, ("MIG-1", "MIG-2")),
+        ({"CUDA_VISIBLE_DEVICES": ""}, ()),
+        ({"CUDA_VISIBLE_DEVICES": "0,-1,1"}, ("0",)),
     ],
 )
-def test_named_gpus_are_shared_out(visible: str, expected: list[str | None]) -> None:
-    environ = {"CUDA_VISIBLE_DEVICES": visible}
-    assert [own_gpu(place, environ) for place in range(3)] == expected
+def test_the_gpus_that_are_visible(
+    environ: dict[str, str], gpus: tuple[str, ...], devices: Path
+) -> None:
+    assert visible(environ, devices) == gpus
 
 
-def test_else_gpus_are_counted(tmp_path: Path) -> None:
-    assert own_gpu(0, {}, tmp_path) is None
-    for name in ("nvidia1", "nvidia7", "nvidiactl", "nvidia-uvm", "nvidia-caps", "null"):
-        (tmp_path / name).touch()
-    assert [own_gpu(place, {}, tmp_path) for place in range(3)] == ["0", "1", "0"]
+def test_a_machine_without_a_gpu(tmp_path: Path) -> None:
+    assert visible({"NVIDIA_VISIBLE_DEVICES": "all"}, tmp_path) == ()
+    assert visible({"NVIDIA_VISIBLE_DEVICES": "0"}, tmp_path) == ()
 
 
-def test_gunicorn_gives_each_worker_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
-    hooks = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
-    server, worker = SimpleNamespace(WORKERS={1: SimpleNamespace(place=0)}), SimpleNamespace()
-    hooks["pre_fork"](server, worker)
-    hooks["post_fork"](server, worker)
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == "6"
+def test_each_worker_has_a_gpu_of_its_own_and_its_successor_has_the_same() -> None:
+    taken: list[str | None] = []
+    for _ in range(3):
+        taken.append(free(("0", "1", "2"), taken))
+    assert taken == ["0", "1", "2"]
+    taken.remove("1")  # that worker ended
+    assert free(("0", "1", "2"), taken) == "1"
+    assert free((), []) is None
 
 
-def test_workers_start_with_gpus_to_choose_from() -> None:
-    fake = ["--config", "tests/fake_gunicorn.conf.py"]
-    variables = {"COVIDQUEST_WORKERS": "2", "CUDA_VISIBLE_DEVICES": "4,6"}
-    with serving(*fake, limit=LIMIT, **variables) as server:
-        assert server.get("/readyz").status == 200
-        assert server.stop() == 0
-        assert "Error" not in server.logged()
+@pytest.mark.parametrize(
+    ("environ", "gpus", "warned"),
+    [
+        ({"NVIDIA_VISIBLE_DEVICES": "all"}, (), True),
+        ({"NVIDIA_VISIBLE_DEVICES": "all"}, ("0",), False),
+        ({"NVIDIA_VISIBLE_DEVICES": "none"}, (), False),
+        ({}, (), False),
+    ],
+)
+def test_a_container_that_was_to_have_gpus_says_that_it_sees_none(
+    environ: dict[str, str], gpus: tuple[str, ...], tmp_path: Path, *, warned: bool
+) -> None:
+    assert ("no GPU is visible" in missing(environ, gpus, tmp_path)) is warned
+    (tmp_path / "dxg").touch()
+    assert missing(environ, gpus, tmp_path) == ""
+
+
+def test_an_error_of_the_device_is_told_from_others() -> None:
+    assert is_lost(torch.AcceleratorError("CUDA error: unspecified launch failure\nmore"))
+    assert not is_lost(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not is_lost(RuntimeError("CUDA error"))
+
+
+def test_what_is_said_of_a_lost_gpu_is_one_line() -> None:
+    said = str(LostGPUError(torch.AcceleratorError("CUDA error: GPU is lost\nCompile with")))
+    assert said.startswith("the GPU cannot be used any more (CUDA error: GPU is lost): see")
+    assert "\n" not in said
+
+
+def test_a_server_whose_gpu_vanishes_ends_with_one_line() -> None:
+    code = (
+        "import torch\n"
+        "from service.app import create_app\n"
+        "from service.settings import Settings\n"
+        "from tests.fake_app import FakeAnswerer\n"
+        "class Lost(FakeAnswerer):\n"
+        "    def answer(self, query):\n"
+        "        raise torch.AcceleratorError('CUDA error: GPU is lost')\n"
+        "client = create_app(Settings(), Lost()).test_client()\n"
+        "client.post('/api/v1/answers', json={'question': 'How long?'})\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 3
+    (line,) = ended.stderr.splitlines()
+    assert "cannot go on: the GPU cannot be used any more (CUDA error: GPU is lost)" in line

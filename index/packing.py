@@ -1,0 +1,164 @@
+"""An index as one file: a plain tar that one machine writes and another fetches and unpacks.
+
+In it lie, as in the index's folder, `CURRENT`, the one version that it names, and the calibrations
+fitted on it. The same index always gives the same bytes.
+"""
+
+import hashlib
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from index.corpora.parses import checked as checked_name
+from index.corpora.tar import DamagedError, Member, open_tar
+from index.manifest import CURRENT, publish
+from index.search import checked
+from index.types import CorpusError, IndexingError
+
+CALIBRATION = "calibration"
+_CHUNK = 1 << 20  # bytes
+
+
+def pack(index_dir: Path, target: Path) -> str:
+    """Write the current version of an index to the file `target`; return the file's SHA-256.
+
+    `target` is complete or absent. Raises IndexingError when the index is not whole, and OSError
+    when the file cannot be written.
+    """
+    version, manifest = checked(index_dir)
+    names = [CURRENT, f"{version.name}/manifest.json"]
+    names += [f"{version.name}/{name}" for name in sorted(manifest.files)]
+    fitted = sorted((index_dir / CALIBRATION).glob("*.json"))
+    names += [f"{CALIBRATION}/{path.name}" for path in fitted]
+    part = target.with_name(target.name + ".part")
+    try:
+        with part.open("wb") as file:
+            written = _Hashed(file)
+            with tarfile.open(
+                fileobj=cast("IO[bytes]", written), mode="w|", format=tarfile.PAX_FORMAT
+            ) as tar:
+                for name in names:
+                    _add(tar, index_dir / name, name)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return written.digest.hexdigest()
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    """Add a file with nothing of where, when and by whom it was written."""
+    member = tarfile.TarInfo(name)
+    member.size = path.stat().st_size
+    member.mode = 0o644
+    with path.open("rb") as file:
+        tar.addfile(member, file)
+
+
+class _Hashed:
+    """A file that is written from beginning to end, with the SHA-256 of what went through."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
+
+
+def unpack(archive: Path, index_dir: Path, *, limit: int, encoder: str | None = None) -> Path:
+    """Publish the index in `archive` as the current version of `index_dir`; return its folder.
+
+    The archive may be anything, by anyone: only regular files are taken from it, only below a
+    folder of its own, at most `limit` bytes of them, and all are compared with the manifest before
+    they are published. `encoder` is the name of the encoder that the index must be of, if given.
+
+    Raises IndexingError when the archive holds no whole index, one of another encoder, or more
+    than `limit` bytes, and OSError when it cannot be written.
+    """
+    staging = index_dir / ".unpacking"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        _extract(archive, staging, limit)
+        version = _only_version(archive, staging, encoder)
+        if (index_dir / version.name).exists():  # of a start that was cut off before its end
+            (index_dir / version.name).rename(staging / "before")
+        published = publish(version, index_dir, version.name)
+        _replace(staging / CALIBRATION, index_dir / CALIBRATION)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return published
+
+
+def _extract(archive: Path, staging: Path, limit: int) -> None:
+    room = limit
+    try:
+        with open_tar(archive) as members:
+            for name, size, content in _files(archive, members):
+                room -= size
+                if room < 0:
+                    raise IndexingError(
+                        f"{archive.name} unpacks to more than {limit:,} bytes, which is the limit: "
+                        "raise it, or serve a smaller index"
+                    )
+                target = staging / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("wb") as file:
+                    shutil.copyfileobj(content, file, _CHUNK)
+    except DamagedError as error:
+        raise IndexingError(
+            f"{archive.name} is no tar archive, or a damaged one: pack the index again with "
+            "`python -m scripts.pack_index`"
+        ) from error
+    except CorpusError as error:
+        raise IndexingError(str(error)) from error
+
+
+def _files(archive: Path, members: Iterator[Member]) -> Iterator[tuple[str, int, IO[bytes]]]:
+    """Yield name, size and content of each member. Raises IndexingError for one that is no file."""
+    for member, content in members:
+        if member.isdir():
+            continue
+        try:
+            name = checked_name(member.name)
+        except ValueError:
+            name = ""
+        if not name or content is None:
+            raise IndexingError(
+                f"{archive.name} holds {member.name[:80]!r}, which no packed index does: pack the "
+                "index again with `python -m scripts.pack_index`"
+            )
+        yield name, member.size, content
+
+
+def _only_version(archive: Path, staging: Path, encoder: str | None) -> Path:
+    """Return the version that was unpacked, verified and rid of files that are not part of it."""
+    try:
+        version, manifest = checked(staging, encoder)
+    except IndexingError as error:
+        raise IndexingError(
+            f"{archive.name} holds no index that can be served: {_without(staging, error)}"
+        ) from error
+    known = {"manifest.json", *manifest.files}
+    for path in version.rglob("*"):
+        if path.is_file() and path.relative_to(version).as_posix() not in known:
+            path.unlink()
+    return version
+
+
+def _without(staging: Path, error: Exception) -> str:
+    return str(error).replace(f"{staging}/", "").replace(str(staging), "in it")
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Let the folder `target` be `source`, or gone where there is no `source`."""
+    shutil.rmtree(target, ignore_errors=True)
+    if source.is_dir():
+        source.rename(target)

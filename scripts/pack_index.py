@@ -1,0 +1,55 @@
+"""Packs an index into one file, for a service that fetches it when it starts."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from index.manifest import current_version, read_manifest
+from index.packing import pack
+from index.types import IndexingError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.pack_index",
+        description=f"{__doc__} Put the file where the service can fetch it, and give the service "
+        "the settings that this prints.",
+        epilog="example: python -m scripts.pack_index --index var/cord19 --output cord19.tar",
+    )
+    add = arguments.add_argument
+    add("--index", type=Path, required=True, metavar="DIR", help="the index, as it was built")
+    add("--output", type=Path, required=True, metavar="FILE", help="the file to write, a .tar")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        sha256 = pack(options.index, options.output)
+        manifest = read_manifest(current_version(options.index))
+        size = options.output.stat().st_size
+    except IndexingError as error:
+        print(f"pack_index: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        reason = error.strerror or error
+        print(
+            f"pack_index: {options.output} cannot be written ({reason}): give --output a file in a "
+            "folder with room",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("pack_index: stopped; nothing was written", file=sys.stderr)
+        return 130
+    counts = f"{manifest.papers:,} papers, {manifest.passages:,} passages"
+    print(f"{options.output}: {counts}, {size:,} bytes")
+    print("COVIDQUEST_INDEX_URL=    the file's address, https://… or file:///…")
+    print(f"COVIDQUEST_INDEX_SHA256={sha256}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

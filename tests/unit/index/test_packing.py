@@ -1,0 +1,175 @@
+"""An index as one file: packed, unpacked, and refused when it is anything else."""
+
+import hashlib
+import io
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from index.builder import build_index
+from index.manifest import CURRENT, current_version
+from index.packing import pack, unpack
+from index.search import PassageIndex
+from index.types import IndexingError
+from tests.unit.index.disk import largest_file
+from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.release import parse, sentences, write_release
+
+LIMIT = 50_000_000
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("packing")
+    records = [{"cord_uid": "u1", "title": "Masks", "pdf_json_files": "u1.json"}]
+    corpus = write_release(root / "corpus", records, {"u1.json": parse(sentences(60, "ward"))})
+    build_index(corpus, root / "index", ENCODER, Silent(), workers=1)
+    (root / "index/calibration").mkdir()
+    (root / "index/calibration/retrieval.json").write_text("{}", encoding="utf-8")
+    return root / "index"
+
+
+@pytest.fixture
+def archive(built: Path, tmp_path: Path) -> Path:
+    pack(built, tmp_path / "index.tar")
+    return tmp_path / "index.tar"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in {".lock", ".tantivy-meta.lock"}
+    }
+
+
+def repacked(archive: Path, change: Callable[[tarfile.TarInfo], tarfile.TarInfo | None]) -> Path:
+    """Write the archive again with each member changed, or without it."""
+    target = archive.with_name("changed.tar")
+    with tarfile.open(archive) as old, tarfile.open(target, "w") as new:
+        for member in old:
+            content = old.extractfile(member)
+            if changed := change(member):
+                new.addfile(changed, content if changed.isreg() else None)
+    return target
+
+
+def renamed(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+    def change(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        if member.name == CURRENT:
+            member.name = name
+        return member
+
+    return change
+
+
+def as_link(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    if member.name == CURRENT:
+        member.type, member.linkname, member.size = tarfile.SYMTYPE, "/etc/passwd", 0
+    return member
+
+
+def without(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo | None]:
+    return lambda member: None if member.name.endswith(name) else member
+
+
+def test_an_index_comes_out_as_it_went_in(built: Path, archive: Path, tmp_path: Path) -> None:
+    published = unpack(archive, tmp_path / "there", limit=LIMIT, encoder="fake")
+    assert published == current_version(tmp_path / "there")
+    assert files(tmp_path / "there") == files(built)
+    assert PassageIndex.open(tmp_path / "there", "fake").manifest.papers == 1
+
+
+def test_the_same_index_gives_the_same_bytes_and_their_checksum(
+    built: Path, archive: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(built, tmp_path / "copy"))
+    assert pack(copy, tmp_path / "again.tar") == hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert (tmp_path / "again.tar").read_bytes() == archive.read_bytes()
+    with tarfile.open(archive) as tar:
+        assert {(m.uid, m.gid, m.mtime, m.uname) for m in tar} == {(0, 0, 0, "")}
+
+
+def test_an_older_index_is_replaced_and_its_calibrations_with_it(
+    built: Path, archive: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(built, tmp_path / "there"))
+    (folder / "calibration/old.json").write_text("{}", encoding="utf-8")
+    unpack(archive, folder, limit=LIMIT)
+    assert files(folder) == files(built)
+
+
+def test_a_damaged_index_is_not_packed(built: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(built, tmp_path / "copy"))
+    (current_version(folder) / "vectors.faiss").write_bytes(b"x")
+    with pytest.raises(IndexingError, match=r"vectors\.faiss has 1 bytes"):
+        pack(folder, tmp_path / "index.tar")
+    assert not (tmp_path / "index.tar").exists()
+
+
+def test_a_full_disk_leaves_no_half_file(built: Path, tmp_path: Path) -> None:
+    with largest_file(4096), pytest.raises(OSError, match="large"):
+        pack(built, tmp_path / "index.tar")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (renamed("../CURRENT"), r"holds '\.\./CURRENT', which no packed index does"),
+        (renamed("/CURRENT"), "holds '/CURRENT'"),
+        (as_link, "holds 'CURRENT'"),
+        (without(CURRENT), r"it has no file CURRENT"),
+        (without("manifest.json"), "is not a manifest"),
+        (without("passages.sqlite"), r"passages\.sqlite is missing"),
+    ],
+)
+def test_another_archive_is_refused(
+    archive: Path,
+    tmp_path: Path,
+    change: Callable[[tarfile.TarInfo], tarfile.TarInfo | None],
+    said: str,
+) -> None:
+    with pytest.raises(IndexingError, match=said):
+        unpack(repacked(archive, change), tmp_path / "there", limit=LIMIT)
+    assert list((tmp_path / "there").iterdir()) == []
+    assert not (tmp_path / "CURRENT").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Not found</html>" * 100, b"\0" * 20_480])
+def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "index.tar").write_bytes(content)
+    with pytest.raises(IndexingError, match=r"is no tar archive|holds no index"):
+        unpack(tmp_path / "index.tar", tmp_path / "there", limit=LIMIT)
+
+
+def test_an_archive_that_is_cut_off_is_refused(archive: Path, tmp_path: Path) -> None:
+    archive.write_bytes(archive.read_bytes()[:-40_000])
+    with pytest.raises(IndexingError, match="damaged"):
+        unpack(archive, tmp_path / "there", limit=LIMIT)
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_an_index_of_another_encoder_is_refused(archive: Path, tmp_path: Path) -> None:
+    with pytest.raises(IndexingError, match="built with the encoder fake"):
+        unpack(archive, tmp_path / "there", limit=LIMIT, encoder="another")
+
+
+def test_no_more_than_the_limit_is_unpacked(archive: Path, tmp_path: Path) -> None:
+    with pytest.raises(IndexingError, match=r"unpacks to more than 9,000 bytes"):
+        unpack(archive, tmp_path / "there", limit=9_000)
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_files_that_are_no_part_of_the_index_are_left_out(archive: Path, tmp_path: Path) -> None:
+    with tarfile.open(archive) as tar:
+        version = tar.getnames()[1].split("/")[0]
+    with tarfile.open(archive, "a") as tar:
+        member = tarfile.TarInfo(f"{version}/more.bin")
+        member.size = 4
+        tar.addfile(member, io.BytesIO(b"more"))
+    published = unpack(archive, tmp_path / "there", limit=LIMIT)
+    assert not (published / "more.bin").exists()
