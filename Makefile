@@ -10,7 +10,7 @@ SETUP := $(VENV)/.complete
 SAMPLE := var/sample/CURRENT
 AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
-.PHONY: run test check format help clean
+.PHONY: run test check format container-test sbom help clean
 .DEFAULT_GOAL := help
 
 help:  ## show this
@@ -30,13 +30,22 @@ check: $(SETUP)  ## lint, types and import rules only
 	@echo "== mypy" && $(BIN)/mypy
 	@echo "== import-linter" && $(BIN)/lint-imports --no-cache | tail -6
 
+container-test: $(SETUP)  ## build the CPU image and run it, as root on Debian (20 minutes, 4 GB)
+	@deploy/container_tools.sh
+	@$(BIN)/python -m pytest -s -o timeout=1800 tests/containers
+
+sbom: $(SETUP)  ## write bills of materials of both images, CycloneDX, into var/sbom
+	@test -x var/sbom/tool/bin/cyclonedx-py || $(PYTHON) -m venv var/sbom/tool
+	@var/sbom/tool/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/sbom.txt
+	@deploy/sbom.sh $(BIN)/python var/sbom/tool/bin/cyclonedx-py var/sbom
+
 format: $(SETUP)  ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 clean:  ## remove the virtual environment and the sample index
 	rm -rf $(VENV) var/sample
 
-$(SETUP): requirements.txt constraints.txt
+$(SETUP): requirements.txt requirements/serve.txt requirements/torch.txt constraints.txt
 	@echo "== setting up $(VENV) (the first time this fetches about 400 MB)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -18,6 +18,9 @@ def test_every_setting_is_read() -> None:
         {
             "COVIDQUEST_INDEX": "some/index",
             "COVIDQUEST_INDEX_POLL": "0.5",
+            "COVIDQUEST_INDEX_URL": "https://example.org/index.tar?key=1",
+            "COVIDQUEST_INDEX_SHA256": "AB" * 32,
+            "COVIDQUEST_INDEX_LIMIT": "500",
             "COVIDQUEST_ENCODER": "org/encoder",
             "COVIDQUEST_READER": "some/reader",
             "COVIDQUEST_DEVICE": "CPU",
@@ -42,6 +45,9 @@ def test_every_setting_is_read() -> None:
     assert settings == Settings(
         index=Path("some/index"),
         index_poll=0.5,
+        index_url="https://example.org/index.tar?key=1",
+        index_sha256="ab" * 32,
+        index_limit=500,
         encoder="org/encoder",
         reader="some/reader",
         device="cpu",
@@ -75,12 +81,13 @@ def test_every_setting_is_read() -> None:
         ("COVIDQUEST_DEFAULT_WEIGHT", "nan", "a number from 0 to 1"),
         ("COVIDQUEST_DEFAULT_WEIGHT", "1.01", "a number from 0 to 1"),
         ("COVIDQUEST_DEFAULT_TOP_K", "51", "a whole number from 1 to 50"),
-        ("COVIDQUEST_WORKERS", "two", "a whole number from 1 to 64"),
+        ("COVIDQUEST_WORKERS", "two", "a whole number from 0 to 64"),
         ("COVIDQUEST_WEB_THREADS", "1", "a whole number from 2 to 256"),
         ("COVIDQUEST_QUEUE", "0", "a whole number from 1 to 255"),
         ("COVIDQUEST_DEADLINE", "0", "a number from 0.1 to 600"),
         ("COVIDQUEST_CACHE", "-1", "a whole number from 0 to 100000"),
         ("COVIDQUEST_LOG_FORMAT", "xml", "one of text, json"),
+        ("COVIDQUEST_INDEX_SHA256", "ab", "a SHA-256: 64 hexadecimal digits"),
         ("COVIDQUEST_HOST", "not an address", "an IP address or localhost"),
         ("PORT", "65536", "a whole number from 1 to 65535"),
         ("COVIDQUEST_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
@@ -90,6 +97,37 @@ def test_a_bad_value_is_named_with_what_is_allowed(name: str, text: str, allowed
     with pytest.raises(SettingsError) as error:
         Settings.from_environment({name: text})
     assert str(error.value) == f"{name}={text!r} is not {allowed}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "index.tar",
+        "ftp://host/index.tar",
+        "https://host",
+        "file://host/x",
+        "https:///x",
+        "s3://b/x",
+    ],
+)
+def test_an_index_is_fetched_from_https_http_or_a_file(url: str) -> None:
+    with pytest.raises(SettingsError, match="is not an address that begins with https://"):
+        Settings.from_environment(
+            {
+                "COVIDQUEST_INDEX_URL": url,
+                "COVIDQUEST_INDEX_SHA256": "0" * 64,
+                "COVIDQUEST_INDEX": "there",
+            }
+        )
+
+
+def test_the_address_of_an_index_needs_its_checksum_and_a_folder() -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_environment({"COVIDQUEST_INDEX_URL": "file:///srv/index.tar"})
+    assert str(error.value) == (
+        "COVIDQUEST_INDEX_URL needs COVIDQUEST_INDEX_SHA256, the file's checksum; "
+        "COVIDQUEST_INDEX_URL needs COVIDQUEST_INDEX, the folder that the index goes into"
+    )
 
 
 def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
@@ -133,7 +171,7 @@ def test_only_a_given_port_opens_the_service_to_other_machines(
 def test_defaults_are_allowed_values() -> None:
     for name, variable in VARIABLES.items():
         default = getattr(Settings(), name)
-        assert default is None or variable.kind.parse(str(default)) == default
+        assert default in (None, "") or variable.kind.parse(str(default)) == default
 
 
 def test_the_documentation_has_the_table_of_settings() -> None:
