@@ -68,8 +68,7 @@ def build(corpus: Path, folder: Path) -> None:
 @pytest.fixture(scope="session")
 def server(sample_index: Path) -> Iterator[Server]:
     """Return a server with the real models, ready to answer from the sample corpus."""
-    patient = {"COVIDQUEST_WORKERS": "1", "COVIDQUEST_DEADLINE": str(MODELS_LIMIT)}
-    with serving(COVIDQUEST_INDEX=str(sample_index), **patient) as running:
+    with serving(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_WORKERS="1") as running:
         yield running
         assert running.process.poll() is None, running.logged()
         assert running.stop() == 0

@@ -25,7 +25,8 @@ MODELS_LIMIT = 240  # seconds that what needs the models may take; about ten on 
 
 def environment(**changes: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("COVIDQUEST_", "GUNICORN"))}
-    return kept | {"COVIDQUEST_HOST": "127.0.0.1"} | changes
+    patient = {"COVIDQUEST_DEADLINE": str(MODELS_LIMIT)}  # the machine may have other work
+    return kept | {"COVIDQUEST_HOST": "127.0.0.1"} | patient | changes
 
 
 def free_port() -> int:

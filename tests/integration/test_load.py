@@ -33,7 +33,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def loaded(index: Path, seconds: float, **changes: str) -> Iterator[Server]:
     """Start a server whose reader takes so many seconds for a passage."""
     settings = {"COVIDQUEST_INDEX": str(index), "FAKE_SECONDS": str(seconds)}
+    workers = int(changes.get("COVIDQUEST_WORKERS", "1"))
     with serving(*FAKE, limit=LIMIT, **settings, **changes) as server:
+        until(lambda: server.logged().count("serving index version") == workers)
         yield server
 
 

@@ -1,4 +1,3 @@
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -104,5 +103,5 @@ def test_who_gives_up_waiting_leaves_the_others_be() -> None:
             thread.submit(try_it).result(30)
         thread.shutdown()
     with turns.taken("a", check):
-        assert threading.active_count() >= 1
+        pass  # it is free again
     assert turns._locks == {}
