@@ -42,6 +42,7 @@ class PlainReading:
 
     @torch.inference_mode()
     def _read(self, question: str, passages: Sequence[str], *, padding: str | bool) -> list[Range]:
+        """Read padded windows in one batch, and others one by one."""
         encoded = self._tokenizer(
             [question] * len(passages),
             list(passages),
@@ -51,26 +52,20 @@ class PlainReading:
             stride=_STRIDE,
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
-            return_tensors="pt" if padding else None,
         )
-        of_passage = [int(place) for place in encoded.pop("overflow_to_sample_mapping")]
+        of_passage = encoded.pop("overflow_to_sample_mapping")
         offsets = encoded.pop("offset_mapping")
+        windows = range(len(of_passage))
         best: list[tuple[float, Range]] = [(-float("inf"), (0, 0))] * len(passages)
-        batches = (
-            [dict(encoded)]
-            if padding
-            else [
-                {name: torch.tensor([rows[place]]) for name, rows in encoded.items()}
-                for place in range(len(of_passage))
-            ]
-        )
-        place = 0
-        for batch in batches:
-            output = self._model(**batch)
-            for start, end in zip(output.start_logits, output.end_logits, strict=True):
-                found = self._best(start, end, encoded.sequence_ids(place), offsets[place])
-                best[of_passage[place]] = max(best[of_passage[place]], found)
-                place += 1
+        for batch in [list(windows)] if padding else [[window] for window in windows]:
+            output = self._model(
+                **{name: torch.tensor([rows[w] for w in batch]) for name, rows in encoded.items()}
+            )
+            for window, start, end in zip(
+                batch, output.start_logits, output.end_logits, strict=True
+            ):
+                found = self._best(start, end, encoded.sequence_ids(window), offsets[window])
+                best[of_passage[window]] = max(best[of_passage[window]], found)
         return [where for _, where in best]
 
     @staticmethod
@@ -78,16 +73,13 @@ class PlainReading:
         start: torch.Tensor,
         end: torch.Tensor,
         texts: list[int | None],
-        offsets: Any,  # noqa: ANN401 - a tensor or a list
+        offsets: list[tuple[int, int]],
     ) -> tuple[float, Range]:
         inside = torch.tensor([text == 1 for text in texts])
-        scores = (
-            start.masked_fill(~inside, -torch.inf)[:, None]
-            + end.masked_fill(~inside, -torch.inf)[None, :]
-        ).triu()
-        scores = scores.masked_fill(torch.ones_like(scores).triu() == 0, -torch.inf)
+        allowed = (inside[:, None] & inside[None, :]).triu()  # an end is not before its start
+        scores = (start[:, None] + end[None, :]).masked_fill(~allowed, -torch.inf)
         first, last = divmod(int(scores.argmax()), len(end))
-        where = int(offsets[first][0]), int(offsets[last][1])
+        where = offsets[first][0], offsets[last][1]
         return float(scores[first, last] - start[0] - end[0]), where
 
 
