@@ -147,7 +147,7 @@ def test_a_permalink_shows_the_same_and_tells_when_the_index_has_changed(visit_t
     expect(page.get_by_role("slider")).to_have_value("0.3")
     expect(page.locator(".chip")).to_have_count(3)
     expect(page.locator("#index-changed")).to_have_count(0)
-    page.goto(link.replace(SOURCE.index_version.replace(":", "%3A"), "20190101T000000"))
+    page.goto(link.replace(SOURCE.index_version, "20190101T000000"))
     changed = page.locator("#index-changed")
     expect(changed).to_contain_text("The index has changed since this link was made.")
     expect(changed).to_contain_text("20190101T000000")

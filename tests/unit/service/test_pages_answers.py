@@ -103,7 +103,7 @@ def test_answers_are_there_when_the_service_is_too_busy_to_compare_them() -> Non
         response = ask(create_app(Settings(), answerer).test_client(), question="Why?")
         assert response.status_code == 200
         assert response.text.count("<article") == 3
-        return re.findall(r"bats</span>: (\d papers)", response.text)
+        return re.findall(r"</span>: (\d papers)", response.text)
 
     assert groups(FakeAnswerer(answers=answers)) == ["3 papers"]
     assert groups(FakeAnswerer(answers=answers, busy=BusyError("Busy."))) == ["2 papers"]

@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from scripts import screenshots
+
+
+def test_the_options_have_defaults_that_the_readme_relies_on() -> None:
+    options = screenshots.parser().parse_args([])
+    assert options.output == Path("docs/images")
+    assert options.index == "var/sample"
+    assert not options.whole
+
+
+def test_without_chromium_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert screenshots.main([]) == 1
+    assert "install the package chromium" in capsys.readouterr().err
+
+
+def test_a_service_that_does_not_start_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/chromium")
+    options = ["--index", str(tmp_path / "none"), "--output", str(tmp_path)]
+    assert screenshots.main(options) == 1
+    assert "the service does not start" in capsys.readouterr().err
