@@ -85,9 +85,7 @@ def test_a_file_that_is_too_far_from_the_weights_is_not_kept(
     assert line.startswith("export_onnx: the ONNX file is too far from the weights (question_cos")
 
 
-def test_what_is_not_there_is_one_line(
-    encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = tmp_path / "few.json"
     few.write_text('{"data": []}')
     for arguments, said in [
