@@ -14,7 +14,7 @@ from index.vector_kinds import AUTO, KINDS
 from index.vector_recall import LOW
 from models import backends
 from models.contracts import Embedded, Encoder, ModelError
-from models.loading import encoder_folder, identity
+from models.loading import encoder_folder, has_weights, identity
 from scripts.arguments import at_least
 from service.questions import QUESTIONS
 
@@ -121,12 +121,13 @@ def warn_of_recall(command: str, report: BuildReport) -> None:
 
 
 def load_encoder(options: argparse.Namespace) -> Encoder:
-    """Load the encoder that the arguments name: with torch where it is installed.
+    """Load the encoder that the arguments name: with torch, where it and the weights are there.
 
     On a CPU with bfloat16, torch is as fast and more exact. Raises ModelError.
     """
-    if importlib.util.find_spec("torch") is None:
-        return backends.load_encoder(options.encoder, device=options.device)
+    folder = encoder_folder(options.encoder)
+    if importlib.util.find_spec("torch") is None or not has_weights(folder):
+        return backends.load_encoder(folder, device=options.device)
     from models.encoder import SentenceEncoder  # noqa: PLC0415 - seconds that --help need not wait
 
     return SentenceEncoder(

@@ -8,5 +8,5 @@ from pathlib import Path
 globals().update(runpy.run_path(str(Path(__file__).parents[1] / "gunicorn.conf.py")))
 
 
-def worker_exit(*_: object) -> None:
+def worker_exit(_server: object, _worker: object) -> None:
     Path(os.environ["MODULES_FILE"]).write_text("\n".join(sys.modules), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from models.onnx.encoder import OnnxEncoder
 from models.onnx.files import ENCODER, GRAPH, READER, RECORD, Record, checksum
 from models.onnx.reader import OnnxReader
 from models.reader import TransformersReader
+from scripts.indexing import load_encoder
 from tests.making_models import tiny_encoder
 
 QUESTION = "What is the incubation period of the virus?"
@@ -237,6 +239,15 @@ def test_a_model_too_far_from_its_weights_is_not_kept(
     with pytest.raises(ModelError, match=r"score_difference_mean is .*f1_lost_at_least is 2"):
         making.make_reader(folder, folder, ASKED, print, lambda *_: {"f1_lost_at_least": 2.0})
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_index_is_built_with_it_where_the_weights_are_not(encoder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    shutil.copytree(encoder, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    options = Namespace(encoder=str(folder), device="auto", batch_size=None)
+    assert isinstance(load_encoder(options), OnnxEncoder)
+    options.encoder = str(encoder)
+    assert isinstance(load_encoder(options), SentenceEncoder)
 
 
 def test_a_record_tells_where_a_graph_comes_from(encoder: Path) -> None:
