@@ -18,7 +18,7 @@ from index.passages import PassageStore
 from index.search import PASSAGES
 from models.finetuning import labelled
 from models.reader import TransformersReader
-from scripts import reader_batches, train_reader
+from scripts import reader_batches, reader_training, train_reader
 from scripts.reader_batches import Teacher, windower_of
 from scripts.reader_examples import Example
 from tests.making_models import tiny_encoder, tiny_reader
@@ -66,8 +66,8 @@ def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run that was left alone."""
     folder = tmp_path_factory.mktemp("straight")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_reader, "_LOG_STEPS", 5)
-        patch.setattr(train_reader, "_POOL", 64)
+        patch.setattr(reader_training, "_LOG_STEPS", 5)
+        patch.setattr(reader_training, "_POOL", 64)
         assert train_reader.main(command(made, folder)) == 0
     return folder
 
@@ -93,8 +93,8 @@ def test_what_is_published_is_a_reader_in_half_precision(straight: Path) -> None
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     made: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_reader, "_CHECKPOINT_SECONDS", -1)  # after every step
-    monkeypatch.setattr(train_reader, "_POOL", 64)
+    monkeypatch.setattr(reader_training, "_CHECKPOINT_SECONDS", -1)  # after every step
+    monkeypatch.setattr(reader_training, "_POOL", 64)
     original = reader_batches.loss_of
     calls = 0
 
@@ -132,7 +132,7 @@ def test_a_run_goes_on_only_with_its_own_arguments(
 def test_a_student_comes_nearer_to_its_teacher(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_reader, "_LOG_STEPS", 5)
+    monkeypatch.setattr(reader_training, "_LOG_STEPS", 5)
     arguments = command(made, tmp_path, "--teacher", str(made / "teacher"))
     assert train_reader.main([*arguments, "--teacher-weight", "1"]) == 0
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

@@ -1,0 +1,137 @@
+"""The loop that trains a reader: a plan of examples, batch by batch, with checkpoints and a log."""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Self
+
+from scripts.reader_examples import Draw
+from scripts.training_plan import rate_at
+
+if TYPE_CHECKING:
+    from models.finetuning import Network
+    from scripts.reader_batches import Batches, Teacher
+
+_POOL = 4096  # examples that are cut and sorted by length together
+_CHECKPOINT_SECONDS = 300
+_LOG_STEPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: whole pools, batches of the one after them, examples read, and seconds.
+
+    `planned` is the share of the plan that is behind: some of what is planned gives no example.
+    """
+
+    pools: int = 0
+    batches: int = 0
+    examples: int = 0
+    planned: float = 0.0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, saved: Mapping[str, float]) -> Self:
+        """Return what a checkpoint says; nothing is behind where there is none."""
+        if not saved:
+            return cls()
+        pools, batches, examples = (int(saved[name]) for name in ("pools", "batches", "examples"))
+        return cls(pools, batches, examples, saved["planned"], saved["seconds"])
+
+    def done(self, minutes: float | None) -> float:
+        """Return the share of the run that is behind, 1 or more at its end.
+
+        A run ends with its plan, or before, where its `minutes` are over.
+        """
+        return max(self.planned, self.seconds / (60 * minutes) if minutes else 0.0)
+
+
+def train(
+    network: "Network",
+    batches: "Batches",
+    draws: Sequence[Draw],
+    options: argparse.Namespace,
+    teacher: "Teacher | None",
+) -> None:
+    """Train to the end of the plan or of the time, from the checkpoint where there is one."""
+    import torch  # noqa: PLC0415 - seconds that --help need not wait
+
+    from models.checkpoints import load_checkpoint, save_checkpoint  # noqa: PLC0415 - likewise
+    from models.finetuning import optimizer_of  # noqa: PLC0415 - likewise
+    from scripts.reader_batches import loss_of  # noqa: PLC0415 - likewise
+
+    folder: Path = options.work
+    optimizer = optimizer_of(network, options.rate)
+    progress = Progress.of(load_checkpoint(folder, network, optimizer))
+    network.train()
+    began = time.monotonic() - progress.seconds
+    saved = time.monotonic()
+    losses: list[float] = []
+    for step in _steps(draws, batches, progress):
+        done = progress.done(options.minutes)
+        if done >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = options.rate * rate_at(round(1000 * done), 1000)
+        loss = loss_of(network, step.members, batches, teacher)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        progress = replace(
+            step.after,
+            examples=progress.examples + len(step.members),
+            seconds=time.monotonic() - began,
+        )
+        if len(losses) == _LOG_STEPS:
+            _log(folder, progress, losses, options.minutes)
+            losses = []
+        if time.monotonic() - saved > _CHECKPOINT_SECONDS:
+            save_checkpoint(folder, network, optimizer, asdict(progress))
+            saved = time.monotonic()
+    if losses:
+        _log(folder, progress, losses, options.minutes)
+    save_checkpoint(folder, network, optimizer, asdict(progress))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One batch: its examples, as places in `Batches.examples`, and how far the plan is after."""
+
+    members: list[int]
+    after: Progress
+
+
+def _steps(draws: Sequence[Draw], batches: "Batches", progress: Progress) -> Iterator[Step]:
+    """Yield what is left of a run; `batches` is filled with one pool of examples after another."""
+    first, skipped = progress.pools, progress.batches
+    for pool in range(first, -(-len(draws) // _POOL)):
+        some = draws[pool * _POOL : (pool + 1) * _POOL]
+        batches.fill(some, seed=pool)
+        count = len(batches.ordered)
+        for number in range(skipped if pool == first else 0, count):
+            behind = (pool * _POOL + len(some) * (number + 1) / count) / len(draws)
+            last = number + 1 == count
+            after = Progress(pool + last, 0 if last else number + 1, planned=behind)
+            yield Step(batches.ordered[number], after)
+
+
+def _log(folder: Path, progress: Progress, losses: Sequence[float], minutes: float | None) -> None:
+    row = {
+        "examples": progress.examples,
+        "done": round(progress.done(minutes), 4),
+        "loss": round(fmean(losses), 4),
+        "seconds": round(progress.seconds),
+    }
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    print(
+        f"{row['done']:.1%}  {row['examples']:,} examples  loss {row['loss']:.3f}  "
+        f"{row['seconds']:,} s",
+        flush=True,
+    )
