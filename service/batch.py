@@ -10,6 +10,7 @@ from itertools import islice
 from threading import BoundedSemaphore, Event
 from typing import TypeVar
 
+from service.patience import Patience, use
 from service.types import AnswerList, BusyError
 from service.validation import QUESTION_LENGTH, InvalidQueryError
 
@@ -101,6 +102,7 @@ def _patiently(
     ask: Callable[[Q], AnswerList], question: Q, patience: float, closed: Event
 ) -> AnswerList:
     end = time.monotonic() + patience
+    use(Patience(end, closed.is_set))
     wait = _FIRST_WAIT
     while True:
         try:
