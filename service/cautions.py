@@ -31,7 +31,8 @@ NEGATION = Rule(
     "Negated",
     re.compile(
         r"\bnot\b(?! only\b)|n['’]t\b|\b(?:cannot|never(?![ -]smok)|neither|nor|none)\b"
-        r"|\bno\b(?!\.? ?\d)|\b(?:lack|absence) of\b|\black(?:s|ed|ing)\b|\bfail(?:s|ed)? to\b|\bunlikely\b"
+        r"|\bno\b(?!\.? ?\d)"
+        r"|\b(?:lack|absence) of\b|\black(?:s|ed|ing)\b|\bfail(?:s|ed)? to\b|\bunlikely\b"
         r"|\binsufficient\b",
         re.IGNORECASE,
     ),
