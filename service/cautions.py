@@ -30,7 +30,8 @@ class Caution:
 NEGATION = Rule(
     "Negated",
     re.compile(
-        r"\bnot\b(?! only\b)|n['’]t\b|\b(?:cannot|never|neither|nor|none)\b|\bno\b(?!\.? ?\d)"
+        r"\bnot\b(?! only\b)|n['’]t\b|\b(?:cannot|never(?![ -]smok)|neither|nor|none)\b"
+        r"|\bno\b(?!\.? ?\d)"
         r"|\b(?:lack|absence) of\b|\black(?:s|ed|ing)\b|\bfail(?:s|ed)? to\b|\bunlikely\b"
         r"|\binsufficient\b",
         re.IGNORECASE,
@@ -42,7 +43,8 @@ HEDGE = Rule(
     re.compile(
         r"\bmay\b|"  # not the month
         r"(?i:\b(?:might|could|perhaps|maybe|presumably|apparently|possib(?:le|ly)|probabl[ey]"
-        r"|likely|potential(?:ly)?|suggest(?:s|ed|ing|ive)?|seem(?:s|ed|ingly)?|appear(?:s|ed)? to"
+        r"|(?<!more )(?<!less )likely|potential(?:ly)?|suggest(?:s|ed|ing|ive)?"
+        r"|seem(?:s|ed|ingly)?|appear(?:s|ed)? to"
         r"|hypothesi[sz]e[sd]?|speculat(?:e|es|ed|ive)|assum(?:e|es|ed|ing)|believed|thought to"
         r"|unclear|uncertain|unknown|inconclusive|(?:limited|weak|low-quality) evidence)\b)"
     ),

@@ -19,7 +19,10 @@ def names(sentence: str) -> list[str]:
         ("It protects not only staff but patients.", []),  # it claims both
         ("Sample no. 5 was positive.", []),  # a number
         ("The nodes were normal.", []),  # letters within a word
+        ("Former smokers fared worse than people who never smoked.", []),  # a kind of people
         ("Masks may help.", ["Hedged"]),
+        ("It is likely airborne.", ["Hedged"]),
+        ("Smokers were 1.45 times more likely to die.", []),  # a finding
         ("It began in May 2020.", []),  # the month
         ("These data suggest a benefit.", ["Hedged"]),
         ("A possible link was seen.", ["Hedged"]),
