@@ -53,8 +53,14 @@ def check_files(
 ) -> None:
     """See that a model's files are whole and fit together, as far as can be told without loading.
 
-    Raises ModelError as `backend_of` does, or where they don't.
+    Where only torch could tell whether there is a GPU, nothing is checked: a process that has asked
+    for one cannot fork any more.
+
+    Raises ModelError as `backend_of` does, or where they don't fit.
     """
+    if backend == AUTO and device == AUTO and _has_driver():
+        _folder(kind, name_or_dir)
+        return
     if backend_of(kind, name_or_dir, backend=backend, device=device) == ONNX:
         folder = _folder(kind, name_or_dir)
         verified(folder, kind, weights_identity(folder))
@@ -128,7 +134,11 @@ def _installed() -> bool:
 
 def _has_gpu() -> bool:
     """Tell whether torch sees a GPU; it is not even imported where there can be none."""
-    return _installed() and any(p.exists() for p in _GPU_FILES) and pick_device("auto") == "cuda"
+    return _installed() and _has_driver() and pick_device("auto") == "cuda"
+
+
+def _has_driver() -> bool:
+    return any(path.exists() for path in _GPU_FILES)
 
 
 def _prepare_torch(kind: str, name_or_dir: str | Path, threads: int) -> None:

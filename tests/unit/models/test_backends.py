@@ -112,6 +112,21 @@ def test_files_are_checked_before_anything_is_loaded(with_graph: Path) -> None:
     check_files(READER, with_graph, backend="torch")
 
 
+def test_a_process_that_will_fork_asks_for_no_gpu(
+    with_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(_: str) -> str:
+        pytest.fail("it asked torch for a GPU")
+
+    monkeypatch.setattr(backends, "_GPU_FILES", (tmp_path,))
+    monkeypatch.setattr(backends, "pick_device", asked)
+    check_files(READER, with_graph)
+    with pytest.raises(ModelError, match="is no record"):
+        check_files(READER, with_graph, device="cpu")
+    with pytest.raises(ModelError, match="neither a folder"):
+        check_files(READER, tmp_path / "nowhere")
+
+
 def test_torch_says_that_onnx_would_be_faster(
     reader: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
