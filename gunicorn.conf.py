@@ -38,6 +38,10 @@ control_socket_disable = True  # nobody here talks to it, and it writes into the
 # that has other work to do one question then took twice as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# Likewise those of NumPy's library, which would share products of a tenth of a millisecond: on a
+# machine that had other work these took a hundred times as long. Read when NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 few_arenas()
 
 

@@ -23,6 +23,7 @@ COUNTS = "word_counts.u16"
 Codes: TypeAlias = NDArray[np.uint8]
 
 _SLAB = 2048  # words compared at a time
+_ONE_THREAD = 262_144  # multiplications that OpenBLAS computes without waking its other threads
 MOST_WORDS = 65_535  # of a passage; what a count can hold
 _PER_BYTE = 4  # coordinates
 _EDGES = np.array([-0.9816, 0.0, 0.9816], np.float32)  # between the levels of a standard normal
@@ -52,7 +53,11 @@ def likeness(codes: Codes, question: NDArray[np.float32]) -> NDArray[np.float32]
     """
     vectors = np.take(_DECODED, codes).view(np.int8).astype(np.float32)
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
-    products: NDArray[np.float32] = (vectors @ question.T) / lengths[:, None]
+    products = np.empty((len(codes), len(question)), np.float32)
+    step = max(1, _ONE_THREAD // max(1, question.size))
+    for at in range(0, len(codes), step):
+        np.matmul(vectors[at : at + step], question.T, out=products[at : at + step])
+    products /= lengths[:, None]
     return products
 
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -129,17 +130,16 @@ def serving(environment: Mapping[str, str]) -> Iterator[Serving]:
     variables = {**os.environ, "COVIDQUEST_HOST": "127.0.0.1", "PORT": str(port), **environment}
     command = [sys.executable, "-m", "gunicorn", "--log-level", "warning", "service.wsgi"]
     started = time.monotonic()
-    with subprocess.Popen(  # noqa: S603 - our own command
-        command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
+    with (
+        tempfile.TemporaryFile() as log,  # and not a pipe, which would fill and stop the server
+        subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log) as process,  # noqa: S603 - our own command
+    ):
         try:
             while not _ready(port):
                 if process.poll() is not None or time.monotonic() > started + _START_LIMIT:
-                    process.kill()
-                    said = process.communicate()[1].decode(errors="replace").strip()
-                    raise MeasuringError(
-                        f"the server did not get ready: {said or 'it said nothing'}"
-                    )
+                    log.seek(0)
+                    said = log.read().decode(errors="replace").strip() or "it said nothing"
+                    raise MeasuringError(f"the server did not get ready: {said}")
                 time.sleep(0.02)
             yield Serving(process.pid, port, time.monotonic() - started)
         finally:

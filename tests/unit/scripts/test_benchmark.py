@@ -22,6 +22,7 @@ from scripts.benchmark_processes import (
 from scripts.benchmark_reading import Read, compare
 from scripts.benchmark_service import titles_as_questions
 from scripts.benchmark_table import Table
+from tests.serving import ROOT
 
 QUESTION = "What is the median incubation period?"
 PASSAGES = [
@@ -184,6 +185,19 @@ def test_a_server_that_does_not_start_says_why() -> None:
         serving({"COVIDQUEST_DEVICE": "tpu"}),
     ):
         pass
+
+
+def test_a_server_that_says_much_is_not_held_up(tmp_path: Path) -> None:
+    noisy = tmp_path / "noisy.conf.py"
+    noisy.write_text(
+        (ROOT / "tests/fake_gunicorn.conf.py")
+        .read_text(encoding="utf-8")
+        .replace("Path(__file__).parents[1]", f"Path({str(ROOT)!r})")
+        + "\nprint('x' * 1_000_000, flush=True)\n",
+        encoding="utf-8",
+    )
+    with serving({"GUNICORN_CMD_ARGS": f"--config {noisy}"}) as server:
+        assert server.ready_after > 0
 
 
 def test_titles_become_questions(sample_index: Path) -> None:

@@ -1,8 +1,11 @@
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from tests.serving import ROOT
 
 THREADS = """
 import sys
@@ -38,3 +41,21 @@ def test_threads_share_arenas() -> None:
         ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         arenas[how] = int(ended.stdout)
     assert arenas["few"] <= 2 < arenas["many"]
+
+
+def test_numpy_is_told_of_its_threads_before_it_is_imported() -> None:
+    script = (
+        "import os, runpy, sys; runpy.run_path('gunicorn.conf.py');"
+        "print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
+    )
+    variables = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ended.stdout == "1 False\n"
