@@ -7,7 +7,6 @@ import pytest
 from index.filters import Attributes, Filters
 from index.keywords import KeywordIndex, build_keywords
 from index.types import IndexingError
-from tests.making import a_paper
 
 UNKNOWN = Attributes()
 TITLES_AND_TEXTS = [
@@ -218,7 +217,7 @@ def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
 def test_an_index_that_cannot_be_written_is_searched_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build_keywords([("Masks", "Results", "Masks were worn.", a_paper())], tmp_path / "keywords")
+    build_keywords([("Masks", "", "Masks were worn.", UNKNOWN)], tmp_path / "keywords")
     (tmp_path / "keywords" / ".tantivy-meta.lock").unlink(missing_ok=True)
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
     index = KeywordIndex(tmp_path / "keywords")
