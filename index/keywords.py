@@ -11,6 +11,9 @@ What filters look at is indexed too, so that a search visits only the passages t
 import math
 import os
 import re
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +43,7 @@ _MOST_TERMS = 64  # of a question; 500 characters hold fewer words than that, bu
 _K1 = 1.2  # tantivy's BM25 parameter, for the bound on a term's score
 _SHARES = {"text": 1.0, "title": 0.5, "section": 0.3}
 """What a word found in a field counts, compared with one found in the passage's own text."""
+_LOCK = ".tantivy-meta.lock"
 _COMPOUND = re.compile(r"\w+(?:[-‐‑–/]\w+)+")
 STOPWORDS = frozenset(
     """
@@ -119,6 +123,8 @@ def _write(passages: Iterable[Searchable], folder: Path) -> None:
         )
     writer.commit()
     writer.wait_merging_threads()
+    for path in folder.iterdir():
+        path.chmod(0o644)  # tantivy lets only the owner read some
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,7 @@ class KeywordIndex:
     def __init__(self, folder: Path) -> None:
         """Open the index in `folder`. Raises IndexingError when it is not one."""
         try:
-            index = tantivy.Index.open(os.fspath(folder))
+            index = tantivy.Index.open(os.fspath(self._lockable(folder)))
         except (ValueError, OSError) as error:
             raise IndexingError(
                 f"{folder} is not a keyword index ({error}): build the index again"
@@ -152,6 +158,21 @@ class KeywordIndex:
         self._schema = index.schema
         self._searcher = index.searcher()
         self.size: int = self._searcher.num_docs
+
+    def _lockable(self, folder: Path) -> Path:
+        """Return where the index can be opened: tantivy locks a file in its folder to read it.
+
+        In a folder that cannot be written that fails, so it gets one of links to the same files.
+        """
+        lock = folder / _LOCK
+        if os.access(folder, os.W_OK) and (not lock.exists() or os.access(lock, os.W_OK)):
+            return folder
+        links = Path(tempfile.mkdtemp(prefix="covidquest-keywords-"))
+        weakref.finalize(self, shutil.rmtree, links, ignore_errors=True)
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                (links / path.name).symlink_to(path.absolute())
+        return links
 
     def terms(self, text: str) -> list[str]:
         """Return the distinct stemmed words of `text` that are worth searching, in order."""

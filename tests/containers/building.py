@@ -23,8 +23,9 @@ _NAMES = ("/etc/hosts", "/etc/resolv.conf")
 
 def buildah(*arguments: str) -> str:
     """Run a command of buildah; return what it printed."""
-    command = ["buildah", "--root", str(WORK / "storage"), "--runroot", str(WORK / "run")]
-    environment = os.environ | {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+    storage = ["--storage-driver", "vfs", "--root", str(WORK / "storage")]
+    command = ["buildah", *storage, "--runroot", str(WORK / "run")]
+    environment = os.environ | {"BUILDAH_ISOLATION": "chroot"}
     ended = subprocess.run(
         [*command, *arguments],
         cwd=ROOT,

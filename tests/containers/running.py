@@ -3,7 +3,6 @@
 import ctypes
 import fcntl
 import json
-import os
 import socket
 import struct
 import subprocess
@@ -42,10 +41,12 @@ def cut_off_network() -> None:
 def memory_limit(limit: int) -> Iterator[Path | None]:
     """Yield a control group with at most so many bytes; None where none can be made."""
     for parent, name in ((_MEMORY, "memory.limit_in_bytes"), (_UNIFIED, "memory.max")):
-        group = parent / f"covidquest-{os.getpid()}"
         try:
-            group.mkdir()
+            group = Path(tempfile.mkdtemp(prefix="covidquest-", dir=parent))
         except OSError:
+            continue
+        if not (group / name).exists():
+            group.rmdir()
             continue
         try:
             (group / name).write_text(str(limit))

@@ -212,3 +212,14 @@ def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "k")
     with pytest.raises(IndexingError):
         KeywordIndex(tmp_path / "k")
+
+
+def test_an_index_that_cannot_be_written_is_searched_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_keywords([("Masks", "", "Masks were worn.", UNKNOWN)], tmp_path / "keywords")
+    (tmp_path / "keywords" / ".tantivy-meta.lock").unlink(missing_ok=True)
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    index = KeywordIndex(tmp_path / "keywords")
+    assert [hit.passage_id for hit in index.search(index.query("masks"), 1)] == [0]
+    assert not (tmp_path / "keywords" / ".tantivy-meta.lock").exists()
