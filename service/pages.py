@@ -13,6 +13,7 @@ from service.background import NotReadyError, answerer_of
 from service.errors import Problem, problem_of
 from service.forms import FIELD_NAMES, Form
 from service.questions import questions_by_topic
+from service.requests import NOTE_LENGTH
 from service.results import STEADY_MEANING, STEADY_NAME, Results
 from service.settings import Settings
 from service.types import AnswererProtocol, BusyError
@@ -20,8 +21,6 @@ from service.validation import NAME_LENGTH, NAMES, QUESTION_LENGTH, InvalidQuery
 
 EXPORTS = {"ris": "RIS", "bib": "BibTeX", "csv": "CSV", "json": "JSON"}
 """The kinds of files that the answers can be taken away in, and their names."""
-NOTE_LENGTH = 2000
-"""The longest note to an answer, in Unicode code points."""
 FILTER_NAMES = {field.name for field in fields(Filters)}
 _FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
