@@ -45,6 +45,11 @@ def parser() -> argparse.ArgumentParser:
         help=f"where {GRAPH} goes (default: the model's own folder). Another folder gets all that "
         "serving needs, and COVIDQUEST_READER or COVIDQUEST_ENCODER may name it",
     )
+    add(
+        "--finer",
+        action="store_true",
+        help="a reader that is more exact and slower: its widest products are rounded by blocks",
+    )
     texts = arguments.add_mutually_exclusive_group()
     texts.add_argument(
         "--questions",
@@ -131,7 +136,9 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
     def measure(found: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
         return f1_lost(found, expected, golds[1::2])
 
-    return making.make_reader(source, target, asked, print, measure if golds else None)
+    return making.make_reader(
+        source, target, asked, print, measure if golds else None, finer=options.finer
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

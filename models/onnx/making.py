@@ -36,11 +36,18 @@ _WEIGHTS = {".safetensors", ".bin", ".onnx"}
 
 
 def make_reader(
-    source: Path, target: Path, asked: Sequence[Question], say: Report, measure: Measure | None
+    source: Path,
+    target: Path,
+    asked: Sequence[Question],
+    say: Report,
+    measure: Measure | None,
+    *,
+    finer: bool = False,
 ) -> Record:
     """Write a reader's ONNX files into `target`, a folder, and return their record.
 
-    Half of the questions tells how to round, the others whether that did harm.
+    Half of the questions tells how to round, the others whether that did harm. With `finer`, the
+    products of each layer's widest values, which rounding harms most, are rounded by blocks.
 
     Raises ModelError where the model can't be loaded, or reads worse than it should; nothing is
     left in `target` then.
@@ -48,7 +55,11 @@ def make_reader(
     calibrating, checking = asked[::2], asked[1::2]
     graph = reader_graph(source)
     say(f"exported; looking at {len(calibrating)} passages")
-    model = quantised(graph, calibrate(graph, _windows(source, calibrating)))
+    seen = calibrate(graph, _windows(source, calibrating))
+    if finer:
+        narrowest = min(len(one.least) for one in seen.values())
+        seen = {name: one for name, one in seen.items() if len(one.least) == narrowest}
+    model = quantised(graph, seen)
 
     def figures(folder: Path) -> dict[str, float]:
         onnx_reader, torch_reader = OnnxReader(folder), TransformersReader(source, device="cpu")

@@ -241,6 +241,15 @@ def test_a_model_too_far_from_its_weights_is_not_kept(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_finer_reader_rounds_its_widest_products_by_blocks(
+    checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    making.make_reader(checkpoints["bert"], tmp_path / "finer", ASKED, print, None, finer=True)
+    kinds = [node.op_type for node in onnx.load(tmp_path / "finer" / GRAPH).graph.node]
+    assert kinds.count("MatMulNBits") == 2  # one in each layer, of six
+    assert kinds.count("MatMulIntegerToFloat") == 10
+
+
 def test_an_index_is_built_with_it_where_the_weights_are_not(encoder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "encoder"
     shutil.copytree(encoder, folder, ignore=shutil.ignore_patterns("*.safetensors"))
