@@ -4,3 +4,9 @@
 implement the two Protocols. `exporting`, `graph`, `calibrating` and `weights` make the files, and
 only they import torch or onnx.
 """
+
+import os
+
+# ONNX Runtime for Linux would send usage data to its maker. It looks at this variable when it is
+# loaded, which nothing does before this package.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
