@@ -94,5 +94,9 @@ def configuration(level: str, form: str) -> dict[str, Any]:
             }
         },
         "root": {"level": level.upper(), "handlers": ["console"]},
-        "loggers": {"gunicorn.error": logger, _ACCESS: logger},
+        "loggers": {
+            "gunicorn.error": logger,
+            _ACCESS: logger,
+            "faiss.loader": {"level": "WARNING"},  # it tells of each instruction set that it tries
+        },
     }
