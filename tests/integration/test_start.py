@@ -17,7 +17,7 @@ def refusal(**changes: str) -> str:
     ended = run(COMMAND, **changes)
     assert ended.returncode == 1, ended.stderr
     assert not ended.stdout
-    (line,) = [line for line in ended.stderr.splitlines() if "[INFO] Starting gunicorn" not in line]
+    (line,) = [line for line in ended.stderr.splitlines() if "Starting gunicorn" not in line]
     assert line.startswith("covidquest: cannot start: ")
     return line
 
@@ -120,13 +120,19 @@ def test_no_reader(sample_index: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
-    [("tokenizer.json", "tokenizer"), ("model.safetensors", "weights"), ("config.json", "config")],
+    ("name", "said"), [("tokenizer.json", "tokenizer"), ("config.json", "config")]
 )
 def test_a_reader_that_lacks_a_file(sample_index: Path, reader: Path, name: str, said: str) -> None:
     (reader / name).unlink()
     line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_READER=str(reader))
     assert f"{reader} is not a model's folder: it has no {said}" in line
+
+
+def test_a_reader_without_any_weights(sample_index: Path, reader: Path) -> None:
+    for name in ("model.safetensors", "model.int8.onnx"):
+        (reader / name).unlink()
+    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_READER=str(reader))
+    assert f"{reader} is not a model's folder: it has no weights" in line
 
 
 def test_a_reader_with_a_broken_calibration(sample_index: Path, reader: Path) -> None:
