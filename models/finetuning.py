@@ -127,6 +127,15 @@ def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
     )
 
 
+@torch.no_grad()
+def blend(network: Network, base: Path, share: float) -> None:
+    """Move each weight of a network towards that of the reader in `base`, by `share` of the way."""
+    device = next(network.parameters()).device
+    other = load_network(base, device.type, new_head=False).state_dict()
+    for name, value in network.state_dict().items():
+        value.lerp_(other[name].to(value.dtype), share)
+
+
 def span_loss(start: Tensor, end: Tensor, examples: Sequence[Labelled]) -> Tensor:
     """Return the mean cross-entropy of n windows' starts and ends; logits as of `logits_of`."""
     first = torch.tensor([one.first for one in examples], device=start.device)

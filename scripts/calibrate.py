@@ -42,10 +42,10 @@ from service.reading import EVIDENCE, Reading, ReadPassage, evidence
 from service.settings import Settings, SettingsError
 
 _RIGHT_F1 = 0.5  # a span that shares so much with a gold answer is right
-_HIGHEST_SPANS = 98.0
-"""Span scores above this percentile of all that were read count alike.
+_ALIKE_SPANS = (1.0, 97.0)
+"""Span scores below and above these percentiles of all that were read count alike.
 
-The fewer, the tighter the bound on the score of what is not read: docs/decisions/0013.
+The lower the second, the tighter the bound on the score of what is not read: docs/decisions/0013.
 """
 _FOLDS = 5
 _SEED = 0
@@ -111,14 +111,17 @@ def read_all(answerer: Answerer, questions: Sequence[GoldQuestion]) -> list[Read
     return [answerer.read(gold.question, 1) for gold in bar]
 
 
-def highest_span(readings: Sequence[Reading]) -> float:
-    """Return the span score above which all count alike."""
+def span_range(readings: Sequence[Reading]) -> tuple[float, float]:
+    """Return the span scores below and above which all count alike."""
     scores = [one.span.score for reading in readings for one in reading.passages]
-    return float(np.percentile(np.array(scores)[np.isfinite(scores)], _HIGHEST_SPANS))
+    lowest, highest = np.percentile(np.array(scores)[np.isfinite(scores)], _ALIKE_SPANS)
+    return float(lowest), float(highest)
 
 
 def reader_samples(
-    questions: Sequence[GoldQuestion], readings: Sequence[Reading], highest: float
+    questions: Sequence[GoldQuestion],
+    readings: Sequence[Reading],
+    within: tuple[float, float],
 ) -> Samples:
     """Return a row per passage read: right when its span has an F1 of 0.5 with a gold answer."""
     rows = [
@@ -128,7 +131,7 @@ def reader_samples(
         if one.span.end > one.span.start
     ]
     groups, scores, found, right = (np.array(column) for column in zip(*rows, strict=True))
-    values = reader_features(scores, found, highest)
+    values = reader_features(scores, found, *within)
     return Samples(READER_FEATURES, values, right.astype(np.int64), groups)
 
 
@@ -245,8 +248,8 @@ def main(argv: list[str] | None = None) -> int:
 
     on_topic_read = read_all(answerer, questions)
     off_topic_read = read_all(answerer, off_topic)
-    highest = highest_span(on_topic_read)
-    reader = reader_samples(questions, on_topic_read, highest)
+    within = span_range(on_topic_read)
+    reader = reader_samples(questions, on_topic_read, within)
     print(reader.report("reader"))
     no_answer = no_answer_samples(on_topic_read, off_topic_read)
     print(no_answer.report("no answer"))
@@ -258,7 +261,7 @@ def main(argv: list[str] | None = None) -> int:
         folder.mkdir(exist_ok=True)
         retrieval.fit().save(folder / RETRIEVAL_CALIBRATION)
         no_answer.fit().save(folder / NO_ANSWER_CALIBRATION)
-        fitted = ReaderCalibration(reader.fit(), highest)
+        fitted = ReaderCalibration(reader.fit(), *within)
         fitted.save(reader_folder(settings.reader) / READER_CALIBRATION)
         print(f"written to {folder}")
     return 0

@@ -28,8 +28,16 @@ if TYPE_CHECKING:
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
-def publish(network: "Network", base: Path, output: Path) -> None:
-    """Write the trained reader in half precision, with the tokenizer of its base."""
+def publish(network: "Network", base: Path, output: Path, share: float) -> None:
+    """Write the trained reader in half precision, with the tokenizer of its base.
+
+    Each weight is the mean of the trained one and the base's, which counts `share` (Wortsman et
+    al., "Robust fine-tuning of zero-shot models", 2022).
+    """
+    from models.finetuning import blend  # noqa: PLC0415 - seconds that --help need not wait
+
+    if share:
+        blend(network, base, share)
     with replacing(output) as folder:
         for name in _TOKENIZER_FILES:
             if (base / name).is_file():
@@ -137,6 +145,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="wrong contexts for each question of --questions (default: 0.15)",
     )
+    add(
+        "--base-share",
+        type=_share,
+        default=0.0,
+        metavar="S",
+        help="publish the mean of the trained weights and the base's, which count S (default: 0)",
+    )
     add("--teacher", metavar="DIR_OR_ID", help="a larger reader whose distributions are learnt too")
     add("--teacher-weight", type=_share, default=0.5, metavar="W", help="its share of the loss")
     add("--rate", type=_positive, default=1.2e-4, help="greatest learning rate (default: 1.2e-4)")
@@ -156,6 +171,8 @@ def main(argv: list[str] | None = None) -> int:
         commands.error("give at least one --corpus-questions or --questions")
     if any(one.corpus for one in options.sources) and not options.index:
         commands.error("--corpus-questions needs --index")
+    if options.base_share > 1 or (options.base_share and options.new_head):
+        commands.error("--base-share is a share, from 0 to 1, of a base that has a head")
     if options.teacher_weight > 1:
         commands.error("--teacher-weight is a share, from 0 to 1")
     try:
@@ -174,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
         draws = planned(asked, options.seed)
         print(f"{len(draws):,} examples", flush=True)
         train(network, batches, draws, options, teacher)
-        publish(network, base, options.output)
+        publish(network, base, options.output, options.base_share)
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_reader: {error}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ import torch
 from models.contracts import ModelError
 from models.finetuning import (
     Labelled,
+    blend,
     distillation_loss,
     labelled,
     load_network,
@@ -102,3 +103,14 @@ def test_an_encoder_gets_a_head_only_when_asked(plain_bert: Path, tmp_path: Path
     assert load_network(plain_bert, "cpu", new_head=True) is not None
     with pytest.raises(ModelError, match="can't be loaded as a model to train"):
         load_network(tmp_path, "cpu", new_head=True)
+
+
+def test_a_blend_is_the_mean_of_two_readers(checkpoints: dict[str, Path]) -> None:
+    base = load_network(checkpoints["bert"], "cpu", new_head=False)
+    network = load_network(checkpoints["bert"], "cpu", new_head=False)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1.0)
+    blend(network, checkpoints["bert"], 0.25)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, base.state_dict()[name] + 0.75)

@@ -62,15 +62,15 @@ def test_a_passage_is_right_when_the_gold_paper_says_it() -> None:
 
 def test_a_span_is_right_when_it_shares_enough_with_a_gold_answer() -> None:
     reading = a_reading("5.1 days", "5.1 days or so, maybe", "", "x")
-    samples = calibrate.reader_samples([GOLD], [reading], highest=2.5)
+    samples = calibrate.reader_samples([GOLD], [reading], (-1.0, 2.5))
     assert samples.outcomes.tolist() == [1, 1, 0]  # F1 of 1 and 4/7; the empty text has no span
-    assert samples.values[:, 0].tolist() == [0, 7, 17.5]  # times log(1) + 7; 3 counts as 2.5
+    assert samples.values[:, 0].tolist() == [1, 2, 3.5]  # above -1; 3 counts as 2.5
+    assert samples.values[:, 1].tolist() == [7, 14, 24.5]  # times log(1) + 7
 
 
-def test_the_highest_span_score_is_of_all_spans() -> None:
-    readings = [a_reading(*"abcdefghijk"), a_reading(*"lmnopqrstuv")]  # 0 to 10, twice
-    assert calibrate.highest_span(readings) == pytest.approx(10)
-    assert calibrate.highest_span([a_reading(*(["x"] * 101))]) == pytest.approx(98)
+def test_the_range_of_span_scores_is_of_all_spans() -> None:
+    readings = [a_reading(*(["x"] * 101))]  # 0 to 100
+    assert calibrate.span_range(readings) == pytest.approx((1, 97))
 
 
 def test_samples_of_whole_questions() -> None:

@@ -115,6 +115,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
         assert torch.equal(value, resumed), name
 
 
+def test_what_is_published_may_lie_between_base_and_trained(
+    made: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_training, "_POOL", 64)
+    assert train_reader.main(command(made, tmp_path, "--base-share", "0.5")) == 0
+    trained = load_file(straight / "reader" / "model.safetensors")
+    for name, base in load_file(made / "base" / "model.safetensors").items():
+        found = load_file(tmp_path / "reader" / "model.safetensors")[name].float()
+        torch.testing.assert_close(found, (base + trained[name].float()) / 2, atol=2e-3, rtol=2e-3)
+
+
 def test_a_run_of_given_minutes_ends_in_time(made: Path, tmp_path: Path) -> None:
     assert train_reader.main(command(made, tmp_path, "--minutes", "0.00001")) == 0
     (row,) = (tmp_path / "log.jsonl").read_text().splitlines()
@@ -192,7 +203,14 @@ def test_an_encoder_is_a_base_only_with_a_new_head(
 
 @pytest.mark.parametrize(
     "more",
-    [["--teacher-weight", "2"], ["--minutes", "0"], ["--own", "many"], ["--rate", "inf"]],
+    [
+        ["--teacher-weight", "2"],
+        ["--base-share", "1.5"],
+        ["--base-share", "0.5", "--new-head"],
+        ["--minutes", "0"],
+        ["--own", "many"],
+        ["--rate", "inf"],
+    ],
 )
 def test_arguments_out_of_range_are_refused(made: Path, tmp_path: Path, more: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -86,13 +86,16 @@ def test_a_reader_of_other_features_is_refused(settings: Settings, tmp_path: Pat
         calibrations_for(replace(settings, reader=str(folder)), FEATURES)
 
 
-def test_a_highest_score_that_is_no_number_is_refused(tmp_path: Path) -> None:
+def test_a_range_that_is_no_two_numbers_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
-    ReaderCalibration(fitted(READER_FEATURES, 0.0), 3.0).save(path)
-    assert load_reader_calibration(path).highest == 3.0
-    path.write_text(path.read_text().replace("3.0", '"three"'))
-    with pytest.raises(ModelError, match="has no number as 'highest span score'; fit it again"):
-        load_reader_calibration(path)
+    ReaderCalibration(fitted(READER_FEATURES, 0.0), -2.0, 3.0).save(path)
+    found = load_reader_calibration(path)
+    assert (found.lowest, found.highest) == (-2.0, 3.0)
+    for wrong in ('"three"', "3.0, 4.0"):
+        ReaderCalibration(fitted(READER_FEATURES, 0.0), -2.0, 3.0).save(path)
+        path.write_text(path.read_text().replace("3.0", wrong))
+        with pytest.raises(ModelError, match="has no two numbers as 'lowest and highest span sc"):
+            load_reader_calibration(path)
 
 
 def test_a_reader_that_was_fitted_to_spans_alone_serves() -> None:
@@ -102,33 +105,39 @@ def test_a_reader_that_was_fitted_to_spans_alone_serves() -> None:
     assert alone.scores([], []) == []
 
 
-def reader(weight: float, bias: float) -> ReaderCalibration:
-    return ReaderCalibration(LogisticCalibration(READER_FEATURES, (weight,), bias), 4.0)
+def reader(alone: float, product: float, bias: float) -> ReaderCalibration:
+    weights = (alone, product)
+    return ReaderCalibration(LogisticCalibration(READER_FEATURES, weights, bias), -1.0, 3.0)
 
 
 def test_a_span_counts_the_more_the_better_its_passage_was_found() -> None:
-    even = reader(0.1, -2.8)
-    (half,) = even.scores([4.0], [0.5])
-    assert half == pytest.approx(0.5)  # 0.1 x 4 x (log(1) + 7) - 2.8 = 0
+    even = reader(0.0, 0.1, -2.8)
+    (half,) = even.scores([3.0], [0.5])
+    assert half == pytest.approx(0.5)  # 0.1 x (3 + 1) x (log(1) + 7) - 2.8 = 0
     assert even.scores([99.0], [0.5]) == [half]  # above the highest
     unlikely = 1 / (1 + math.exp(2.8))
-    assert even.scores([4.0, 4.0, -3.0], [1e-4, 0.0, 0.0]) == pytest.approx([unlikely] * 3)
-    assert even.scores([-math.inf], [0.5]) == [0.0]  # no span at all
+    assert even.scores([3.0, 3.0, -1.0], [1e-4, 0.0, 0.9]) == pytest.approx([unlikely] * 3)
+    assert even.scores([-math.inf], [0.9]) == pytest.approx([unlikely])  # below the lowest
+    (apart,) = reader(0.7, 0.1, -2.8).scores([3.0], [0.0])
+    assert apart == pytest.approx(0.5)  # 0.7 x 4 - 2.8 = 0, however badly it was found
 
 
 def test_the_bound_falls_with_the_retrieval_score() -> None:
-    even = reader(0.1, -2.8)
+    even = reader(0.0, 0.1, -2.8)
     bounds = [even.bound(retrieval) for retrieval in (0.0, 1e-4, 0.01, 0.2, 0.5, 1.0)]
     assert bounds == sorted(bounds)
     assert bounds[1] == bounds[0] == pytest.approx(1 / (1 + math.exp(2.8)))
-    assert even.scores([4.0], [0.5])[0] < bounds[4] == pytest.approx(0.5)
+    assert even.scores([3.0], [0.5])[0] < bounds[4] == pytest.approx(0.5)
     assert bounds[-1] <= 1
 
 
-@pytest.mark.parametrize("weight", [0.1, 0.0, -0.1])
-def test_no_score_is_above_the_bound_of_what_was_found_as_well(weight: float) -> None:
+@pytest.mark.parametrize("product", [0.1, 0.0, -0.1])
+@pytest.mark.parametrize("alone", [0.3, -0.3])
+def test_no_score_is_above_the_bound_of_what_was_found_as_well(
+    alone: float, product: float
+) -> None:
     draw = np.random.default_rng(3)
-    one = reader(weight, -1.5)
+    one = reader(alone, product, -1.5)
     found = draw.random(300) ** 5
     for score, retrieval in zip(one.scores(draw.normal(0, 5, 300), found), found, strict=True):
         assert score <= one.bound(retrieval)
