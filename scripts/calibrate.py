@@ -10,22 +10,19 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold
 from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion, read_squad
 from index.types import CorpusError
-from models.calibration import LogisticCalibration, expected_calibration_error, fit
 from models.loading import reader_folder
 from scripts.arguments import at_least
 from scripts.evaluate_retrieval import gold_passages
 from scripts.metrics import f1
+from scripts.samples import Samples
 from service.answering import Answerer
 from service.calibrations import READER_FEATURES, ReaderCalibration, reader_features
 from service.loading import (
@@ -47,39 +44,7 @@ _ALIKE_SPANS = (1.0, 97.0)
 
 The lower the second, the tighter the bound on the score of what is not read: docs/decisions/0013.
 """
-_FOLDS = 5
 _SEED = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """What one calibration is fitted to: features (n, f), outcomes (n,), question of each row."""
-
-    features: tuple[str, ...]
-    values: NDArray[np.float64]
-    outcomes: NDArray[np.int64]
-    groups: NDArray[np.int64]
-
-    def fit(self) -> LogisticCalibration:
-        """Fit to all rows."""
-        return fit(self.features, self.values, self.outcomes)
-
-    def held_out(self) -> NDArray[np.float64]:
-        """Return each row's probability by a calibration fitted without its question's fold."""
-        held_out = np.zeros(len(self.outcomes))
-        for train, test in GroupKFold(_FOLDS).split(self.values, groups=self.groups):
-            fold = fit(self.features, self.values[train], self.outcomes[train])
-            held_out[test] = fold.probability(self.values[test])
-        return held_out
-
-    def report(self, name: str) -> str:
-        """Return a line of figures, all of held-out folds."""
-        p = self.held_out()
-        return (
-            f"{name:<10} n {len(p):>6,}  right {self.outcomes.mean():6.1%}  "
-            f"AUROC {roc_auc_score(self.outcomes, p):.3f}  "
-            f"calibration error {expected_calibration_error(p, self.outcomes):.3f}"
-        )
 
 
 def retrieval_samples(
@@ -251,6 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     within = span_range(on_topic_read)
     reader = reader_samples(questions, on_topic_read, within)
     print(reader.report("reader"))
+    print(reader.reliability())
     no_answer = no_answer_samples(on_topic_read, off_topic_read)
     print(no_answer.report("no answer"))
     print(flagged(no_answer, settings.no_answer_threshold))

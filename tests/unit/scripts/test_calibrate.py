@@ -88,3 +88,15 @@ def test_figures_are_of_held_out_questions() -> None:
     assert "AUROC 1.000" in told.report("told")
     assert calibrate.flagged(told, 0.5) == "flagged above 0.5: 100.0% off topic, 0.0% on topic"
     assert calibrate.flagged(told, 1.0) == "flagged above 1: 0.0% off topic, 0.0% on topic"
+
+
+def test_the_points_of_a_reliability_diagram_count_every_row() -> None:
+    draw = np.random.default_rng(1)
+    values = draw.normal(0, 2, (500, 1))
+    outcomes = (draw.random(500) < 1 / (1 + np.exp(-values[:, 0]))).astype(np.int64)
+    samples = calibrate.Samples(("score",), values, outcomes, np.arange(500))
+    rows = [line.split() for line in samples.reliability().splitlines()[1:]]
+    assert sum(int(row[3]) for row in rows) == 500
+    assert all(float(row[0]) <= float(row[4]) <= float(row[2]) for row in rows)
+    assert float(rows[-1][5]) > 0.7
+    assert float(rows[0][5]) < 0.3
