@@ -1,8 +1,8 @@
 """Fits what turns raw scores into probabilities, on questions with known answers.
 
 Three calibrations, each a logistic regression: of a candidate's features to the probability that it
-answers (retrieval), of a span's score to the probability that it is right (reader), and of a whole
-question's evidence to the probability that these papers hold no answer.
+answers (retrieval), of a span's score and its passage's to the probability that the span is right
+(reader), and of a whole question's evidence to the probability that these papers hold no answer.
 """
 
 import argparse
