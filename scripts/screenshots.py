@@ -57,10 +57,27 @@ def serving(index: str) -> Iterator[str]:
         try:
             if not _ready(address, process):
                 log.seek(0)
-                raise RuntimeError(log.read().decode(errors="replace"))
+                raise RuntimeError(
+                    f"the service does not start: {log.read().decode(errors='replace')}"
+                )
             yield address
         finally:
             process.terminate()
+
+
+@contextmanager
+def chromium() -> Iterator["Browser"]:
+    """Start Chromium; yield it. Raises RuntimeError where it is not installed."""
+    path = shutil.which("chromium")
+    if path is None:
+        raise RuntimeError("Chromium is not installed: install the package chromium")
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - few commands need it
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
 
 
 def _ready(address: str, process: subprocess.Popen[bytes]) -> bool:
@@ -95,22 +112,13 @@ def take(browser: "Browser", address: str, options: argparse.Namespace) -> Itera
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        print("Chromium is not installed: install the package chromium", file=sys.stderr)
-        return 1
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this command needs it
-
-    options.output.mkdir(parents=True, exist_ok=True)
     try:
-        with serving(options.index) as address, sync_playwright() as playwright:
-            arguments = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-            browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        with chromium() as browser, serving(options.index) as address:
+            options.output.mkdir(parents=True, exist_ok=True)
             for file in take(browser, address, options):
                 print(file)
-            browser.close()
     except RuntimeError as error:
-        print(f"the service does not start: {error}", file=sys.stderr)
+        print(f"screenshots: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,47 +1,77 @@
 // What the page does beyond its HTML. Everything here is a convenience: the page works without it.
 import { startRanking, written } from "./ranking.js";
+import { addressed, followHistory, visit } from "./visits.js";
 
-const form = document.getElementById("ask");
-const weight = document.getElementById("weight");
-const shown = document.getElementById("weight-shown");
-const question = document.getElementById("question");
-const select = document.getElementById("question_select");
-const status = document.getElementById("status");
-const results = document.getElementById("resultsView");
+const byId = (id) => document.getElementById(id); // anew each time: what is in main changes
 
 function showWeight() {
-  shown.value = written(Number(weight.value));
+  byId("weight-shown").value = written(Number(byId("weight").value));
 }
 
 // A chosen suggestion fills the question, where it can be seen and edited.
-function fillQuestion() {
-  if (select.value) {
-    question.value = select.selectedOptions[0].textContent;
-    select.value = "";
-    question.focus();
-  }
+function fillQuestion(select) {
+  if (!select.value) return;
+  byId("question").value = select.selectedOptions[0].textContent;
+  select.value = "";
+  byId("question").focus();
 }
 
 // While the server works: grey cards where the answers will be.
 function showWork() {
+  document.querySelector(".unreached")?.remove();
   if (document.querySelector(".skeleton")) return;
-  const skeleton = document.getElementById("skeleton").content.firstElementChild.cloneNode(true);
-  if (results) results.hidden = true;
-  form.after(skeleton);
+  const skeleton = byId("skeleton").content.firstElementChild.cloneNode(true);
+  if (byId("resultsView")) byId("resultsView").hidden = true;
+  byId("ask").after(skeleton);
   skeleton.scrollIntoView();
-  status.textContent = skeleton.querySelector(".working").textContent;
+  byId("status").textContent = skeleton.querySelector(".working").textContent;
 }
 
-function endWork() {
+function endWork(problem = "") {
   document.querySelector(".skeleton")?.remove();
-  if (results) results.hidden = false;
-  status.textContent = "";
+  if (byId("resultsView")) byId("resultsView").hidden = false;
+  byId("status").textContent = "";
+  if (!problem) return;
+  const notice = document.createElement("p");
+  notice.className = "notice problem unreached";
+  notice.setAttribute("role", "alert");
+  notice.textContent = problem;
+  byId("ask").before(notice);
+  notice.scrollIntoView({ block: "nearest" });
+}
+
+// What each main part needs once: the first one, and each that takes its place.
+function start() {
+  const results = byId("resultsView");
+  if (results && !results.dataset.started) {
+    results.dataset.started = "yes";
+    startRanking(results, byId("weight"), byId("status"), addressed);
+  }
+  showWeight();
+}
+
+function arrived() {
+  start();
+  const place = byId("resultsView") ?? document.querySelector("[role=alert]");
+  place?.scrollIntoView();
+  byId("resultsView")?.focus({ preventScroll: true });
+}
+
+const go = (address) => visit(address, { begun: showWork, ended: endWork, ready: arrived });
+
+function asked(event) {
+  event.preventDefault();
+  const address = new URL(event.target.action);
+  address.search = new URLSearchParams(new FormData(event.target));
+  go(address);
 }
 
 function followed(event) {
   const link = event.target.closest(".topics a, .active-filters a");
   const elsewhere = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button;
-  if (link && !elsewhere) showWork();
+  if (!link || elsewhere) return;
+  event.preventDefault();
+  go(link.href);
 }
 
 // The keys: / for the question, j and k for the answers.
@@ -51,8 +81,8 @@ function pressed(event) {
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "/") {
     event.preventDefault();
-    question.focus();
-    question.select();
+    byId("question").focus();
+    byId("question").select();
   } else if (event.key === "j" || event.key === "k") {
     const cards = [...document.querySelectorAll("#cards > .card")];
     const at = cards.indexOf(document.activeElement.closest(".card"));
@@ -63,18 +93,18 @@ function pressed(event) {
 }
 
 async function copied(button) {
-  const source = document.getElementById(button.dataset.copies);
+  const source = byId(button.dataset.copies);
   const text = source?.textContent ?? document.querySelector(".permalink").href;
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
-    status.textContent = "Copied";
+    byId("status").textContent = "Copied";
     setTimeout(() => (button.textContent = button.dataset.name), 2000);
   } catch { // not allowed, or not on https: the text is shown and selected instead
     const chosen = source ?? document.querySelector(".permalink");
     chosen.closest("details")?.setAttribute("open", "");
     getSelection().selectAllChildren(chosen);
-    status.textContent = "Selected: copy it with the keys of your system";
+    byId("status").textContent = "Selected: copy it with the keys of your system";
   }
 }
 
@@ -83,7 +113,6 @@ const NUMBERS = ["passage_id", "start", "end", "weight", "reader_score", "retrie
 // Feedback goes to the API, so that the page stays; its answer is told beside the thumbs.
 async function judged(event) {
   const given = event.target;
-  if (!given.matches(".feedback")) return;
   event.preventDefault();
   const said = given.querySelector(".said");
   const fields = Object.fromEntries(new FormData(given, event.submitter));
@@ -103,29 +132,34 @@ async function judged(event) {
   }
 }
 
-weight.addEventListener("input", showWeight);
-select.addEventListener("change", fillQuestion);
-form.addEventListener("submit", showWork);
+document.addEventListener("input", (event) => {
+  if (event.target.id === "weight") showWeight();
+});
+document.addEventListener("change", (event) => {
+  if (event.target.id === "question_select") fillQuestion(event.target);
+  if (event.target.id === "top_k" && byId("resultsView")) byId("ask").requestSubmit();
+});
+document.addEventListener("submit", (event) => {
+  if (event.target.id === "ask") asked(event);
+  if (event.target.matches(".feedback")) judged(event);
+});
 document.addEventListener("click", (event) => {
   followed(event);
   const button = event.target.closest("button");
   if (button?.matches(".copy")) copied(button);
   if (button?.matches(".print")) print();
 });
-document.addEventListener("submit", judged);
 document.addEventListener("keydown", pressed);
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, (event) => {
     if (event.target.closest?.(".mark")) document.documentElement.classList.remove("no-tips");
   });
 }
-if (results) {
-  document.getElementById("top_k").addEventListener("change", () => form.requestSubmit());
-  startRanking(results, weight, status);
-}
+followHistory({ left: endWork, ready: start });
+start();
 window.addEventListener("pageshow", () => {
   endWork(); // also after "back", which restores the page as it was left
   showWeight();
-  weight.dispatchEvent(new Event("input"));
+  byId("weight").dispatchEvent(new Event("input", { bubbles: true }));
 });
 document.documentElement.classList.add("scripted");

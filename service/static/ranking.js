@@ -75,8 +75,9 @@ function place(list, elements) {
 }
 
 // Re-rank the answers of `results` whenever the slider moves, and ask the server for the rest.
-export function startRanking(results, slider, status) {
-  const list = document.getElementById("cards");
+// The address that they then have is told to `addressed`.
+export function startRanking(results, slider, status, addressed) {
+  const list = results.querySelector("#cards");
   const most = Number(results.dataset.topK);
   let cards = cardsOf(results);
   let current = Number(results.dataset.weight);
@@ -100,7 +101,7 @@ export function startRanking(results, slider, status) {
       link.href = address;
     }
     for (const used of results.querySelectorAll(".weight-used")) used.textContent = String(weight);
-    history.replaceState(history.state, "", addressAt(weight).href + location.hash);
+    addressed(addressAt(weight).href + location.hash);
   }
 
   function tell(weight) {

@@ -49,6 +49,26 @@ def test_axe_finds_nothing_to_complain_about(
     visit.complaints.clear()  # the browser's note of the status 422
 
 
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{}, {"viewport": PHONE}], ids=["desktop", "phone"])
+def test_axe_finds_nothing_on_the_other_pages(
+    visit_to: Open, scheme: str, size: dict[str, Any]
+) -> None:
+    visit = visit_to(
+        create_app(Settings(), FakeAnswerer()), color_scheme=scheme, reduced_motion="reduce", **size
+    )
+    page = visit.page
+    page.goto(f"{visit.home}/batch")
+    assert violations(visit) == []
+    page.get_by_label("Questions", exact=False).first.fill("Why is it?\nWhy is that?")
+    page.get_by_role("button", name="Ask", exact=False).first.click()
+    expect(page.locator("#progress-said")).to_contain_text("2 of 2")
+    assert violations(visit) == []
+    page.goto(f"{visit.home}/docs")
+    assert violations(visit) == []
+
+
 def test_the_keyboard_is_enough(visit_to: Open) -> None:
     visit = visit_to(create_app(Settings(), FakeAnswerer()))
     page = visit.page

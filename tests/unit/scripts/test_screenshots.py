@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from scripts import screenshots
+from tests.browsing import CHROMIUM
 
 
 def test_the_options_have_defaults_that_the_readme_relies_on() -> None:
@@ -20,10 +21,10 @@ def test_without_chromium_it_says_what_to_install(
     assert "install the package chromium" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_a_service_that_does_not_start_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/chromium")
     options = ["--index", str(tmp_path / "none"), "--output", str(tmp_path)]
     assert screenshots.main(options) == 1
     assert "the service does not start" in capsys.readouterr().err

@@ -1,0 +1,119 @@
+"""Measures how soon after the service's own time a person sees the first answer, in Chromium.
+
+Each suggested question is typed and asked once. "In the page" is what a browser with JavaScript
+does; "loaded" is the same address opened as a page of its own, when the answers are known; "bare"
+is a page of one line by another server, which is what the browser needs for itself.
+"""
+
+import argparse
+import re
+import statistics
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from scripts.arguments import at_least
+from scripts.screenshots import chromium, serving
+from service.questions import QUESTIONS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+_BARE = b"<!doctype html><html lang=en><title>Bare</title><p>One line.</p></html>"
+_ASKED = """async () => {
+  const begun = performance.now();
+  document.querySelector("#ask [type=submit]").click();
+  const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  while (!document.querySelector("#cards > .card")) await painted();
+  await painted();
+  return performance.now() - begun;
+}"""
+"""Milliseconds from asking to the first frame with an answer."""
+_PAINTED = """async () => {
+  const entry = () => performance.getEntriesByName("first-contentful-paint")[0];
+  while (!entry()) await new Promise((done) => setTimeout(done, 2));
+  return entry().startTime;
+}"""
+"""Milliseconds from opening a page to the first frame with any of it."""
+
+
+class _Bare(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(_BARE)))
+        self.end_headers()
+        self.wfile.write(_BARE)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def bare() -> Iterator[str]:
+    """Serve the page of one line; yield its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Bare) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def own_time(page: "Page") -> float:
+    """Return how many milliseconds the service says that it took for the answers of a page."""
+    said = re.search(r"in ([\d,\u202f]+) ms", page.locator("#provenance").inner_text())
+    if said is None:
+        raise RuntimeError("the page does not say how long the service took")
+    return float(re.sub(r"\D", "", said[1]))
+
+
+def measure(browser: "Browser", service: str, empty: str, questions: int) -> dict[str, list[float]]:
+    """Return the times beyond the service's own, in milliseconds, by way of asking."""
+    beyond: dict[str, list[float]] = {"in the page": [], "loaded": [], "bare": []}
+    for question in QUESTIONS[:questions]:
+        with browser.new_context() as context:
+            page = context.new_page()
+            page.goto(service)
+            page.locator("#question").fill(question.text)
+            beyond["in the page"].append(page.evaluate(_ASKED) - own_time(page))
+            other = context.new_page()
+            other.goto(page.url)
+            beyond["loaded"].append(other.evaluate(_PAINTED) - own_time(other))
+            third = context.new_page()
+            third.goto(empty)
+            beyond["bare"].append(third.evaluate(_PAINTED))
+    return beyond
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.benchmark_page",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = arguments.add_argument
+    add("--index", default="var/sample", help="the index to answer from (default: var/sample)")
+    add("--questions", type=at_least(1), default=12, metavar="N", help="how many (default: 12)")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        with chromium() as browser, bare() as empty, serving(options.index) as service:
+            beyond = measure(browser, service, empty, options.questions)
+    except RuntimeError as error:
+        print(f"benchmark_page: {error}", file=sys.stderr)
+        return 1
+    print("milliseconds beyond the service's own time, until an answer is seen")
+    for way, times in beyond.items():
+        print(f"{way:<12} median {statistics.median(times):4.0f}   worst {max(times):4.0f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+// Takes the answers into the page that is there: the server's page is fetched, and its main part
+// and title become ours. So nothing is loaded or painted twice, and the answers stand sooner.
+
+const KEPT = 20; // pages that "back" and "forward" find as they were left
+
+const key = () => location.pathname + location.search;
+const kept = new Map();
+let shown = key(); // the address of what is shown, without its fragment
+let going;
+
+// Put an address in place of that of what is shown, which has changed by itself.
+export function addressed(address) {
+  history.replaceState(history.state, "", address);
+  shown = key();
+}
+
+function keep() {
+  kept.delete(shown);
+  kept.set(shown, { main: document.querySelector("main"), title: document.title });
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+}
+
+function put({ main, title }) {
+  document.querySelector("main").replaceWith(main);
+  document.title = title;
+  shown = key();
+}
+
+// Return the page at an address; `problem` says why there is none.
+async function fetched(address, signal) {
+  try {
+    const response = await fetch(address, { signal, headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (page.getElementById("ask")) return { page };
+    return { problem: `The service answered with ${response.status}. Try again soon.` };
+  } catch {
+    return { problem: "The service cannot be reached. Try again soon." };
+  }
+}
+
+// Show the page at an address. `begun` is called at once; `ended` when there is a page, before it
+// is shown, or with the problem when there is none; `ready` when the page is there.
+export async function visit(address, { begun, ended, ready }) {
+  going?.abort();
+  const mine = new AbortController();
+  going = mine;
+  begun();
+  const { page, problem } = await fetched(address, mine.signal);
+  if (mine !== going) return;
+  going = undefined;
+  ended(problem);
+  if (problem) return;
+  keep();
+  history.pushState(null, "", address);
+  put({ main: document.adoptNode(page.querySelector("main")), title: page.title });
+  ready();
+}
+
+// Follow "back" and "forward"; `left` is called before what was there comes back.
+export function followHistory({ left, ready }) {
+  window.addEventListener("popstate", () => {
+    if (key() === shown) return; // to another place of the same page
+    going?.abort();
+    going = undefined;
+    left();
+    const before = kept.get(key());
+    if (!before) {
+      location.reload();
+      return;
+    }
+    keep();
+    put(before);
+    ready();
+  });
+}

@@ -1,0 +1,170 @@
+"""Asking, and going back and forward, without leaving the page."""
+
+from threading import Event
+
+import pytest
+from playwright.sync_api import expect
+
+from service.app import create_app
+from service.settings import Settings
+from service.types import AnswerList, Query
+from tests.browsing import DESKTOP, PHONE, Open
+from tests.fake_app import FakeAnswerer
+from tests.serving import LIMIT
+
+MARK = "window.mark = true"  # of this very page; a page that is loaded has none
+MARKED = "window.mark === true"
+SHIFTS = """window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.shifted += entry.value;
+}).observe({ type: "layout-shift" });"""
+
+
+def test_answers_come_into_the_page_that_is_there(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    page = visit.page
+    page.evaluate(MARK)
+    visit.ask("Why is it?")
+    results = page.locator("#resultsView")
+    expect(results).to_be_focused()
+    expect(results).to_be_in_viewport()
+    expect(page).to_have_title("Why is it? · CovidQuest")
+    assert "/top_k_results?question=Why+is+it%3F" in page.url
+    visit.ask("Why is that?")
+    expect(page).to_have_title("Why is that? · CovidQuest")
+    assert page.evaluate(MARKED)
+    shown = visit.order
+    page.reload()
+    assert visit.order == shown
+
+
+def test_back_and_forward_find_pages_as_they_were_left(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    page = visit.page
+    page.evaluate(MARK)
+    visit.ask("Why is it?")
+    visit.slide(0.3)
+    page.locator("#cards > .card").first.get_by_text("In its passage").click()
+    left = visit.order
+    visit.ask("Why is that?")
+    asked = visit.pages_asked
+    page.go_back()
+    expect(page).to_have_title("Why is it? · CovidQuest")
+    assert visit.order == left
+    expect(page.get_by_role("slider")).to_have_value("0.3")
+    expect(page.locator("#cards > .card .passage").first).to_be_visible()
+    page.go_back()
+    expect(page).to_have_title("CovidQuest")
+    expect(page.locator("#resultsView")).to_have_count(0)
+    page.go_forward()
+    page.go_forward()
+    expect(page).to_have_title("Why is that? · CovidQuest")
+    assert page.evaluate(MARKED)
+    assert visit.pages_asked == asked
+    visit.slide(0.8)  # what came back is alive
+    assert "weight=0.8" in page.url
+
+
+def test_back_to_a_page_that_is_no_longer_kept_loads_it(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    page = visit.page
+    visit.ask("Why is it?")
+    shown = visit.order
+    visit.ask("Why is that?")
+    page.reload()
+    page.go_back()
+    expect(page).to_have_title("Why is it? · CovidQuest")
+    assert visit.order == shown
+
+
+def test_a_link_within_the_page_loads_nothing(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    page = visit.page
+    page.evaluate(MARK)
+    page.get_by_label("Ask the COVID-19 papers").fill(" ")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_be_in_viewport()
+    asked = visit.pages_asked
+    alert.get_by_role("link").first.click()
+    page.go_back()
+    expect(alert).to_be_visible()
+    assert page.evaluate(MARKED)
+    assert visit.pages_asked == asked
+    visit.complaints.clear()  # the browser itself notes that the status was 400
+
+
+@pytest.mark.parametrize("status", [None, 502])
+def test_a_service_that_is_gone_is_told_in_place(visit_to: Open, status: int | None) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    page = visit.page
+    visit.ask("Why is it?")
+    shown = visit.order
+    page.route(
+        "**/top_k_results*",
+        lambda route: (
+            route.fulfill(status=status, body="<h1>Bad gateway</h1>") if status else route.abort()
+        ),
+    )
+    question = page.get_by_label("Ask the COVID-19 papers")
+    question.fill("Why is that?")
+    question.press("Enter")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("answered with 502" if status else "cannot be reached")
+    expect(alert).to_be_in_viewport()
+    expect(question).to_have_value("Why is that?")
+    expect(page.locator(".skeleton")).to_have_count(0)
+    assert visit.order == shown
+    page.unroute("**/top_k_results*")
+    question.press("Enter")
+    expect(page).to_have_title("Why is that? · CovidQuest")
+    expect(alert).to_have_count(0)
+    visit.complaints.clear()  # the browser itself notes what it could not load
+
+
+class SlowAtFirst(FakeAnswerer):
+    """Answers its first question when it is let."""
+
+    go = Event()
+
+    def answer(self, query: Query) -> AnswerList:
+        if query.question == "Slow?":
+            assert self.go.wait(LIMIT)
+        return super().answer(query)
+
+
+def test_the_last_question_is_the_one_that_is_answered(visit_to: Open) -> None:
+    answerer = SlowAtFirst()
+    visit = visit_to(create_app(Settings(), answerer))
+    page = visit.page
+    question = page.get_by_label("Ask the COVID-19 papers")
+    question.fill("Slow?")
+    question.press("Enter")
+    expect(page.locator(".skeleton")).to_have_count(1)
+    visit.ask("Why is it?")
+    expect(page).to_have_title("Why is it? · CovidQuest")
+    answerer.go.set()
+    page.wait_for_load_state("networkidle")
+    expect(page).to_have_title("Why is it? · CovidQuest")
+    page.go_back()
+    expect(page).to_have_title("CovidQuest")
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_shifts_when_answers_take_the_place_of_grey_cards(
+    visit_to: Open, viewport: dict[str, int]
+) -> None:
+    answerer = SlowAtFirst()
+    answerer.go.clear()
+    visit = visit_to(create_app(Settings(), answerer), viewport=viewport)
+    page = visit.page
+    question = page.get_by_label("Ask the COVID-19 papers")
+    question.fill("Slow?")
+    question.press("Enter")
+    expect(page.locator(".skeleton .working")).to_be_in_viewport()
+    page.evaluate(SHIFTS)
+    answerer.go.set()
+    expect(page.locator("#cards > .card")).to_have_count(4)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert page.evaluate("window.shifted") == 0
