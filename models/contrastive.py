@@ -45,7 +45,12 @@ class TrainedEncoder(nn.Module):
     def __init__(self, folder: Path, dimension: int, left_out: Sequence[str]) -> None:
         """Load the transformer in `folder`; its head has `dimension` and begins at random."""
         super().__init__()
-        self.transformer = AutoModel.from_pretrained(folder, dtype=torch.float32)
+        self.transformer = AutoModel.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            # the gradient of the fused attention costs a third more on a CPU
+            attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
+        )
         for module in self.transformer.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0  # attention dropout leaves the fast path on a CPU
@@ -99,6 +104,15 @@ class TrainedEncoder(nn.Module):
         pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
         vectors, weights = self.head(hidden, words)
         return Encoded(nn.functional.normalize(pooled, dim=-1), vectors, weights)
+
+    @torch.no_grad()
+    def move_towards(self, folder: Path, share: float) -> None:
+        """Move each weight, but for the head's, towards the model in `folder`, by `share`."""
+        if share:
+            other = AutoModel.from_pretrained(folder, dtype=torch.float32).state_dict()
+            for name, value in self.transformer.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(other[name].to(value.device), share)
 
     @torch.no_grad()
     def start_head(self, texts: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from models.loading import STOCK, encoder_folder, pick_device
 from scripts.arguments import at_least
 from scripts.pairs import Pair, context_pairs, corpus_pairs
 from scripts.training_plan import drawn, planned, rate_at
-from scripts.training_runs import Source, replacing, same_run, source
+from scripts.training_runs import Source, replacing, same_run, share, source
 
 if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
@@ -96,8 +96,15 @@ def _log(folder: Path, step: int, steps: int, losses: Sequence[float], started: 
     print(f"step {step:,} of {steps:,}  vectors {losses[0]:.3f}  words {losses[1]:.3f}", flush=True)
 
 
-def publish(model: "TrainedEncoder", base: Path, output: Path, held_out: Sequence[str]) -> None:
-    """Write the trained encoder as a sentence-transformers folder, in half precision."""
+def publish(
+    model: "TrainedEncoder", base: Path, output: Path, held_out: Sequence[str], share: float
+) -> None:
+    """Write the trained encoder as a sentence-transformers folder, in half precision.
+
+    Each weight is the mean of the trained one and the base's, which counts `share` (Wortsman et
+    al., "Robust fine-tuning of zero-shot models", 2022); the head is as it was trained.
+    """
+    model.move_towards(base, share)
     with replacing(output) as folder:
         shutil.copytree(
             base, folder, ignore=shutil.ignore_patterns(*_LEFT_BEHIND), dirs_exist_ok=True
@@ -176,6 +183,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE[=PASSES]",
         help="likewise; right and wrong passages from the file's own contexts",
     )
+    add(
+        "--base-share",
+        type=share(1),
+        default=0.0,
+        metavar="S",
+        help="publish the mean of the trained weights and the base's, which count S (default: 0)",
+    )
     add("--output", type=Path, required=True, metavar="DIR", help="where to write the encoder")
     add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
     add("--base", default=STOCK, metavar="DIR_OR_ID", help="the encoder to begin with")
@@ -216,7 +230,7 @@ def main(argv: list[str] | None = None) -> int:
         chance = random.Random(options.seed)  # noqa: S311 - nothing secret
         model.start_head(chance.sample(passages, min(_HEAD_TEXTS, len(passages))))
         train(model, sets, options.work, size=options.batch, rate=options.rate, seed=options.seed)
-        publish(model, base, options.output, held_out)
+        publish(model, base, options.output, held_out, options.base_share)
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_encoder: {error}", file=sys.stderr)
         return 1

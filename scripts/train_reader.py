@@ -20,7 +20,7 @@ from scripts.arguments import at_least
 from scripts.pairs import context_pairs, wrong_passages
 from scripts.reader_examples import Asked, planned
 from scripts.reader_training import train
-from scripts.training_runs import Source, replacing, same_run, source
+from scripts.training_runs import Source, replacing, same_run, share, source
 
 if TYPE_CHECKING:
     from models.finetuning import Network
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
-def publish(network: "Network", base: Path, output: Path, share: float) -> None:
+def publish(network: "Network", base: Path, output: Path, base_share: float) -> None:
     """Write the trained reader in half precision, with the tokenizer of its base.
 
-    Each weight is the mean of the trained one and the base's, which counts `share` (Wortsman et
-    al., "Robust fine-tuning of zero-shot models", 2022).
+    Each weight is the mean of the trained one and the base's, which counts `base_share` (Wortsman
+    et al., "Robust fine-tuning of zero-shot models", 2022).
     """
     from models.finetuning import blend  # noqa: PLC0415 - seconds that --help need not wait
 
-    if share:
-        blend(network, base, share)
+    if base_share:
+        blend(network, base, base_share)
     with replacing(output) as folder:
         for name in _TOKENIZER_FILES:
             if (base / name).is_file():
@@ -67,16 +67,6 @@ def asked_of(sources: Sequence[Source], options: argparse.Namespace) -> list[Ask
             )
         )
     return found
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 10:  # noqa: PLR2004 - more is a slip of the pen
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 10")
-    return value
 
 
 def _positive(text: str) -> float:
@@ -126,34 +116,34 @@ def parser() -> argparse.ArgumentParser:
     add("--new-head", action="store_true", help="the base has no head for answers: make one")
     add(
         "--own",
-        type=_share,
+        type=share(10),
         default=1.0,
         metavar="N",
         help="windows of the same text without the answer, for each with it (default: 1)",
     )
     add(
         "--mined",
-        type=_share,
+        type=share(10),
         default=1.0,
         metavar="N",
         help="wrong passages of the index, likewise (default: 1)",
     )
     add(
         "--mined-elsewhere",
-        type=_share,
+        type=share(10),
         default=0.15,
         metavar="N",
         help="wrong contexts for each question of --questions (default: 0.15)",
     )
     add(
         "--base-share",
-        type=_share,
+        type=share(1),
         default=0.0,
         metavar="S",
         help="publish the mean of the trained weights and the base's, which count S (default: 0)",
     )
     add("--teacher", metavar="DIR_OR_ID", help="a larger reader whose distributions are learnt too")
-    add("--teacher-weight", type=_share, default=0.5, metavar="W", help="its share of the loss")
+    add("--teacher-weight", type=share(1), default=0.5, metavar="W", help="its share of the loss")
     add("--rate", type=_positive, default=1.2e-4, help="greatest learning rate (default: 1.2e-4)")
     add("--batch-tokens", type=at_least(64), default=5400, metavar="N", help="tokens in a batch")
     add("--max-length", type=at_least(32), default=384, metavar="N", help="tokens of a window")
@@ -171,10 +161,8 @@ def main(argv: list[str] | None = None) -> int:
         commands.error("give at least one --corpus-questions or --questions")
     if any(one.corpus for one in options.sources) and not options.index:
         commands.error("--corpus-questions needs --index")
-    if options.base_share > 1 or (options.base_share and options.new_head):
-        commands.error("--base-share is a share, from 0 to 1, of a base that has a head")
-    if options.teacher_weight > 1:
-        commands.error("--teacher-weight is a share, from 0 to 1")
+    if options.base_share and options.new_head:
+        commands.error("--base-share is a share of a base that has a head")
     try:
         import torch  # noqa: PLC0415 - seconds that --help need not wait
 

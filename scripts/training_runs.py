@@ -41,6 +41,21 @@ def source(*, corpus: bool) -> Callable[[str], Source]:
     return parse
 
 
+def share(most: float) -> Callable[[str], float]:
+    """Return an argparse type for a number from 0 to `most`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {most:g}")
+        return value
+
+    return parse
+
+
 def same_run(options: argparse.Namespace) -> None:
     """Note the arguments of a run in its folder, or see that they are those of the run in it.
 

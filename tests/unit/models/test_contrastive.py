@@ -142,3 +142,19 @@ def test_a_checkpoint_goes_on_exactly(base: Path, tmp_path: Path) -> None:
     steps(resumed, optimizer, 3)
     for name, value in straight.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_moving_towards_another_model_gives_the_mean_and_leaves_the_head(base: Path) -> None:
+    model = make(base)
+    before = {name: value.clone() for name, value in model.transformer.state_dict().items()}
+    head = model.head.projection.weight.clone()
+    with torch.no_grad():
+        for parameter in model.transformer.parameters():
+            parameter.add_(0.5)
+    model.move_towards(base, 0.5)
+    for name, value in model.transformer.named_parameters():
+        torch.testing.assert_close(value.detach(), before[name] + 0.25)
+    model.move_towards(base, 0)
+    for name, value in model.transformer.named_parameters():
+        torch.testing.assert_close(value.detach(), before[name] + 0.25)
+    torch.testing.assert_close(model.head.projection.weight, head)
