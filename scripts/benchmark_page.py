@@ -1,4 +1,4 @@
-"""Measures how soon after the service's own time a person sees the first answer, in Chromium.
+"""Measures how soon after the service has answered a person sees the first answer, in Chromium.
 
 Each suggested question is typed and asked once. "In the page" is what a browser with JavaScript
 does; "loaded" is the same address opened as a page of its own, when the answers are known; "bare"
@@ -6,7 +6,6 @@ is a page of one line by another server, which is what the browser needs for its
 """
 
 import argparse
-import re
 import statistics
 import sys
 from collections.abc import Iterator
@@ -20,24 +19,34 @@ from scripts.screenshots import chromium, serving
 from service.questions import QUESTIONS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 _BARE = b"<!doctype html><html lang=en><title>Bare</title><p>One line.</p></html>"
 _ASKED = """async () => {
   const begun = performance.now();
+  const there = new Promise((done) => {
+    new MutationObserver((_, observer) => {
+      if (!document.querySelector("#cards > .card")) return;
+      observer.disconnect();
+      done();
+    }).observe(document.body, { childList: true, subtree: true });
+  });
   document.querySelector("#ask [type=submit]").click();
-  const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-  while (!document.querySelector("#cards > .card")) await painted();
-  await painted();
-  return performance.now() - begun;
+  await there;
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); // it is painted
+  const seen = performance.now() - begun;
+  const asked = performance.getEntriesByType("resource")
+    .findLast((one) => one.name.includes("/top_k_results"));
+  return seen - (asked.responseStart - asked.requestStart);
 }"""
-"""Milliseconds from asking to the first frame with an answer."""
+"""Milliseconds from asking to the first frame with an answer, less those that the service took."""
 _PAINTED = """async () => {
   const entry = () => performance.getEntriesByName("first-contentful-paint")[0];
   while (!entry()) await new Promise((done) => setTimeout(done, 2));
-  return entry().startTime;
+  const [opened] = performance.getEntriesByType("navigation");
+  return entry().startTime - (opened.responseStart - opened.requestStart);
 }"""
-"""Milliseconds from opening a page to the first frame with any of it."""
+"""Milliseconds from opening a page to the first frame with any of it, less the server's."""
 
 
 class _Bare(BaseHTTPRequestHandler):
@@ -61,26 +70,21 @@ def bare() -> Iterator[str]:
         server.shutdown()
 
 
-def own_time(page: "Page") -> float:
-    """Return how many milliseconds the service says that it took for the answers of a page."""
-    said = re.search(r"in ([\d,\u202f]+) ms", page.locator("#provenance").inner_text())
-    if said is None:
-        raise RuntimeError("the page does not say how long the service took")
-    return float(re.sub(r"\D", "", said[1]))
-
-
 def measure(browser: "Browser", service: str, empty: str, questions: int) -> dict[str, list[float]]:
-    """Return the times beyond the service's own, in milliseconds, by way of asking."""
+    """Return the times beyond the service's latency, in milliseconds, by way of asking.
+
+    That is from the request to the first byte of its answer.
+    """
     beyond: dict[str, list[float]] = {"in the page": [], "loaded": [], "bare": []}
     for question in QUESTIONS[:questions]:
         with browser.new_context() as context:
             page = context.new_page()
             page.goto(service)
             page.locator("#question").fill(question.text)
-            beyond["in the page"].append(page.evaluate(_ASKED) - own_time(page))
+            beyond["in the page"].append(page.evaluate(_ASKED))
             other = context.new_page()
             other.goto(page.url)
-            beyond["loaded"].append(other.evaluate(_PAINTED) - own_time(other))
+            beyond["loaded"].append(other.evaluate(_PAINTED))
             third = context.new_page()
             third.goto(empty)
             beyond["bare"].append(third.evaluate(_PAINTED))
@@ -109,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
     except RuntimeError as error:
         print(f"benchmark_page: {error}", file=sys.stderr)
         return 1
-    print("milliseconds beyond the service's own time, until an answer is seen")
+    print("milliseconds beyond the service's latency, until an answer is seen")
     for way, times in beyond.items():
         print(f"{way:<12} median {statistics.median(times):4.0f}   worst {max(times):4.0f}")
     return 0
