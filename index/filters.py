@@ -13,7 +13,7 @@ OPEN = (-1, 100_000_000)
 """The period that every other one overlaps, as day numbers (see `days`)."""
 _NEVER = (100_000_000, -1)  # overlaps no period but the open one
 _MOST_SOURCES = 12
-_MOST_JOURNALS = 200
+_MOST_JOURNALS = 140
 _LONGEST_FACET = 100  # characters of a name; a list of longer ones would bloat the page
 
 

@@ -116,7 +116,7 @@ def test_facets_count_papers_under_the_usual_spelling() -> None:
 def test_facets_are_bounded() -> None:
     many = {f"name {n}": n for n in range(1, 1_000)} | {"x" * 101: 5_000}
     facets = Facets.of(many, many)
-    assert (len(facets.sources), len(facets.journals)) == (12, 200)
+    assert (len(facets.sources), len(facets.journals)) == (12, 140)
     assert facets.sources[0] == Facet("name 999", 999)
 
 
