@@ -30,9 +30,10 @@ check: $(SETUP)  ## lint, types and import rules only
 	@echo "== mypy" && $(BIN)/mypy
 	@echo "== import-linter" && $(BIN)/lint-imports --no-cache | tail -6
 
-container-test: $(SETUP)  ## build the CPU image and run it, as root on Debian (20 minutes, 4 GB)
+container-test: $(SETUP)  ## build both images and run them, as root on Debian (20 minutes, 12 GB)
 	@deploy/container_tools.sh
-	@$(BIN)/python -m pytest -s -o timeout=1800 tests/containers
+	@for image in cpu gpu; do \
+	  $(BIN)/python -m pytest -s -o timeout=1800 tests/containers/test_$${image}_image.py || exit 1; done
 
 sbom: $(SETUP)  ## write bills of materials of both images, CycloneDX, into var/sbom
 	@test -x var/sbom/tool/bin/cyclonedx-py || $(PYTHON) -m venv var/sbom/tool

@@ -103,15 +103,16 @@ def started(
     port: int,
     command: Sequence[str] = (),
     mounts: Mapping[str, str] | None = None,
+    memory: int = DYNO,
     **changes: str | None,
 ) -> Iterator[tuple[Server, Peak]]:
-    """Start the image's command, or another, in 512 MB of memory; kill it in the end.
+    """Start the image's command, or another, in so many bytes of memory; kill it in the end.
 
     `changes` are of its environment; None takes a variable away.
     """
     environment = image.environment | {"PORT": str(port)} | changes
     user, group = image.user
-    with memory_limit(DYNO) as cgroup, tempfile.NamedTemporaryFile(suffix=".log") as log:
+    with memory_limit(memory) as cgroup, tempfile.NamedTemporaryFile(suffix=".log") as log:
         told = {
             "root": str(image.root),
             "cgroup": str(cgroup) if cgroup else "",
