@@ -101,7 +101,8 @@ export function startRanking(results, slider, status, addressed) {
       link.href = address;
     }
     for (const used of results.querySelectorAll(".weight-used")) used.textContent = String(weight);
-    addressed(addressAt(weight).href + location.hash);
+    // what the server says late about answers that were left must not rename those that are here
+    if (results.isConnected) addressed(addressAt(weight).href + location.hash);
   }
 
   function tell(weight) {
