@@ -2,7 +2,7 @@
 
 Two forward passes side by side take longer than one after the other, so they take turns here. A
 request that comes alone is computed at once. What comes while the thread computes is its next
-batch; each request has the same share of it, so that one with many passages holds up nobody.
+batch: a share of each request in turn, beginning with the nearest deadline, until it is full.
 """
 
 import math
@@ -79,9 +79,10 @@ class Lane(Generic[In, Out]):
     jobs: "deque[_Job]" = field(default_factory=deque)
 
     def take(self) -> list[_Part]:
-        """Take the next batch: in turn a share of each job, until it is full."""
+        """Take the next batch: by deadline a share of each job, in turn, until it is full."""
         parts: list[_Part] = []
         room = self.most
+        self.jobs = deque(sorted(self.jobs, key=lambda job: job.patience.ends))
         while room and self.jobs:
             job = self.jobs.popleft()
             if job.done.done() or not job.wanted():

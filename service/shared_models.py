@@ -31,7 +31,10 @@ class SharedModels:
         self.step = 8 if device == "cpu" else 32
         self._questions = Lane("questions", self._encode, _TEXTS, _TEXTS)
         self._sentences = Lane("sentences", self._embed, _TEXTS, _TEXTS // 4)
-        self._passages = Lane("passages", reader.read_pairs, 2 * self.step, self.step)
+        # batches for two on a GPU; on a CPU each passage is computed by itself, and whoever waits
+        # for the next batch has come back from deciding on it before the one after
+        most = self.step if device == "cpu" else 2 * self.step
+        self._passages = Lane("passages", reader.read_pairs, most, self.step)
         lanes = (self._questions, self._sentences, self._passages)
         self._batcher = Batcher(lanes, inside=lambda: self.gate.inside, metrics=metrics)
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
 
 import pytest
@@ -95,6 +96,26 @@ def test_requests_share_a_batch_and_none_holds_up_the_others(
     assert short.result(WAIT) == [14, 16]
     assert long.result(WAIT) == [2 * number for number in range(100, 110)]
     assert machine.batches == [[0], [100, 101, 7, 8, 102, 103], [104, 105, 106, 107, 108, 109]]
+
+
+def test_the_nearest_deadline_goes_first(
+    batcher: Batcher, lane: Lane[int, int], machine: Machine, others: ThreadPoolExecutor
+) -> None:
+    now = time.monotonic()
+    ends = (now + 3 * WAIT, now + WAIT, now + 2 * WAIT)
+    machine.go.clear()
+    first = others.submit(batcher.compute, lane, [0])
+    assert machine.began.wait(WAIT)
+    waiting = []
+    for number, end in enumerate(ends, start=2):
+        numbers = [10 * number + place for place in range(4)]
+        work = partial(batcher.compute, lane, numbers)
+        waiting.append(others.submit(with_patience, Patience(ends=end), work))
+        until(lambda: len(lane.jobs) == len(waiting))
+    machine.go.set()
+    assert first.result(WAIT) == [0]
+    assert [len(one.result(WAIT)) for one in waiting] == [4, 4, 4]
+    assert machine.batches == [[0], [30, 31, 40, 41, 20, 21], [32, 33, 42, 43, 22, 23]]
 
 
 def test_lighter_work_goes_first(
