@@ -54,7 +54,8 @@ def parser() -> argparse.ArgumentParser:
         "--questions",
         type=Path,
         metavar="FILE",
-        help="questions in the SQuAD format (default: the 30 suggested ones)",
+        help="questions in the SQuAD format (default: the 30 suggested ones; for the service made "
+        "from titles of the index)",
     )
     add("--cases", type=at_least(2), default=21, metavar="N", help="questions (default: 21)")
     add("--passages", type=at_least(1), default=20, metavar="N", help="passages (default: 20)")
@@ -95,6 +96,8 @@ def measure(options: argparse.Namespace) -> Table:
 
         index = next(iter(settings.values())).index
         questions = titles_as_questions(index)
+        if options.questions is not None:
+            questions = [gold.question for gold in read_squad(options.questions)] + questions
         for name in options.backends:
             served = serve(
                 _variables(name) | {"COVIDQUEST_INDEX": str(index.resolve())},

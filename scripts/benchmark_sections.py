@@ -91,6 +91,7 @@ def service(table: Table, name: str, served: Served, different: int) -> None:
     for number, load in served.loads.items():
         who = f"{number} client{'s' if number > 1 else ''}"
         table.put(f"{who}: answers a second", name, load.rate)
+        table.put(f"{who}: passages read a second", name, served.passages[number])
         times = load.milliseconds(0.5), load.milliseconds(0.95)
         table.put(f"{who}: a question, ms", name, *times)
         if others := load.outcomes.total() - load.outcomes[ANSWERED]:

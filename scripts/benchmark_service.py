@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from http.client import HTTPConnection
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,6 +19,7 @@ from service.types import AnswererProtocol, Query
 _TITLES = 4000  # papers whose titles become questions
 _LONGEST = 400  # characters of a title
 _ASKING = 4  # clients that ask the different questions
+_READ = "covidquest_passages_read_sum "  # a line of /metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +88,15 @@ def titles_as_questions(index: Path) -> list[str]:
 class Served:
     """What a server with one worker did.
 
-    `loads` is what so many clients saw, by their number. `ready` and `later` are the memory of the
-    worker when it was ready, and after `different` further questions; `whole` is that of all the
-    server's processes together, then.
+    `loads` is what so many clients saw, by their number, and `passages` how many passages were
+    read for them a second. `ready` and `later` are the memory of the worker when it was ready, and
+    after `different` further questions; `whole` is that of all the server's processes together,
+    then.
     """
 
     ready_after: float
     loads: dict[int, Load]
+    passages: dict[int, float]
     ready: Memory
     later: Memory
     whole: Memory
@@ -108,22 +112,42 @@ def serve(
 ) -> Served:
     """Start a server, let so many clients ask for so many seconds each, then ask further questions.
 
-    No question is asked twice. Raises MeasuringError where the server does not start.
+    Each number of clients asks the same questions in the same order, but for a mark that keeps
+    what was read before from being of use. Raises MeasuringError where the server does not start.
     """
-    supply = Questions(questions)
     with serving(environment) as server:
-        client = Client(server.url, supply)
+        client = Client(server.url, Questions(questions))
         ready = _worker(memory_of_family(server.pid))
         client.ask()  # the first, which is not counted
-        loads = {
-            number: closed_loop(client, number, seconds)
-            for number in tqdm(clients, desc="loading", unit=" levels", disable=not clients)
-        }
+        loads, passages = {}, {}
+        for number in tqdm(clients, desc="loading", unit=" levels", disable=not clients):
+            marked = Questions([f"{text} (cohort {number})" for text in questions])
+            before = _passages_read(server.port)
+            loads[number] = closed_loop(Client(server.url, marked), number, seconds)
+            read = _passages_read(server.port) - before
+            passages[number] = read / loads[number].seconds
         so_many(client, _ASKING, different)
         memories = memory_of_family(server.pid)
         return Served(
-            server.ready_after, loads, ready, _worker(memories), sum(memories, start=Memory())
+            server.ready_after,
+            loads,
+            passages,
+            ready,
+            _worker(memories),
+            sum(memories, start=Memory()),
         )
+
+
+def _passages_read(port: int) -> float:
+    """Return how many passages a server has read for the answers that it has given."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/metrics")
+        figures = connection.getresponse().read().decode()
+    finally:
+        connection.close()
+    (line,) = (line for line in figures.splitlines() if line.startswith(_READ))
+    return float(line.removeprefix(_READ))
 
 
 def _worker(memories: Sequence[Memory]) -> Memory:
