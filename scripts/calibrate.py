@@ -29,6 +29,7 @@ from service.loading import (
     BESIDE,
     NO_ANSWER_CALIBRATION,
     READER_CALIBRATION,
+    READER_ON_INDEX,
     RETRIEVAL_CALIBRATION,
     StartError,
     load_models,
@@ -181,8 +182,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--write",
         choices=["index", "shipped"],
-        help="store the calibrations of retrieval and of no answer beside the index, for this "
-        "index alone, or where the shipped ones lie; the reader's go into its own folder",
+        help="store the calibrations beside the index, for this index and these models alone, or "
+        "where the shipped ones lie, the reader's in its own folder",
     )
     return arguments
 
@@ -221,15 +222,17 @@ def main(argv: list[str] | None = None) -> int:
     print(no_answer.report("no answer"))
     print(flagged(no_answer, settings.no_answer_threshold))
     if options.write:
-        beside = settings.index / BESIDE
-        shipped = shipped_calibrations(answerer.index.features)
-        folder = beside if options.write == "index" else shipped
+        if options.write == "index":
+            folder = settings.index / BESIDE
+            of_reader = folder / READER_ON_INDEX
+        else:
+            folder = shipped_calibrations(answerer.index.features)
+            of_reader = reader_folder(settings.reader) / READER_CALIBRATION
         folder.mkdir(exist_ok=True)
         retrieval.fit().save(folder / RETRIEVAL_CALIBRATION)
         no_answer.fit().save(folder / NO_ANSWER_CALIBRATION)
-        fitted = ReaderCalibration(reader.fit(), *within)
-        fitted.save(reader_folder(settings.reader) / READER_CALIBRATION)
-        print(f"written to {folder}")
+        ReaderCalibration(reader.fit(), *within).save(of_reader)
+        print(f"written to {folder} and {of_reader}")
     return 0
 
 

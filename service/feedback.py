@@ -96,6 +96,10 @@ class FeedbackStore:
     def __init__(self, path: Path) -> None:
         """Open the file, making it if there is none. Raises FeedbackError."""
         self._path = path
+        self._prepare()
+
+    def _prepare(self) -> None:
+        path = self._path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)  # notes are for nobody else on the machine
@@ -117,7 +121,13 @@ class FeedbackStore:
             ) from error
 
     def add(self, feedback: Feedback) -> int:
-        """Store feedback; return its number, from 1. Raises FeedbackFullError."""
+        """Store feedback; return its number, from 1.
+
+        A file that was moved away since is made anew. Raises FeedbackFullError, and FeedbackError
+        where it cannot be.
+        """
+        if not self._path.exists():
+            self._prepare()
         try:
             with self._opened() as db:
                 return int(db.execute(_INSERT, astuple(feedback)).lastrowid or 0)

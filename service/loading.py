@@ -32,6 +32,9 @@ BESIDE = "calibration"
 RETRIEVAL_CALIBRATION = "retrieval.json"
 NO_ANSWER_CALIBRATION = "no_answer.json"
 READER_CALIBRATION = "calibration.json"
+"""In a reader's own folder."""
+READER_ON_INDEX = "reader.json"
+"""In the folder beside an index."""
 
 _SHIPPED = Path(__file__).parent / "calibration"  # of the encoders with and without word vectors
 
@@ -117,16 +120,17 @@ def load_following(settings: Settings, metrics: Metrics) -> Measured:
 def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrations:
     """Return the calibrations for an index whose candidates have these features.
 
-    Those of retrieval and of no answer lie beside the index where `scripts/calibrate.py` was run
-    on it; else the shipped ones serve. The reader's own lies in its folder; one that has none is
-    taken to score like the default reader. Raises ModelError.
+    They lie beside the index where `scripts/calibrate.py` was run on it; else the shipped ones
+    serve, and the reader's own from its folder. A reader that has none is taken to score like the
+    default reader. Raises ModelError.
     """
-    own = reader_folder(settings.reader) / READER_CALIBRATION
     beside = settings.index / BESIDE
     folder = beside if beside.is_dir() else shipped_calibrations(features)
+    own = reader_folder(settings.reader) / READER_CALIBRATION
+    reader = next((path for path in (folder / READER_ON_INDEX, own) if path.is_file()), None)
     return Calibrations(
         retrieval=_calibration(folder / RETRIEVAL_CALIBRATION, features),
-        reader=load_reader_calibration(own if own.is_file() else reader_folder(DEFAULT) / own.name),
+        reader=load_reader_calibration(reader or reader_folder(DEFAULT) / own.name),
         no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, EVIDENCE),
     )
 

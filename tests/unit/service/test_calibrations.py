@@ -23,6 +23,7 @@ from service.loading import (
     BESIDE,
     NO_ANSWER_CALIBRATION,
     READER_CALIBRATION,
+    READER_ON_INDEX,
     RETRIEVAL_CALIBRATION,
     calibrations_for,
     shipped_calibrations,
@@ -69,6 +70,9 @@ def test_those_beside_an_index_come_first(settings: Settings) -> None:
     found = calibrations_for(settings, FEATURES)
     assert (found.retrieval, found.no_answer) == (fitted(FEATURES, 0.25), fitted(EVIDENCE, 0.5))
     assert found.reader.logistic.features == READER_FEATURES  # the reader's own, from its folder
+    own = ReaderCalibration(fitted(READER_FEATURES, 0.75), -2.0, 3.0)
+    own.save(settings.index / BESIDE / READER_ON_INDEX)
+    assert calibrations_for(settings, FEATURES).reader == own
 
 
 def test_those_of_another_kind_of_index_are_refused(settings: Settings) -> None:

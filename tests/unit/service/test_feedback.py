@@ -255,6 +255,13 @@ def test_a_store_is_opened_again(path: Path) -> None:
     assert list(read_feedback(path)) == [STORED, STORED]
 
 
+def test_a_file_that_was_moved_away_is_made_anew(path: Path, tmp_path: Path) -> None:
+    store = FeedbackStore(path)
+    assert [store.add(STORED), store.add(STORED)] == [1, 2]
+    path.rename(tmp_path / "archive.sqlite")
+    assert store.add(STORED) == 1
+
+
 def test_a_place_that_cannot_be_written_is_told_with_its_cure(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "text.sqlite").write_text("This is no database. " * 100)
