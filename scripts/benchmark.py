@@ -24,13 +24,12 @@ from scripts.benchmark_service import serve, titles_as_questions
 from scripts.benchmark_table import Table
 from service.loading import StartError, load_models, snapshot
 from service.questions import QUESTIONS
-from service.settings import VARIABLES, Settings, SettingsError
+from service.settings import Settings, SettingsError
 from service.types import Query
 
 SECTIONS = ("stages", "reading", "service", "floor")
 _BACKEND = "COVIDQUEST_BACKEND"
-_HAS_BACKENDS = any(variable.name == _BACKEND for variable in VARIABLES.values())
-BACKENDS = ("onnx", "torch") if _HAS_BACKENDS else ("torch",)
+BACKENDS = ("onnx", "torch")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -156,7 +155,7 @@ def _settings(backend: str, index: Path | None) -> Settings:
 
 
 def _variables(backend: str) -> dict[str, str]:
-    return {_BACKEND: backend} if _HAS_BACKENDS else {}
+    return {_BACKEND: backend}
 
 
 def main(argv: list[str] | None = None) -> int:
