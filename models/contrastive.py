@@ -3,7 +3,7 @@
 Both are InfoNCE (van den Oord, Li and Vinyals, 2018): of all the passages of a batch the question's
 own shall score highest. The other questions' passages are the easy wrong ones, and passages that
 share words with the question and lack the answer the hard ones (Karpukhin et al., "Dense Passage
-Retrieval", 2020).
+Retrieval", 2020). An anchor, a model whose vectors are to be stayed near to, keeps what it knew.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 
 from models.late import LateConfig, LateInteraction, late_scores
+from models.late import load as load_head
 from models.words import words_of
 
 QUESTION_TOKENS = 64
@@ -43,7 +44,11 @@ class TrainedEncoder(nn.Module):
     """A transformer with mean pooling and a late interaction head."""
 
     def __init__(self, folder: Path, dimension: int, left_out: Sequence[str]) -> None:
-        """Load the transformer in `folder`; its head has `dimension` and begins at random."""
+        """Load the transformer in `folder`, with its head.
+
+        Where it has none, the head has `dimension`, begins at random and gives no vector to the
+        words in `left_out`.
+        """
         super().__init__()
         self.transformer = AutoModel.from_pretrained(
             folder,
@@ -58,7 +63,9 @@ class TrainedEncoder(nn.Module):
                 module.dropout_prob = 0.0
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder).backend_tokenizer
         self.tokenizer.no_padding()
-        self.head = LateInteraction(
+        trained = load_head(folder)
+        self.has_trained_head = trained is not None
+        self.head = trained or LateInteraction(
             LateConfig(self.transformer.config.hidden_size, dimension, tuple(left_out))
         )
         self.cosine_scale = nn.Parameter(torch.tensor(_COSINE_SCALE).log())
@@ -141,17 +148,37 @@ def contrastive_loss(scores: Tensor, scale: Tensor, excluded: Tensor) -> Tensor:
     return nn.functional.cross_entropy(logits, torch.arange(len(scores), device=scores.device))
 
 
+def anchor_loss(vectors: Tensor, anchor: Tensor) -> Tensor:
+    """Return how far n vectors are from those of the anchor, both (n, hidden): mean 1 - cosine."""
+    return 1 - nn.functional.cosine_similarity(vectors, anchor).mean()
+
+
 def batch_loss(
-    model: TrainedEncoder, questions: Sequence[str], passages: Sequence[str], excluded: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the losses of vectors and of words for a batch, as `contrastive_loss` takes it."""
+    model: TrainedEncoder,
+    questions: Sequence[str],
+    passages: Sequence[str],
+    excluded: Tensor,
+    anchor: TrainedEncoder | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the losses of vectors, of words and of the distance from the anchor for a batch.
+
+    `excluded` is as `contrastive_loss` takes it. The last is 0 without an anchor.
+    """
+    left_out = frozenset(model.head.config.left_out)
     asked = model(questions, QUESTION_TOKENS, frozenset())
-    found = model(passages, PASSAGE_TOKENS, frozenset(model.head.config.left_out))
+    found = model(passages, PASSAGE_TOKENS, left_out)
     cosine = asked.vectors @ found.vectors.T
     late = late_scores(asked.words, asked.weights, found.words)
+    away = torch.zeros((), device=excluded.device)
+    if anchor is not None:
+        with torch.no_grad():
+            kept = anchor(questions, QUESTION_TOKENS, frozenset()).vectors
+            kept = torch.cat([kept, anchor(passages, PASSAGE_TOKENS, left_out).vectors])
+        away = anchor_loss(torch.cat([asked.vectors, found.vectors]), kept)
     return (
         contrastive_loss(cosine, model.cosine_scale.exp(), excluded),
         contrastive_loss(late, model.late_scale.exp(), excluded),
+        away,
     )
 
 

@@ -44,8 +44,12 @@ def train(
     size: int,
     rate: float,
     seed: int,
+    anchor: "tuple[TrainedEncoder, float] | None" = None,
 ) -> None:
-    """Train to the end of the plan, from the checkpoint in `folder` where there is one."""
+    """Train to the end of the plan, from the checkpoint in `folder` where there is one.
+
+    `anchor` is an encoder whose vectors are to be stayed near to, and how much that counts.
+    """
     import torch  # noqa: PLC0415 - seconds that --help need not wait
 
     from models import contrastive  # noqa: PLC0415 - likewise
@@ -57,19 +61,20 @@ def train(
     done = int(load_checkpoint(folder, model, optimizer).get("step", 0))
     model.train()
     saved = started = time.monotonic()
-    losses: list[tuple[float, float]] = []
+    kept, weight = anchor or (None, 0.0)
+    losses: list[tuple[float, ...]] = []
     for step in range(done, len(batches)):
         number, places = batches[step]
         batch = drawn(sets[number][0], places, seed + step)
         for group, highest in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = highest * rate_at(step, len(batches))
         excluded = torch.tensor(batch.excluded, device=model.cosine_scale.device)
-        cosine, late = contrastive.batch_loss(model, batch.questions, batch.passages, excluded)
-        (cosine + late).backward()  # type: ignore[no-untyped-call]
+        some = contrastive.batch_loss(model, batch.questions, batch.passages, excluded, kept)
+        (some[0] + some[1] + weight * some[2]).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append((cosine.item(), late.item()))
+        losses.append(tuple(loss.item() for loss in some))
         if (step + 1) % _LOG_STEPS == 0 or step + 1 == len(batches):
             _log(folder, step + 1, len(batches), _means(losses), started)
             losses = []
@@ -79,7 +84,7 @@ def train(
     save_checkpoint(folder, model, optimizer, {"step": len(batches)})
 
 
-def _means(losses: Sequence[tuple[float, float]]) -> list[float]:
+def _means(losses: Sequence[tuple[float, ...]]) -> list[float]:
     return [fmean(column) for column in zip(*losses, strict=True)]
 
 
@@ -89,11 +94,16 @@ def _log(folder: Path, step: int, steps: int, losses: Sequence[float], started: 
         "of": steps,
         "loss of vectors": round(losses[0], 4),
         "loss of words": round(losses[1], 4),
+        "distance from the anchor": round(losses[2], 4),
         "seconds": round(time.monotonic() - started),
     }
     with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
-    print(f"step {step:,} of {steps:,}  vectors {losses[0]:.3f}  words {losses[1]:.3f}", flush=True)
+    print(
+        f"step {step:,} of {steps:,}  vectors {losses[0]:.3f}  words {losses[1]:.3f}  "
+        f"anchor {losses[2]:.3f}",
+        flush=True,
+    )
 
 
 def publish(
@@ -190,6 +200,18 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="publish the mean of the trained weights and the base's, which count S (default: 0)",
     )
+    add(
+        "--anchor",
+        metavar="DIR_OR_ID",
+        help="an encoder that the vectors stay near to, for it knows more than the questions teach",
+    )
+    add(
+        "--anchor-weight",
+        type=share(10**6),
+        default=10.0,
+        metavar="W",
+        help="how much the distance from it counts, beside the two losses (default: 10)",
+    )
     add("--output", type=Path, required=True, metavar="DIR", help="where to write the encoder")
     add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
     add("--base", default=STOCK, metavar="DIR_OR_ID", help="the encoder to begin with")
@@ -226,10 +248,24 @@ def main(argv: list[str] | None = None) -> int:
         passages = [pair.positive for pairs, _ in sets for pair in pairs]
         base = encoder_folder(options.base)
         model = TrainedEncoder(base, options.dimension, sorted(STOPWORDS))
-        model.to(pick_device(options.device))
+        device = pick_device(options.device)
+        model.to(device)
         chance = random.Random(options.seed)  # noqa: S311 - nothing secret
-        model.start_head(chance.sample(passages, min(_HEAD_TEXTS, len(passages))))
-        train(model, sets, options.work, size=options.batch, rate=options.rate, seed=options.seed)
+        if not model.has_trained_head:
+            model.start_head(chance.sample(passages, min(_HEAD_TEXTS, len(passages))))
+        anchor = None
+        if options.anchor:
+            kept = TrainedEncoder(encoder_folder(options.anchor), options.dimension, ()).to(device)
+            anchor = kept.eval(), options.anchor_weight
+        train(
+            model,
+            sets,
+            options.work,
+            size=options.batch,
+            rate=options.rate,
+            seed=options.seed,
+            anchor=anchor,
+        )
         publish(model, base, options.output, held_out, options.base_share)
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_encoder: {error}", file=sys.stderr)

@@ -1,4 +1,5 @@
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,8 @@ def test_the_losses_are_of_the_scores_of_vectors_and_of_words(base: Path) -> Non
     model = make(base).eval()
     excluded = none(2, 3)
     excluded[0, 2] = True
-    cosine, late = batch_loss(model, QUESTIONS, PASSAGES, excluded)
+    cosine, late, away = batch_loss(model, QUESTIONS, PASSAGES, excluded, None)
+    assert away == 0
     asked, found = model(QUESTIONS, 64, frozenset()), model(PASSAGES, 256, LEFT_OUT)
     # the scales begin at 20 and 30
     expected = contrastive_loss(asked.vectors @ found.vectors.T, torch.tensor(20.0), excluded)
@@ -95,6 +97,46 @@ def test_the_losses_are_of_the_scores_of_vectors_and_of_words(base: Path) -> Non
     scores = late_scores(asked.words, asked.weights, found.words)
     expected = contrastive_loss(scores, torch.tensor(30.0), excluded)
     assert late.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+@torch.no_grad()
+def test_the_distance_from_the_anchor_is_of_all_vectors(base: Path) -> None:
+    model, anchor = make(base).eval(), make(base).eval()
+    *_, away = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), anchor)
+    assert away.item() == pytest.approx(0, abs=1e-5)
+    for parameter in model.transformer.encoder.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))
+    *_, away = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), anchor)
+    cosines = [
+        own @ kept
+        for texts in (QUESTIONS, PASSAGES)
+        for own, kept in zip(
+            model(texts, 256, frozenset()).vectors,
+            anchor(texts, 256, frozenset()).vectors,
+            strict=True,
+        )
+    ]
+    assert away.item() == pytest.approx(1 - sum(cosines).item() / 5, abs=1e-4)
+    assert away > 0.001
+
+
+def test_an_anchor_is_not_trained_and_holds_the_vectors(base: Path) -> None:
+    anchor = make(base).eval()
+    before = {name: value.clone() for name, value in anchor.state_dict().items()}
+    ends = []
+    for weight in (0.0, 100.0):
+        model = make(base)
+        optimizer = optimizer_of(model, 1e-3)
+        for _ in range(5):
+            cosine, late, away = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), anchor)
+            (cosine + late + weight * away).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        *_, away = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), anchor)
+        ends.append(away.item())
+    assert ends[1] < ends[0] / 2
+    for name, value in anchor.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 @torch.no_grad()
@@ -107,7 +149,7 @@ def test_the_head_begins_with_directions_at_right_angles(base: Path) -> None:
 
 def steps(model: TrainedEncoder, optimizer: torch.optim.Optimizer, count: int) -> None:
     for _ in range(count):
-        cosine, late = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3))
+        cosine, late, _ = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), None)
         (cosine + late).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -116,9 +158,9 @@ def steps(model: TrainedEncoder, optimizer: torch.optim.Optimizer, count: int) -
 def test_training_changes_all_but_the_embeddings_and_lowers_the_loss(base: Path) -> None:
     model = make(base)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    first = sum(batch_loss(model, QUESTIONS, PASSAGES, none(2, 3)))
+    first = sum(batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), None))
     steps(model, optimizer_of(model, 1e-3), 5)
-    last = sum(batch_loss(model, QUESTIONS, PASSAGES, none(2, 3)))
+    last = sum(batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), None))
     assert last < first
     still = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
     # the pooler has no part in the loss, and a softmax does not see what all its logits share
@@ -142,6 +184,18 @@ def test_a_checkpoint_goes_on_exactly(base: Path, tmp_path: Path) -> None:
     steps(resumed, optimizer, 3)
     for name, value in straight.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_training_goes_on_with_the_head_that_a_base_has(base: Path, tmp_path: Path) -> None:
+    model = make(base)
+    assert not model.has_trained_head
+    shutil.copytree(base, tmp_path / "trained")
+    model.head.save(tmp_path / "trained")
+    again = TrainedEncoder(tmp_path / "trained", 16, [])
+    assert again.has_trained_head
+    assert again.head.config == model.head.config
+    for name, value in model.head.state_dict().items():
+        torch.testing.assert_close(again.head.state_dict()[name], value, atol=1e-3, rtol=1e-3)
 
 
 def test_moving_towards_another_model_gives_the_mean_and_leaves_the_head(base: Path) -> None:

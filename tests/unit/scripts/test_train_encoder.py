@@ -157,7 +157,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     calls = 0
     original = contrastive.batch_loss
 
-    def interrupted(*args: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def interrupted(*args: Any) -> tuple[torch.Tensor, ...]:
         nonlocal calls
         calls += 1
         if calls == 3:
@@ -184,6 +184,23 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     for name in ("model.safetensors", "late_interaction.safetensors"):
         one, other = (folder / "encoder" / name for folder in (straight.folder, stopped))
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_an_anchor_keeps_the_vectors_near(made: Path, straight: Trained, tmp_path: Path) -> None:
+    more = ("--anchor", str(made / "base"), "--anchor-weight", "1000")
+    assert train_encoder.main(command(made, tmp_path, *more)) == 0
+    free, kept = (
+        json.loads((folder / "log.jsonl").read_text().splitlines()[-1])["distance from the anchor"]
+        for folder in (straight.folder, tmp_path)
+    )
+    assert free == 0  # without an anchor
+    assert kept > 0
+    base, *others = (
+        SentenceEncoder(folder, device="cpu").encode_questions(TEXTS).vectors
+        for folder in (made / "base", straight.folder / "encoder", tmp_path / "encoder")
+    )
+    free, kept = (float((base * other).sum(1).mean()) for other in others)
+    assert kept > free
 
 
 def test_an_index_of_the_trained_encoder_answers(straight: Trained, tmp_path: Path) -> None:
