@@ -119,6 +119,20 @@ def _text(one: ReadPassage) -> str:
     return one.candidate.passage.text[one.span.start : one.span.end]
 
 
+def _one_sided(samples: Samples, what: str, option: str) -> bool:
+    """Say so where all samples are right, or all wrong: there is nothing to tell them apart by."""
+    right = int(samples.outcomes.sum())
+    if 0 < right < len(samples.outcomes):
+        return False
+    which = "every" if right else "no"
+    print(
+        f"calibrate: {which} {what} that was found for the questions of {option} is right: give "
+        "more of them, and an index of the papers that they are about",
+        file=sys.stderr,
+    )
+    return True
+
+
 def _papers(path: Path) -> frozenset[str]:
     """Return the cord_uids of a JSON list. Raises CorpusError."""
     try:
@@ -209,6 +223,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"calibrate: {error}", file=sys.stderr)
         return 1
     retrieval = retrieval_samples(answerer, retrieval_questions, retrieval_off_topic)
+    if _one_sided(retrieval, "passage", "--retrieval-questions"):
+        return 1
     print(retrieval.report("retrieval"))
     answerer = answerer.recalibrated(replace(answerer.calibrations, retrieval=retrieval.fit()))
 
@@ -216,6 +232,8 @@ def main(argv: list[str] | None = None) -> int:
     off_topic_read = read_all(answerer, off_topic)
     within = span_range(on_topic_read)
     reader = reader_samples(questions, on_topic_read, within)
+    if _one_sided(reader, "answer", "--questions"):
+        return 1
     print(reader.report("reader"))
     print(reader.reliability())
     no_answer = no_answer_samples(on_topic_read, off_topic_read)

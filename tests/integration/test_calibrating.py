@@ -1,0 +1,79 @@
+"""scripts/calibrate.py on the sample index, with the shipped models."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from index.hybrid import FEATURES
+from models.loading import reader_folder
+from scripts import calibrate
+from service.loading import (
+    BESIDE,
+    READER_CALIBRATION,
+    calibrations_for,
+    load_models,
+    snapshot,
+)
+from service.questions import QUESTIONS
+from service.settings import Settings
+from service.types import Query
+
+OFF_TOPIC = ("Who wrote the opera?", "When was the bridge built?", "Which team won the cup?")
+
+
+def squad(path: Path, questions: list[tuple[str, str, str, str]]) -> Path:
+    """Write questions, each with its context, answer and cord_uid."""
+    paragraphs = []
+    for number, (question, context, answer, cord_uid) in enumerate(questions):
+        answers = [{"text": answer, "answer_start": context.index(answer)}]
+        qas = [{"id": str(number), "question": question, "answers": answers}]
+        paragraphs.append({"context": context, "qas": qas, "cord_uid": cord_uid})
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    return path
+
+
+def test_what_is_written_to_an_index_is_for_that_index_alone(
+    sample_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = tmp_path / "index"
+    shutil.copytree(sample_index, index, symlinks=True)
+    monkeypatch.setenv("COVIDQUEST_CANDIDATES", "12")
+    monkeypatch.setenv("COVIDQUEST_INDEX", str(index))
+    settings = Settings.from_environment(os.environ)
+    answerer = snapshot(settings, load_models(settings))
+    about = []
+    for asked in QUESTIONS[:10]:  # what is found first is taken to be right
+        best = answerer.answer(Query(asked.text, 1.0, 1)).answers[0]
+        passage = best.passage
+        about.append((asked.text, passage.text, best.text, passage.cord_uid))
+    other = [(question, "It was Verdi.", "Verdi", "") for question in OFF_TOPIC * 4]
+    on_topic, off_topic = squad(tmp_path / "on.json", about), squad(tmp_path / "off.json", other)
+    shipped = reader_folder("default") / READER_CALIBRATION
+    before = calibrations_for(Settings(index=index), FEATURES), shipped.read_bytes()
+    files = ("--retrieval-questions", on_topic, "--retrieval-off-topic", off_topic)
+    files += ("--questions", on_topic, "--off-topic", off_topic)
+    assert calibrate.main([*map(str, files), "--write", "index"]) == 0
+    written = {path.name for path in (index / BESIDE).iterdir()}
+    assert written == {"retrieval.json", "no_answer.json", "reader.json"}
+    after = calibrations_for(Settings(index=index), FEATURES)
+    assert after.retrieval != before[0].retrieval
+    assert after.reader != before[0].reader
+    assert after.no_answer != before[0].no_answer
+    assert shipped.read_bytes() == before[1]
+    other_index = Settings(index=sample_index)
+    assert calibrations_for(other_index, FEATURES) == before[0]
+
+
+def test_questions_of_which_nothing_is_found_are_one_line(
+    sample_index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = [(question, "It was Verdi.", "Verdi", "none") for question in OFF_TOPIC * 4]
+    given = str(squad(tmp_path / "strange.json", strange))
+    files = ("--retrieval-questions", given, "--retrieval-off-topic", given)
+    files += ("--questions", given, "--off-topic", given)
+    assert calibrate.main(["--index", str(sample_index), *files]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("calibrate: no passage that was found for the questions of --retrieval")
