@@ -31,6 +31,9 @@ access_log_format = ACCESS_FORMAT
 timeout = 60  # seconds without a sign of life from a worker, not of one request
 # Seconds to finish requests in; platforms kill after 30, and by default none takes longer than 20.
 graceful_timeout = int(max(25, settings.deadline + 1))
+# Seconds that an idle connection stays open: longer than proxies keep theirs (Caddy 120, Heroku
+# 90), so that it is they who close it, and no request comes to one that is being closed.
+keepalive = 130
 limit_request_line = 8190  # bytes: a question of 500 emoji is 6000 when percent-encoded
 control_socket_disable = True  # nobody here talks to it, and it writes into the home folder
 

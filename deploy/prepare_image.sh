@@ -11,7 +11,8 @@ if ! ls $graphs >/dev/null 2>&1; then
   python3 -m venv /opt/torch
   python=/opt/torch/bin/python
   if [ -n "${TORCH_INDEX_URL:-}" ]; then
-    $python -m pip install --quiet --no-cache-dir --index-url "$TORCH_INDEX_URL" -c constraints.txt torch
+    $python -m pip install --quiet --no-cache-dir --no-deps --index-url "$TORCH_INDEX_URL" \
+      "$(grep '^torch==' requirements/torch.txt)"
   fi
   $python -m pip install --quiet --no-cache-dir -r requirements/serve.txt -r requirements/torch.txt -c constraints.txt
 fi

@@ -75,7 +75,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app.register_blueprint(create_reference(settings))
     _add_probes(app, future)
     _add_error_handler(app, settings, future)
-    add_hooks(app, metrics, settings.deadline)
+    add_hooks(app, metrics, settings.deadline, shown=settings.metrics == "on")
     app.before_request(_read_body)
 
     @app.after_request

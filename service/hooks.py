@@ -6,7 +6,7 @@ import time
 from contextvars import ContextVar
 from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
 
 from service import patience
 from service.logs import NO_REQUEST, request_id
@@ -22,8 +22,11 @@ _METHODS = {"GET", "HEAD", "POST", "OPTIONS"}  # what a client makes up is not c
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 
 
-def add_hooks(app: Flask, metrics: Metrics, deadline: float) -> None:
-    """Give each request an id and `deadline` seconds, and count it."""
+def add_hooks(app: Flask, metrics: Metrics, deadline: float, *, shown: bool) -> None:
+    """Give each request an id and `deadline` seconds, and count it.
+
+    Whether the figures are `shown`, at /metrics, is for the operator to say.
+    """
 
     @app.before_request
     def begin() -> None:
@@ -48,6 +51,8 @@ def add_hooks(app: Flask, metrics: Metrics, deadline: float) -> None:
 
     @app.get("/metrics")
     def figures() -> Response:
+        if not shown:
+            abort(404)
         return Response(metrics.text(), content_type=CONTENT_TYPE)
 
 

@@ -1,5 +1,7 @@
 """The composition root: settings in, a ready answerer out."""
 
+import logging
+import os
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from service.calibrations import (
     load_reader_calibration,
 )
 from service.following import Following
+from service.gpus import visible
 from service.measuring import Measured
 from service.metrics import Metrics
 from service.reading import EVIDENCE
@@ -35,6 +38,8 @@ READER_CALIBRATION = "calibration.json"
 """In a reader's own folder."""
 READER_ON_INDEX = "reader.json"
 """In the folder beside an index."""
+
+log = logging.getLogger(__name__)
 
 _SHIPPED = Path(__file__).parent / "calibration"  # of the encoders with and without word vectors
 
@@ -76,6 +81,12 @@ def load_models(settings: Settings, metrics: Metrics | None = None) -> SharedMod
         reader = load_reader(settings.reader, **wanted, threads=settings.threads)
     except ModelError as error:
         raise StartError(_one_line(error)) from error
+    if device == "cpu" and settings.device == settings.backend == "auto" and visible(os.environ):
+        log.warning(
+            "there is a GPU, and torch cannot use it, so the models run on the CPU, many times "
+            "slower: see that torch is installed and that its CUDA is not newer than the driver "
+            "(nvidia-smi), or set COVIDQUEST_DEVICE=cpu to say that this is meant"
+        )
     return SharedModels(
         encoder, reader, device=device, queue=settings.queue, metrics=metrics or Metrics()
     )

@@ -250,6 +250,14 @@ class Settings:
         default=None,
         metadata=_variable("PORT", whole(1, 65535), "The TCP port to listen on.", default="`8000`"),
     )
+    metrics: str = field(
+        default="on",
+        metadata=_variable(
+            "COVIDQUEST_METRICS",
+            one_of("on", "off"),
+            "Whether `/metrics` shows figures to whoever asks.",
+        ),
+    )
     log_level: str = field(
         default="info",
         metadata=_variable(

@@ -24,19 +24,22 @@ def test_the_app_is_a_container_on_a_small_dyno_and_its_variables_are_settings()
     app = json.loads((ROOT / "app.json").read_text(encoding="utf-8"))
     assert app["stack"] == "container"
     assert app["formation"]["web"]["quantity"] == 1
-    assert set(app["env"]) <= KNOWN
+    assert set(app["env"]) - {"FORWARDED_ALLOW_IPS"} <= KNOWN  # which is gunicorn's
 
 
 def test_compose_has_both_profiles_and_a_named_volume_for_the_index() -> None:
     compose = load("compose.yaml")
     cpu, gpu = compose["services"]["cpu"], compose["services"]["gpu"]
     assert (cpu["profiles"], gpu["profiles"]) == (["cpu"], ["gpu"])
+    # .env may set PORT for another way to run it; the health check and the proxy go to 8000
+    assert cpu["environment"]["PORT"] == gpu["environment"]["PORT"] == "8000"
     for service, dockerfile in ((cpu, "Dockerfile.cpu"), (gpu, "Dockerfile.gpu")):
+        assert service["restart"] == "unless-stopped"  # also after a clean stop of the machine
         assert service["build"]["dockerfile"] == dockerfile
         assert service["volumes"] == ["index:/srv/index"]
         assert service["read_only"] is True
         assert service["stop_grace_period"] == "30s"
-        assert service["ports"] == ["127.0.0.1:8000:8000"]
+        assert service["ports"] == ["127.0.0.1:${PUBLISH:-8000}:8000"]
     assert {"index", "certificates"} == set(compose["volumes"])
     (device,) = gpu["deploy"]["resources"]["reservations"]["devices"]
     assert device == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
@@ -47,6 +50,8 @@ def test_kubernetes_has_probes_limits_and_no_rights() -> None:
     deployment, service = yaml.safe_load_all(text)
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
+    # Kubernetes would set variables that begin with the service's name, COVIDQUEST_PORT among them
+    assert pod["enableServiceLinks"] is False
     for probe, path in (
         ("startup", "/healthz"),
         ("liveness", "/healthz"),

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from service.gpus import LostGPUError, free, is_lost, missing, visible
+from service.loading import load_models
+from service.settings import Settings
 from tests.serving import ROOT
 
 
@@ -101,3 +103,19 @@ def test_a_server_whose_gpu_vanishes_ends_with_one_line() -> None:
     assert ended.returncode == 3
     (line,) = ended.stderr.splitlines()
     assert "cannot go on: the GPU cannot be used any more (CUDA error: GPU is lost)" in line
+
+
+@pytest.mark.parametrize(
+    ("gpus", "device", "warned"),
+    [("0", "auto", True), ("", "auto", False), ("0", "cpu", False)],
+)
+def test_a_gpu_that_torch_cannot_use_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    gpus: str,
+    device: str,
+    warned: bool,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+    load_models(Settings(device=device, threads=1))
+    assert ("torch cannot use it" in caplog.text) == warned

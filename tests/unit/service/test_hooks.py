@@ -115,3 +115,9 @@ def test_requests_are_counted_by_route_and_status() -> None:
     assert 'covidquest_http_request_seconds_count{route="/healthz"} 1.0' in lines
     assert "secret" not in reply.text
     assert "process_resident_memory_bytes" in reply.text
+
+
+def test_figures_can_be_kept_from_everybody() -> None:
+    client = create_app(Settings(metrics="off"), FakeAnswerer()).test_client()
+    assert client.get("/metrics").status_code == 404
+    assert client.get("/healthz").status_code == 200
