@@ -19,18 +19,18 @@ on_a_phone = pytest.mark.parametrize("visit", [{"viewport": PHONE}], indirect=Tr
 
 @each_way
 def test_a_typed_question_is_answered(visit: Visit) -> None:
-    visit.ask("How long is the incubation period of the virus?")
+    visit.ask("How long is the incubation period of COVID-19?")
     page = visit.page
     results = page.locator("#resultsView")
     expect(results).to_be_in_viewport()
     expect(results.get_by_role("heading", level=2)).to_have_text(
-        "Answers to How long is the incubation period of the virus?"
+        "Answers to How long is the incubation period of COVID-19?"
     )
     expect(results.locator("article")).to_have_count(5)
     card = results.locator("article").first
     sentence = card.locator(".sentence")
     expect(sentence).to_contain_text("incubation period")
-    expect(sentence.locator("mark")).to_have_text(re.compile("days"))
+    expect(sentence.locator("mark")).to_have_text("5.1 days")
     expect(sentence.locator("mark")).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
     title = card.locator(".paper").get_by_role("link")
     expect(title).to_have_attribute("href", re.compile("^https://doi.org/10"))
@@ -45,7 +45,7 @@ def test_a_typed_question_is_answered(visit: Visit) -> None:
     assert re.fullmatch(r"0\.6 × [01]\.\d\d", reader)
     assert re.fullmatch(r"0\.4 × [01]\.\d\d", retrieval)
     expect(page.get_by_label("Ask the COVID-19 papers")).to_have_value(
-        "How long is the incubation period of the virus?"
+        "How long is the incubation period of COVID-19?"
     )
 
 
