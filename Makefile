@@ -53,7 +53,7 @@ $(SETUP): requirements.txt requirements/serve.txt requirements/torch.txt constra
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -r requirements.txt -c constraints.txt
 	@touch $@
 
-$(SAMPLE): $(SETUP) data/sample/metadata.csv
+$(SAMPLE): $(SETUP) data/sample/metadata.csv models/weights/encoder/model.safetensors
 	@echo "== indexing the sample corpus (about a minute)"
 	@$(BIN)/python -m scripts.build_index --corpus data/sample --index var/sample
 
