@@ -137,7 +137,11 @@ def _in_this_process(
     if "floor" in options.only:
         sections.floor(table, cases, any_settings.reader, options.backends)
     if "stages" in options.only:
-        fresh = {name: snapshot(own, load_models(own)) for name, own in settings.items()}
+        fresh = {}
+        for name, own in settings.items():
+            loaded = load_models(own)
+            loaded.start_reading_ahead()
+            fresh[name] = snapshot(own, loaded)
         weight, top_k = any_settings.default_weight, any_settings.default_top_k
         sections.stages(table, fresh, [Query(text, weight, top_k) for text in texts])
 

@@ -16,7 +16,7 @@ from scripts.benchmark_clients import ANSWERED, percentile
 from scripts.benchmark_floor import Network, matrix_rates
 from scripts.benchmark_processes import Memory
 from scripts.benchmark_reading import Read, compare, timed
-from scripts.benchmark_service import Served, lone_questions
+from scripts.benchmark_service import LOOKED_AT, Served, lone_questions
 from scripts.benchmark_table import Table
 from service.types import AnswererProtocol, Query
 
@@ -44,7 +44,8 @@ def stages(
             ("total, ms", "total"),
             ("passages read for a question", "passages"),
             ("the question again, ms", "again"),
-            ("the slider moved, ms", "moved"),
+            ("the slider moved at once, ms", "moved"),
+            (f"the slider moved {LOOKED_AT:.0f} s later, ms", "later"),
         ):
             values = [float(getattr(one, field)) for one in asked]
             table.put(measure, name, percentile(values, 0.5), percentile(values, 0.95))

@@ -16,6 +16,9 @@ from scripts.benchmark_clients import Client, Load, Questions, closed_loop, so_m
 from scripts.benchmark_processes import Memory, memory_of_family, serving
 from service.types import AnswererProtocol, Query
 
+LOOKED_AT = 2.0
+"""Seconds that somebody looks at the answers before the slider is moved."""
+
 _TITLES = 4000  # papers whose titles become questions
 _LONGEST = 400  # characters of a title
 _ASKING = 4  # clients that ask the different questions
@@ -26,7 +29,8 @@ _READ = "covidquest_passages_read_sum "  # a line of /metrics
 class Asked:
     """What one question took, in milliseconds, and how many passages were read for it.
 
-    `again` is the same question once more, `moved` the same with another weight.
+    `again` is the same question once more, `moved` the same at once with another weight, `later`
+    the same with another weight for somebody who has looked at the answers first.
     """
 
     encode: float
@@ -35,27 +39,37 @@ class Asked:
     total: float
     again: float
     moved: float
+    later: float
     passages: int
 
 
 def ask(answerer: AnswererProtocol, query: Query) -> Asked:
     """Ask a question for the first time, then again, then with the slider moved."""
     found = answerer.answer(query)
-    started = time.perf_counter()
-    answerer.answer(query)
-    again = time.perf_counter()
-    answerer.answer(replace(query, weight=query.weight / 2 + 0.4))
-    moved = time.perf_counter()
+    other = query.weight / 2 + 0.4
+    again = _took(answerer, query)
+    moved = _took(answerer, replace(query, weight=other))
+    fresh = replace(query, question=f"{query.question} (study 2)")
+    answerer.answer(fresh)
+    time.sleep(LOOKED_AT)
+    later = _took(answerer, replace(fresh, weight=other))
     took = found.took_ms
     return Asked(
         encode=took.encode,
         search=took.retrieve,
         read=took.read,
         total=took.total,
-        again=1000 * (again - started),
-        moved=1000 * (moved - again),
+        again=again,
+        moved=moved,
+        later=later,
         passages=len(found.read),
     )
+
+
+def _took(answerer: AnswererProtocol, query: Query) -> float:
+    started = time.perf_counter()
+    answerer.answer(query)
+    return 1000 * (time.perf_counter() - started)
 
 
 def lone_questions(

@@ -1,7 +1,7 @@
 """A question's whole way to its ranked answers. No Flask here."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from itertools import islice
 from typing import Self
@@ -70,7 +70,11 @@ class Answerer:
             self._models.gate.entered(),
             self._turns.taken(query.question, current().check),
         ):
-            return self.rank(query, self.read_enough(query))
+            reading = self.read_enough(query)
+            found = self.rank(query, reading)
+        if reading.unread is not None:
+            self._models.read_ahead(lambda: self._read_rest(query, len(reading.passages)))
+        return found
 
     def rank(self, query: Query, reading: Reading) -> AnswerList:
         """Return the answers to a query, given what was read for its question and `top_k`.
@@ -194,6 +198,15 @@ class Answerer:
             ),
             unread=found.scores[len(passages)] if len(passages) < len(found.scores) else None,
         )
+
+    def _read_rest(self, query: Query, read: int) -> Iterator[None]:
+        """Read what `read_enough` left, a little after each step: another weight may want it."""
+        found = self._retrieved(self.encode(query.question), query)
+        step = self._models.step_ahead
+        for begin in range(read, len(found.scores), step):
+            yield
+            places = range(begin, min(begin + step, len(found.scores)))
+            self._spans(query.question, self.index.fetch(found.found, places))
 
     def _spans(self, question: str, candidates: Sequence[Candidate]) -> list[Span]:
         """Return the reader's span of each candidate, from memory where it was read before."""

@@ -258,6 +258,15 @@ class Settings:
             "Whether `/metrics` shows figures to whoever asks.",
         ),
     )
+    read_ahead: str = field(
+        default="on",
+        metadata=_variable(
+            "COVIDQUEST_READ_AHEAD",
+            one_of("on", "off"),
+            "Whether the rest of a question's passages are read while the service has nothing else "
+            "to do, so that a moved slider need not wait for them.",
+        ),
+    )
     log_level: str = field(
         default="info",
         metadata=_variable(

@@ -7,6 +7,7 @@ from models.contracts import Encoder, FloatArray, Reader, Span
 from service.admission import Gate
 from service.batching import Batcher, Lane
 from service.metrics import Metrics
+from service.reading_ahead import ReadingAhead, Steps
 
 _TEXTS = 64
 """Questions, or sentences, in one call of the encoder."""
@@ -16,7 +17,8 @@ class SharedModels:
     """An encoder and a reader. Safe to use from several threads.
 
     `step` is how many passages a request should have read at a time: few on a CPU, where each
-    takes its time, more on a GPU, which reads many as fast as few.
+    takes its time, more on a GPU, which reads many as fast as few. `step_ahead` is the same for
+    what nobody waits for yet: whoever comes meanwhile waits for no more than that.
     """
 
     def __init__(
@@ -28,7 +30,8 @@ class SharedModels:
         self.device = device
         self.metrics = metrics
         self.gate = Gate(queue, metrics)
-        self.step = 8 if device == "cpu" else 32
+        self.step, self.step_ahead = (8, 2) if device == "cpu" else (32, 32)
+        self._ahead: ReadingAhead | None = None
         self._questions = Lane("questions", self._encode, _TEXTS, _TEXTS)
         self._sentences = Lane("sentences", self._embed, _TEXTS, _TEXTS // 4)
         # batches for two on a GPU; on a CPU each passage is computed by itself, and whoever waits
@@ -37,6 +40,15 @@ class SharedModels:
         self._passages = Lane("passages", reader.read_pairs, most, self.step)
         lanes = (self._questions, self._sentences, self._passages)
         self._batcher = Batcher(lanes, inside=lambda: self.gate.inside, metrics=metrics)
+
+    def start_reading_ahead(self) -> None:
+        """Take from now on what `read_ahead` offers; a process that only asks does without."""
+        self._ahead = ReadingAhead(lambda: self.gate.inside > 0)
+
+    def read_ahead(self, steps: Steps) -> None:
+        """Have more read for the question that was just answered, once nobody waits."""
+        if self._ahead is not None:
+            self._ahead.offer(steps)
 
     def encode(self, question: str) -> Question:
         """Encode a question. Errors are those of `Batcher.compute`, here and below."""

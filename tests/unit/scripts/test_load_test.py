@@ -21,8 +21,8 @@ from scripts.benchmark_clients import (
     percentile,
     so_many,
 )
-from scripts.benchmark_processes import Memory, free_port
-from scripts.load_test import main, recovery, thinned
+from scripts.benchmark_processes import MeasuringError, Memory, free_port
+from scripts.load_test import Lone, main, recovery, thinned
 from tests.serving import LIMIT, Server, serving
 
 FAKE = ["--config", "tests/fake_gunicorn.conf.py"]
@@ -153,13 +153,42 @@ def test_only_this_machine_is_loaded() -> None:
 
 
 def test_recovery_waits_for_three_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([9.0, 1, 1, 9, 1, 1, 1])
+    normal = iter([False, True, True, False, True, True, True])
     clock = iter(range(100))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    assert recovery(lambda: next(times), normal=2) == 10  # two looks at the clock a question
-    assert next(times, None) is None
+    assert recovery(lambda: next(normal)) == 10  # two looks at the clock a question
+    assert next(normal, None) is None
     monkeypatch.setattr("scripts.load_test._RECOVERY_LIMIT", 20)
-    assert recovery(lambda: 9.0, normal=2) == 20
+    assert recovery(lambda: False) == 20
+
+
+class Timed(Client):
+    """Takes so long for each question, in turn, and notes which it was."""
+
+    def __init__(self, exchanges: list[Exchange]) -> None:
+        self.left = exchanges
+        self.asked: list[object] = []
+
+    def ask(self, **more: object) -> Exchange:
+        self.asked.append(more["question"])
+        return self.left.pop(0)
+
+
+def test_a_lone_question_is_compared_with_itself() -> None:
+    times = [1.0, 9.0, 1.4, 13.0, 1.6, 14.0]
+    client = Timed([Exchange(0, took, "200") for took in times] + [Exchange(0, 0.1, BUSY)])
+    lone = Lone(client, ["Short?", "Long?"])
+    assert lone.median == 5
+    assert [lone.is_normal() for _ in range(5)] == [True, True, False, False, False]
+    assert client.asked[:4] == [
+        "Short? (study 0)",
+        "Long? (study 0)",
+        "Short? (study 00)",
+        "Long? (study 00)",
+    ]
+    assert len(set(client.asked)) == len(client.asked)
+    with pytest.raises(MeasuringError, match="a lone question was not answered: 503"):
+        Lone(Timed([Exchange(0, 1, BUSY)]), ["Short?"])
 
 
 def test_a_series_is_thinned_from_its_end() -> None:

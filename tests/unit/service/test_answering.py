@@ -1,5 +1,6 @@
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from models.calibration import LogisticCalibration
 from models.contracts import Embedded, Span
 from service import patience
 from service.answering import Answerer
+from service.caching import Kept
 from service.calibrations import SPAN_FEATURES, Calibrations, ReaderCalibration
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
@@ -196,6 +198,36 @@ def test_a_repeated_question_needs_no_model(answerer: Answerer) -> None:
     assert calls(answerer) == read  # other filters found the same passages
     answerer.answer(Query("How long, then?", 0.5, 5))
     assert calls(answerer) == read * 2
+
+
+def test_the_rest_is_read_once_nobody_waits(
+    answerer: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered: list[Callable[[], Iterator[object]]] = []
+    monkeypatch.setattr(answerer._models, "read_ahead", offered.append)
+    monkeypatch.setattr(answerer, "_kept", Kept(5, CANDIDATES, Metrics()))
+    answerer.answer(Query("How long?", 0.0, 20))
+    read = list(calls(answerer))
+    [steps] = offered
+    begun = steps()
+    next(begun)
+    assert calls(answerer) == read  # not before the first step
+    assert list(begun) == [None]
+    assert calls(answerer) == [*read, 2, 2]  # 26 of 30 were read
+    moved = answerer.answer(Query("How long?", 1.0, 20))
+    assert len(moved.read) == 29  # one has no span
+    assert calls(answerer) == [*read, 2, 2]
+    assert len(offered) == 1  # nothing is left
+
+
+def test_reading_ahead_begins_when_it_is_told_to(answerer: Answerer) -> None:
+    answerer._models.start_reading_ahead()
+    answerer.answer(Query("How long?", 0.0, 20))
+    read, waited = sum(calls(answerer)), 0
+    while sum(calls(answerer)) < 30 and waited < 100:
+        time.sleep(0.1)
+        waited += 1
+    assert read < 30 == sum(calls(answerer))
 
 
 def test_what_is_remembered_is_bounded(answerer: Answerer) -> None:
