@@ -23,16 +23,24 @@ from scripts.arguments import at_least
 from scripts.evaluate_retrieval import gold_passages
 from scripts.metrics import f1
 from scripts.samples import Samples
+from scripts.training_runs import replacing
 from service.answering import Answerer
-from service.calibrations import READER_FEATURES, ReaderCalibration, reader_features
+from service.calibrations import (
+    READER_FEATURES,
+    Calibrations,
+    ReaderCalibration,
+    reader_features,
+)
 from service.loading import (
     BESIDE,
+    FITTED_WITH,
     NO_ANSWER_CALIBRATION,
     READER_CALIBRATION,
     READER_ON_INDEX,
     RETRIEVAL_CALIBRATION,
     StartError,
     load_models,
+    models_of,
     shipped_calibrations,
     snapshot,
 )
@@ -202,6 +210,27 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
+def _write_beside(fitted: Calibrations, settings: Settings, _: tuple[str, ...]) -> str:
+    """Write all three beside the index, and for which models they are; return where that is."""
+    with replacing(settings.index / BESIDE) as folder:
+        fitted.retrieval.save(folder / RETRIEVAL_CALIBRATION)
+        fitted.no_answer.save(folder / NO_ANSWER_CALIBRATION)
+        fitted.reader.save(folder / READER_ON_INDEX)
+        named = json.dumps(models_of(settings), indent=2)
+        (folder / FITTED_WITH).write_text(named + "\n", encoding="utf-8")
+    return str(settings.index / BESIDE)
+
+
+def _write_shipped(fitted: Calibrations, settings: Settings, features: tuple[str, ...]) -> str:
+    """Write them where the shipped ones lie, the reader's in its own folder; return where."""
+    folder = shipped_calibrations(features)
+    of_reader = reader_folder(settings.reader) / READER_CALIBRATION
+    fitted.retrieval.save(folder / RETRIEVAL_CALIBRATION)
+    fitted.no_answer.save(folder / NO_ANSWER_CALIBRATION)
+    fitted.reader.save(of_reader)
+    return f"{folder} and {of_reader}"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
@@ -240,17 +269,11 @@ def main(argv: list[str] | None = None) -> int:
     print(no_answer.report("no answer"))
     print(flagged(no_answer, settings.no_answer_threshold))
     if options.write:
-        if options.write == "index":
-            folder = settings.index / BESIDE
-            of_reader = folder / READER_ON_INDEX
-        else:
-            folder = shipped_calibrations(answerer.index.features)
-            of_reader = reader_folder(settings.reader) / READER_CALIBRATION
-        folder.mkdir(exist_ok=True)
-        retrieval.fit().save(folder / RETRIEVAL_CALIBRATION)
-        no_answer.fit().save(folder / NO_ANSWER_CALIBRATION)
-        ReaderCalibration(reader.fit(), *within).save(of_reader)
-        print(f"written to {folder} and {of_reader}")
+        fitted = Calibrations(
+            retrieval.fit(), ReaderCalibration(reader.fit(), *within), no_answer.fit()
+        )
+        write = _write_beside if options.write == "index" else _write_shipped
+        print(f"written to {write(fitted, settings, answerer.index.features)}")
     return 0
 
 

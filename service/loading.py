@@ -1,5 +1,6 @@
 """The composition root: settings in, a ready answerer out."""
 
+import json
 import logging
 import os
 from functools import partial
@@ -37,10 +38,12 @@ NO_ANSWER_CALIBRATION = "no_answer.json"
 READER_CALIBRATION = "calibration.json"
 """In a reader's own folder."""
 READER_ON_INDEX = "reader.json"
-"""In the folder beside an index."""
+FITTED_WITH = "models.json"
+"""Both in the folder beside an index; the second names the models that all were fitted with."""
 
 log = logging.getLogger(__name__)
 
+_AGAIN = "with scripts/calibrate.py --write index, or remove that folder"
 _SHIPPED = Path(__file__).parent / "calibration"  # of the encoders with and without word vectors
 
 
@@ -133,12 +136,13 @@ def load_following(settings: Settings, metrics: Metrics) -> Measured:
 def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrations:
     """Return the calibrations for an index whose candidates have these features.
 
-    They lie beside the index where `scripts/calibrate.py` was run on it; else the shipped ones
-    serve, and the reader's own from its folder. A reader that has none is taken to score like the
-    default reader. Raises ModelError.
+    They lie beside the index where `scripts/calibrate.py` was run on it, with these models; else
+    the shipped ones serve, and the reader's own from its folder. A reader that has none is taken
+    to score like the default reader. Raises ModelError.
     """
-    beside = settings.index / BESIDE
-    folder = beside if beside.is_dir() else shipped_calibrations(features)
+    folder = shipped_calibrations(features)
+    if _fitted_to_these(settings):
+        folder = settings.index / BESIDE
     own = reader_folder(settings.reader) / READER_CALIBRATION
     reader = next((path for path in (folder / READER_ON_INDEX, own) if path.is_file()), None)
     return Calibrations(
@@ -146,6 +150,43 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
         reader=load_reader_calibration(reader or reader_folder(DEFAULT) / own.name),
         no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, EVIDENCE),
     )
+
+
+def models_of(settings: Settings) -> dict[str, str]:
+    """Return what the models of some settings are called by their contents. Raises ModelError."""
+    return {
+        "encoder": identity(encoder_folder(settings.encoder)),
+        "reader": identity(reader_folder(settings.reader)),
+    }
+
+
+def _fitted_to_these(settings: Settings) -> bool:
+    """Tell whether there are calibrations beside the index, fitted with the models that serve.
+
+    An index that is built again with another encoder keeps those of the one before.
+    """
+    beside = settings.index / BESIDE
+    if not beside.is_dir():
+        return False
+    path = beside / FITTED_WITH
+    if not path.is_file():
+        return True  # fitted before this was noted
+    try:
+        noted = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{path} can't be read ({error}): fit the scores again, {_AGAIN}"
+        ) from error
+    if noted == models_of(settings):
+        return True
+    log.warning(
+        "the calibrations in %s are of other models (%s), so the shipped ones are used: fit the "
+        "scores again, %s",
+        beside,
+        ", ".join(f"{kind} {name}" for kind, name in noted.items()),
+        _AGAIN,
+    )
+    return False
 
 
 def shipped_calibrations(features: tuple[str, ...]) -> Path:

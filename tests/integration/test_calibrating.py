@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from index.hybrid import FEATURES
+from models.contracts import ModelError
 from models.loading import reader_folder
 from scripts import calibrate
 from service.loading import (
     BESIDE,
+    FITTED_WITH,
     READER_CALIBRATION,
     calibrations_for,
     load_models,
@@ -36,7 +38,10 @@ def squad(path: Path, questions: list[tuple[str, str, str, str]]) -> Path:
 
 
 def test_what_is_written_to_an_index_is_for_that_index_alone(
-    sample_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample_index: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     index = tmp_path / "index"
     shutil.copytree(sample_index, index, symlinks=True)
@@ -57,7 +62,7 @@ def test_what_is_written_to_an_index_is_for_that_index_alone(
     files += ("--questions", on_topic, "--off-topic", off_topic)
     assert calibrate.main([*map(str, files), "--write", "index"]) == 0
     written = {path.name for path in (index / BESIDE).iterdir()}
-    assert written == {"retrieval.json", "no_answer.json", "reader.json"}
+    assert written == {"retrieval.json", "no_answer.json", "reader.json", "models.json"}
     after = calibrations_for(Settings(index=index), FEATURES)
     assert after.retrieval != before[0].retrieval
     assert after.reader != before[0].reader
@@ -65,6 +70,15 @@ def test_what_is_written_to_an_index_is_for_that_index_alone(
     assert shipped.read_bytes() == before[1]
     other_index = Settings(index=sample_index)
     assert calibrations_for(other_index, FEATURES) == before[0]
+
+    caplog.clear()
+    models = json.loads((index / BESIDE / FITTED_WITH).read_text())
+    (index / BESIDE / FITTED_WITH).write_text(json.dumps(models | {"encoder": "bert-1x2@0"}))
+    assert calibrations_for(Settings(index=index), FEATURES) == before[0]
+    assert "of other models (encoder bert-1x2@0, reader bert-" in caplog.text
+    (index / BESIDE / FITTED_WITH).write_text("[")
+    with pytest.raises(ModelError, match=r"models.json can't be read .*calibrate.py --write index"):
+        calibrations_for(Settings(index=index), FEATURES)
 
 
 def test_questions_of_which_nothing_is_found_are_one_line(
