@@ -63,12 +63,12 @@ def openapi(settings: Settings) -> Json:
             "Texts are counted in Unicode code points.",
         },
         "servers": [{"url": "/"}],
-        "paths": _paths(),
+        "paths": _paths(figures=settings.metrics == "on"),
         "components": {"schemas": _schemas(settings)},
     }
 
 
-def _paths() -> Json:
+def _paths(*, figures: bool) -> Json:
     answers = _operation(
         "askQuestion",
         "Answer a question",
@@ -119,14 +119,14 @@ def _paths() -> Json:
         "In the text format of Prometheus.",
         response={"text/plain": {"schema": {"type": "string"}}},
     )
-    return {
+    paths = {
         "/api/v1/answers": {"post": answers},
         "/api/v1/batch": {"post": batch},
         "/api/v1/feedback": {"post": feedback},
         "/healthz": {"get": health},
         "/readyz": {"get": ready},
-        "/metrics": {"get": metrics},
     }
+    return {**paths, "/metrics": {"get": metrics}} if figures else paths
 
 
 def _operation(

@@ -181,6 +181,11 @@ def test_defaults_are_those_of_the_settings() -> None:
         assert (fields["weight"]["default"], fields["top_k"]["default"]) == (0.25, 7)
 
 
+def test_figures_that_are_not_shown_are_not_in_the_document() -> None:
+    assert "/metrics" in DOCUMENT["paths"]
+    assert "/metrics" not in openapi(Settings(metrics="off"))["paths"]
+
+
 def test_the_page_tells_all_that_the_document_has(client: FlaskClient) -> None:
     response = client.get("/docs")
     assert response.mimetype == "text/html"
