@@ -56,6 +56,13 @@ def child_exit(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - a
         mark_process_dead(worker.pid)
 
 
+def worker_exit(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
+    """Let no thread of a worker compute on while the interpreter takes itself apart."""
+    from service.reading_ahead import stop_all  # noqa: PLC0415 - the worker has it, not the master
+
+    stop_all()
+
+
 def on_exit(server: "Arbiter") -> None:  # noqa: ARG001 - as gunicorn calls it
     """Remove the files of the workers' figures."""
     if workers > 1:

@@ -137,13 +137,15 @@ def _in_this_process(
     if "floor" in options.only:
         sections.floor(table, cases, any_settings.reader, options.backends)
     if "stages" in options.only:
-        fresh = {}
-        for name, own in settings.items():
-            loaded = load_models(own)
-            loaded.start_reading_ahead()
-            fresh[name] = snapshot(own, loaded)
+        loaded = {name: load_models(own) for name, own in settings.items()}
+        fresh = {name: snapshot(settings[name], own) for name, own in loaded.items()}
         weight, top_k = any_settings.default_weight, any_settings.default_top_k
-        sections.stages(table, fresh, [Query(text, weight, top_k) for text in texts])
+        queries = [Query(text, weight, top_k) for text in texts]
+        sections.stages(table, fresh, queries)
+        for name, own in loaded.items():  # one after the other: each would slow the others
+            own.start_reading_ahead()
+            sections.looking(table, name, fresh[name], queries)
+            own.stop_reading_ahead()
 
 
 def _questions(options: argparse.Namespace) -> list[str]:

@@ -16,7 +16,7 @@ from scripts.benchmark_clients import ANSWERED, percentile
 from scripts.benchmark_floor import Network, matrix_rates
 from scripts.benchmark_processes import Memory
 from scripts.benchmark_reading import Read, compare, timed
-from scripts.benchmark_service import LOOKED_AT, Served, lone_questions
+from scripts.benchmark_service import LOOKED_AT, Served, lone_questions, moved_later
 from scripts.benchmark_table import Table
 from service.types import AnswererProtocol, Query
 
@@ -45,10 +45,16 @@ def stages(
             ("passages read for a question", "passages"),
             ("the question again, ms", "again"),
             ("the slider moved at once, ms", "moved"),
-            (f"the slider moved {LOOKED_AT:.0f} s later, ms", "later"),
         ):
             values = [float(getattr(one, field)) for one in asked]
             table.put(measure, name, percentile(values, 0.5), percentile(values, 0.95))
+
+
+def looking(table: Table, name: str, answerer: AnswererProtocol, queries: Sequence[Query]) -> None:
+    """Fill in what a moved slider takes that was read ahead for."""
+    values = moved_later(answerer, queries)
+    measure = f"the slider moved {LOOKED_AT:.0f} s later, ms"
+    table.put(measure, name, percentile(values, 0.5), percentile(values, 0.95))
 
 
 def reading(

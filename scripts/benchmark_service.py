@@ -29,8 +29,7 @@ _READ = "covidquest_passages_read_sum "  # a line of /metrics
 class Asked:
     """What one question took, in milliseconds, and how many passages were read for it.
 
-    `again` is the same question once more, `moved` the same at once with another weight, `later`
-    the same with another weight for somebody who has looked at the answers first.
+    `again` is the same question once more, `moved` the same at once with another weight.
     """
 
     encode: float
@@ -39,31 +38,26 @@ class Asked:
     total: float
     again: float
     moved: float
-    later: float
     passages: int
 
 
 def ask(answerer: AnswererProtocol, query: Query) -> Asked:
     """Ask a question for the first time, then again, then with the slider moved."""
     found = answerer.answer(query)
-    other = query.weight / 2 + 0.4
-    again = _took(answerer, query)
-    moved = _took(answerer, replace(query, weight=other))
-    fresh = replace(query, question=f"{query.question} (study 2)")
-    answerer.answer(fresh)
-    time.sleep(LOOKED_AT)
-    later = _took(answerer, replace(fresh, weight=other))
     took = found.took_ms
     return Asked(
         encode=took.encode,
         search=took.retrieve,
         read=took.read,
         total=took.total,
-        again=again,
-        moved=moved,
-        later=later,
+        again=_took(answerer, query),
+        moved=_took(answerer, _moved(query)),
         passages=len(found.read),
     )
+
+
+def _moved(query: Query) -> Query:
+    return replace(query, weight=query.weight / 2 + 0.4)
 
 
 def _took(answerer: AnswererProtocol, query: Query) -> float:
@@ -81,6 +75,20 @@ def lone_questions(
         for name, answerer in answerers.items():
             found[name].append(ask(answerer, query))
     return {name: asked[1:] for name, asked in found.items()}
+
+
+def moved_later(answerer: AnswererProtocol, queries: Sequence[Query]) -> list[float]:
+    """Return the milliseconds that a moved slider takes once its answers were looked at.
+
+    The answerer reads ahead meanwhile; its models have to be told to.
+    """
+    took = []
+    for query in tqdm(queries, desc="looking", unit=" questions", mininterval=1):
+        fresh = replace(query, question=f"{query.question} (study 2)")
+        answerer.answer(fresh)
+        time.sleep(LOOKED_AT)
+        took.append(_took(answerer, _moved(fresh)))
+    return took
 
 
 def titles_as_questions(index: Path) -> list[str]:

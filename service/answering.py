@@ -1,8 +1,10 @@
 """A question's whole way to its ranked answers. No Flask here."""
 
 import time
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Hashable, Sequence
 from copy import copy
+from dataclasses import dataclass
 from itertools import islice
 from typing import Self
 
@@ -21,6 +23,21 @@ from service.reading import EVIDENCE_DEPTH, Reading, ReadPassage, Retrieved, evi
 from service.shared_models import SharedModels
 from service.threshold import Pool, read_enough
 from service.types import Answer, AnswerList, Query, Source, Timings
+
+
+@dataclass(slots=True)
+class _Rest:
+    """What is left to read for a question, from place `begin` on. Keeps no answerer alive."""
+
+    answerer: "weakref.ref[Answerer]"
+    query: Query
+    begin: int
+
+    def __call__(self) -> bool:
+        """Read a few; tell whether there may be more."""
+        answerer = self.answerer()
+        self.begin = answerer.read_more(self.query, self.begin) if answerer else 0
+        return self.begin > 0
 
 
 class Answerer:
@@ -73,7 +90,8 @@ class Answerer:
             reading = self.read_enough(query)
             found = self.rank(query, reading)
         if reading.unread is not None:
-            self._models.read_ahead(lambda: self._read_rest(query, len(reading.passages)))
+            rest = _Rest(weakref.ref(self), query, len(reading.passages))
+            self._models.read_ahead((query.question, query.filters), rest)
         return found
 
     def rank(self, query: Query, reading: Reading) -> AnswerList:
@@ -148,16 +166,20 @@ class Answerer:
         return best, scores[best].tolist()
 
     def _retrieved(self, question: Question, query: Query) -> Retrieved:
-        most = max(self._candidates, query.top_k + query.top_k // 2)
-
         def retrieve() -> Retrieved:
             found = self.index.candidates(question, query.filters)
-            best, scores = self._best(found, most)
+            best, scores = self._best(found, self._most(query))
             kept = Candidates(found.ids[best], found.features[best])
             return Retrieved(kept, tuple(scores), self.index.searched(query.filters))
 
-        key = (query.question, query.filters, most, self.calibrations.retrieval)
-        return self._kept.retrievals.made(key, retrieve)
+        return self._kept.retrievals.made(self._key(query), retrieve)
+
+    def _most(self, query: Query) -> int:
+        return max(self._candidates, query.top_k + query.top_k // 2)
+
+    def _key(self, query: Query) -> Hashable:
+        """Return what a retrieval depends on."""
+        return query.question, query.filters, self._most(query), self.calibrations.retrieval
 
     def _reading(self, query: Query, *, everything: bool) -> Reading:
         started = time.perf_counter()
@@ -199,14 +221,29 @@ class Answerer:
             unread=found.scores[len(passages)] if len(passages) < len(found.scores) else None,
         )
 
-    def _read_rest(self, query: Query, read: int) -> Iterator[None]:
-        """Read what `read_enough` left, a little after each step: another weight may want it."""
-        found = self._retrieved(self.encode(query.question), query)
-        step = self._models.step_ahead
-        for begin in range(read, len(found.scores), step):
-            yield
-            places = range(begin, min(begin + step, len(found.scores)))
-            self._spans(query.question, self.index.fetch(found.found, places))
+    def read_more(self, query: Query, begin: int) -> int:
+        """Read a few of the passages for a question, from place `begin` on, that were not read yet.
+
+        Returns where it goes on, or 0 where there is nothing left. Nobody waits for it, so it
+        counts as no look into a cache.
+        """
+        key = self._key(query)
+        found = self._kept.retrievals.peek(key)
+        if found is None:  # it was dropped for later questions, and so would the spans be
+            return 0
+        places = [
+            place
+            for place, id_ in enumerate(found.found.ids.tolist())
+            if place >= begin and self._kept.spans.peek((query.question, id_)) is None
+        ][: self._models.step_ahead]
+        if not places:
+            return 0
+        passages = [one.passage for one in self.index.fetch(found.found, places)]
+        spans = self._models.read(query.question, [one.text for one in passages])
+        for passage, span in zip(passages, spans, strict=True):
+            self._kept.spans.put((query.question, passage.id), span)
+        self._models.metrics.read_ahead.inc(len(places))
+        return places[-1] + 1
 
     def _spans(self, question: str, candidates: Sequence[Candidate]) -> list[Span]:
         """Return the reader's span of each candidate, from memory where it was read before."""

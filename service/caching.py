@@ -46,6 +46,10 @@ class Cache(Generic[K, V]):
         self._looked_up(found is not None)
         return found
 
+    def peek(self, key: K) -> V | None:
+        """Return what `get` would, without using it or counting a look."""
+        return self._kept.get(key)
+
     def put(self, key: K, value: V) -> None:
         """Keep a value; the one that was used the longest ago may go for it."""
         with self._turn:

@@ -122,7 +122,8 @@ def load_answerer(settings: Settings) -> Answerer:
 def load_following(settings: Settings, metrics: Metrics) -> Measured:
     """Load an answerer that goes over to each new version of the index. Raises StartError."""
     models = load_models(settings, metrics)
-    if settings.read_ahead == "on":
+    alone = settings.workers <= 1 or models.device != "cpu"  # an idle worker must not slow others
+    if settings.read_ahead == "on" and settings.cache and alone:
         models.start_reading_ahead()
     following = Following(
         settings.index / CURRENT,

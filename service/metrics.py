@@ -55,6 +55,10 @@ class Metrics:
             "Passages that a question's answers needed, read now or before.",
             _PASSAGES,
         )
+        self.read_ahead = self._counter(
+            "covidquest_passages_read_ahead",
+            "Passages that were read while nobody waited, for a slider that may move.",
+        )
         self._batches = self._histogram(
             "covidquest_batch_size", "Texts in one call of a model.", _COUNTS, "kind"
         )

@@ -7,9 +7,10 @@ are read too, so that a slider moves without waiting.
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from threading import Condition, Thread
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Condition, Lock, Thread
 
 from service.background import log_failure
 
@@ -17,15 +18,19 @@ _IDLE = 0.3
 """Seconds without a request after which it is read ahead: who asks in turn is not held up."""
 _LOOK = 0.05  # seconds between two looks whether it is still idle
 _QUESTIONS = 4  # whose passages are read ahead; those that were asked before these are left out
+_LAST_STEP = 5.0  # seconds that a step in progress has when it is stopped
 
-Steps = Callable[[], Iterator[object]]
-"""Begins to read ahead for a question; each step of what it returns reads a little."""
+Step = Callable[[], bool]
+"""Reads a little more for a question; tells whether anything is left."""
+
+_started: "weakref.WeakSet[ReadingAhead]" = weakref.WeakSet()
 
 
 class ReadingAhead:
-    """A thread that takes a step at a time while `busy()` is not true.
+    """A thread that takes one step after another while `busy()` is not true.
 
-    It is a daemon: a process that ends does not wait for it.
+    The question that was answered last comes first. A daemon: what does not `stop_all` before it
+    ends may end in the midst of a step.
     """
 
     def __init__(self, busy: Callable[[], bool], *, idle: float = _IDLE) -> None:
@@ -33,34 +38,62 @@ class ReadingAhead:
         self._busy = busy
         self._idle = idle
         self._active = time.monotonic()
-        self._offered: deque[Steps] = deque(maxlen=_QUESTIONS)
+        self._offered: OrderedDict[Hashable, Step] = OrderedDict()
         self._changed = Condition()
+        self._stopped = False
+        self._stepping = Lock()
+        _started.add(self)
         Thread(target=self._run, name="reading ahead", daemon=True).start()
 
-    def offer(self, steps: Steps) -> None:
-        """Read ahead for the question that was just answered, before any that was offered."""
+    def offer(self, question: Hashable, step: Step) -> None:
+        """Read ahead for a question that was just answered, before any other."""
         with self._changed:
             self._active = time.monotonic()
-            self._offered.append(steps)
+            self._offered[question] = step
+            self._offered.move_to_end(question)
+            while len(self._offered) > _QUESTIONS:
+                self._offered.popitem(last=False)
             self._changed.notify()
 
+    def stop(self) -> None:
+        """Take no further step; return when the one in progress is done, or after seconds."""
+        self._stopped = True
+        if self._stepping.acquire(timeout=_LAST_STEP):
+            self._stepping.release()
+
     def _run(self) -> None:
-        while True:
+        while not self._stopped:
             with self._changed:
                 while not self._offered:
                     self._changed.wait()
-                steps = self._offered.pop()
-            try:
-                for _ in steps():
-                    self._wait()
-            except Exception as error:  # noqa: BLE001 - nobody waits for it
-                log_failure(logging.WARNING, "reading ahead failed", error)
+            if self._is_idle():
+                self._step()
+            else:
+                time.sleep(_LOOK)
 
-    def _wait(self) -> None:
-        """Return once the service is idle."""
-        while True:
-            if self._busy():
-                self._active = time.monotonic()
-            elif time.monotonic() - self._active >= self._idle:
-                return
-            time.sleep(_LOOK)
+    def _is_idle(self) -> bool:
+        if self._busy():
+            self._active = time.monotonic()
+            return False
+        return time.monotonic() - self._active >= self._idle
+
+    def _step(self) -> None:
+        """Take a step for the last question; forget it when nothing is left to read for it."""
+        with self._changed:
+            question, step = next(reversed(self._offered.items()))
+        more = False
+        try:
+            with self._stepping:
+                more = not self._stopped and step()
+        except Exception as error:  # noqa: BLE001 - nobody waits for it
+            log_failure(logging.WARNING, "reading ahead failed", error)
+        if not more:
+            with self._changed:
+                if self._offered.get(question) is step:
+                    del self._offered[question]
+
+
+def stop_all() -> None:
+    """Stop all reading ahead of this process, which is about to end."""
+    for one in list(_started):
+        one.stop()

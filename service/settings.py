@@ -264,7 +264,8 @@ class Settings:
             "COVIDQUEST_READ_AHEAD",
             one_of("on", "off"),
             "Whether the rest of a question's passages are read while the service has nothing else "
-            "to do, so that a moved slider need not wait for them.",
+            "to do, so that a moved slider need not wait for them. Never with several workers on "
+            "a CPU, which don't know of each other, or without a cache.",
         ),
     )
     log_level: str = field(

@@ -1,13 +1,13 @@
 """The models as requests use them: all of them share one thread (`service.batching`)."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from index.hybrid import Question
 from models.contracts import Encoder, FloatArray, Reader, Span
 from service.admission import Gate
 from service.batching import Batcher, Lane
 from service.metrics import Metrics
-from service.reading_ahead import ReadingAhead, Steps
+from service.reading_ahead import ReadingAhead, Step
 
 _TEXTS = 64
 """Questions, or sentences, in one call of the encoder."""
@@ -45,10 +45,16 @@ class SharedModels:
         """Take from now on what `read_ahead` offers; a process that only asks does without."""
         self._ahead = ReadingAhead(lambda: self.gate.inside > 0)
 
-    def read_ahead(self, steps: Steps) -> None:
-        """Have more read for the question that was just answered, once nobody waits."""
+    def stop_reading_ahead(self) -> None:
+        """Take nothing any more."""
         if self._ahead is not None:
-            self._ahead.offer(steps)
+            self._ahead.stop()
+            self._ahead = None
+
+    def read_ahead(self, question: Hashable, step: Step) -> None:
+        """Have more read for a question that was just answered, once nobody waits."""
+        if self._ahead is not None:
+            self._ahead.offer(question, step)
 
     def encode(self, question: str) -> Question:
         """Encode a question. Errors are those of `Batcher.compute`, here and below."""

@@ -1,6 +1,7 @@
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ from index.types import Passage
 from models.calibration import LogisticCalibration
 from models.contracts import Embedded, Span
 from service import patience
-from service.answering import Answerer
+from service.answering import Answerer, _Rest
 from service.caching import Kept
 from service.calibrations import SPAN_FEATURES, Calibrations, ReaderCalibration
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
 from service.reading import EVIDENCE, evidence
+from service.reading_ahead import Step
 from service.shared_models import SharedModels
 from service.types import BusyError, Query
 from tests.making import a_paper
@@ -200,34 +202,51 @@ def test_a_repeated_question_needs_no_model(answerer: Answerer) -> None:
     assert calls(answerer) == read * 2
 
 
-def test_the_rest_is_read_once_nobody_waits(
-    answerer: Answerer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    offered: list[Callable[[], Iterator[object]]] = []
-    monkeypatch.setattr(answerer._models, "read_ahead", offered.append)
+@pytest.fixture
+def offered(answerer: Answerer, monkeypatch: pytest.MonkeyPatch) -> list[Step]:
+    """Return what the answerer offers to read ahead; it remembers more than the others here."""
+    steps: list[Step] = []
+    monkeypatch.setattr(answerer._models, "read_ahead", lambda _, step: steps.append(step))
     monkeypatch.setattr(answerer, "_kept", Kept(5, CANDIDATES, Metrics()))
+    return steps
+
+
+def test_the_rest_is_read_a_little_at_a_time(answerer: Answerer, offered: list[Step]) -> None:
     answerer.answer(Query("How long?", 0.0, 20))
     read = list(calls(answerer))
-    [steps] = offered
-    begun = steps()
-    next(begun)
-    assert calls(answerer) == read  # not before the first step
-    assert list(begun) == [None]
+    [step] = offered
+    assert calls(answerer) == read == [8, 2, 8, 8]
+    assert [step(), step(), step()] == [True, True, False]
     assert calls(answerer) == [*read, 2, 2]  # 26 of 30 were read
     moved = answerer.answer(Query("How long?", 1.0, 20))
     assert len(moved.read) == 29  # one has no span
     assert calls(answerer) == [*read, 2, 2]
     assert len(offered) == 1  # nothing is left
+    assert b"covidquest_passages_read_ahead_total 4.0" in answerer._models.metrics.text()
+
+
+def test_what_was_dropped_or_replaced_is_not_read(answerer: Answerer, offered: list[Step]) -> None:
+    answerer.answer(Query("How long?", 0.0, 20))
+    for number in range(5):
+        answerer.answer(Query(f"How long are {number} days?", 0.0, 20))
+    read = list(calls(answerer))
+    assert not offered[0]()
+    assert calls(answerer) == read
+    gone = weakref.ref(answerer.recalibrated(answerer.calibrations))
+    assert gone() is None  # so it refers to nothing that keeps it
+    assert not _Rest(gone, Query("How long?", 0.0, 20), 1)()
 
 
 def test_reading_ahead_begins_when_it_is_told_to(answerer: Answerer) -> None:
     answerer._models.start_reading_ahead()
+    answerer._kept = Kept(5, CANDIDATES, Metrics())
     answerer.answer(Query("How long?", 0.0, 20))
-    read, waited = sum(calls(answerer)), 0
-    while sum(calls(answerer)) < 30 and waited < 100:
-        time.sleep(0.1)
-        waited += 1
-    assert read < 30 == sum(calls(answerer))
+    read, end = sum(calls(answerer)), time.monotonic() + 10
+    while sum(calls(answerer)) < 30:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    answerer._models.stop_reading_ahead()
+    assert read == 26
 
 
 def test_what_is_remembered_is_bounded(answerer: Answerer) -> None:
