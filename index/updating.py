@@ -15,7 +15,7 @@ from index.reuse import KnownVectors
 from index.search import PASSAGES, checked
 from index.types import IndexingError, Progress
 from index.unfinished import alone, begin, discard, remove_scaffolds
-from index.vector_kinds import AUTO
+from index.vector_kinds import kept_kind
 
 _TRIAL = ".trial"
 
@@ -39,7 +39,7 @@ def update_index(
     workers: int = 0,
     resume: bool = False,
     dry_run: bool = False,
-    vector_index: str = AUTO,
+    vector_index: str | None = None,
     questions: Sequence[str] = (),
 ) -> UpdateReport:
     """Publish a version of the index in `index_dir` that holds what `corpus` holds now.
@@ -48,7 +48,8 @@ def update_index(
     changed, nothing is published. `encoder` is the encoder's name; `encode` is called only when
     there is something to embed, and may wait till then with loading a model. With `resume`, an
     update that was cut off goes on; with `dry_run`, the index and any unfinished build stay as
-    they are. `vector_index` and `questions` are those of `build_index`.
+    they are. `vector_index` and `questions` are those of `build_index`; by default a kind that
+    was chosen stays, as it may have been chosen for a machine's memory.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that is not
     there, is damaged, is of another encoder or chunker, or cannot be written; what is published
@@ -85,7 +86,7 @@ def update_index(
                 spec,
                 progress,
                 known=known,
-                vector_index=vector_index,
+                vector_index=vector_index or kept_kind(manifest.vector_index, manifest.passages),
                 questions=questions,
             )
         report = report_of(folder, started)

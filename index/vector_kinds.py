@@ -48,6 +48,17 @@ def kind_for(passages: int) -> str:
     return "sq8" if passages <= _MOST_SCANNED else "ivfpq"
 
 
+def kept_kind(kind: str, passages: int) -> str:
+    """Return the kind for the next version of an index of a kind and so many passages.
+
+    A kind that was chosen stays; one that fits the number of passages goes on doing so.
+
+    >>> kept_kind("ivfpq", 90_000), kept_kind("fp16", 90_000)
+    ('ivfpq', 'auto')
+    """
+    return AUTO if kind == kind_for(passages) else kind
+
+
 def build_faiss(vectors: NDArray[np.float16], path: Path, kind: str = AUTO) -> str:
     """Write a FAISS inner-product index of `vectors`, shape (n, dimension); return its kind.
 

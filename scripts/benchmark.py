@@ -161,7 +161,7 @@ def _settings(backend: str, index: Path | None) -> Settings:
 
 
 def _variables(backend: str) -> dict[str, str]:
-    return {_BACKEND: backend}
+    return {_BACKEND: backend, "COVIDQUEST_METRICS": "on"}
 
 
 def main(argv: list[str] | None = None) -> int:

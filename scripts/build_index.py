@@ -5,6 +5,7 @@ import sys
 
 from index.builder import BuildReport, build_index
 from index.embedding import EncoderSpec
+from index.vector_kinds import AUTO
 from scripts.arguments import at_least
 from scripts.indexing import (
     TerminalProgress,
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
             limit=options.limit,
             workers=options.workers,
             resume=options.resume,
-            vector_index=options.vector_index,
+            vector_index=options.vector_index or AUTO,
             questions=questions,
         )
         warn_of_recall("build_index", report)

@@ -40,7 +40,6 @@ from service.loading import (
     RETRIEVAL_CALIBRATION,
     StartError,
     load_models,
-    models_of,
     shipped_calibrations,
     snapshot,
 )
@@ -210,20 +209,54 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def _write_beside(fitted: Calibrations, settings: Settings, _: tuple[str, ...]) -> str:
+def asked_of(
+    options: argparse.Namespace,
+) -> tuple[list[GoldQuestion], list[GoldQuestion], list[GoldQuestion], list[GoldQuestion]]:
+    """Return the questions of the retrieval, others of none, and likewise those of the reader.
+
+    Raises CorpusError where a file can't be read or has none.
+    """
+    papers = _papers(options.papers) if options.papers else None
+    of_retrieval = [
+        gold
+        for gold in read_squad(options.retrieval_questions)
+        if papers is None or gold.cord_uid in papers
+    ][: options.limit]
+    if not of_retrieval:
+        about = f" about the papers of {options.papers}" if options.papers else ""
+        raise CorpusError(f"{options.retrieval_questions} has no question{about}")
+    questions = list(read_squad(options.questions, options.limit))
+    if not questions:
+        raise CorpusError(f"{options.questions} has no question")
+    return (
+        of_retrieval,
+        _drawn(read_squad(options.retrieval_off_topic), len(of_retrieval) // 4),
+        questions,
+        _drawn(read_squad(options.off_topic), len(questions)),
+    )
+
+
+def _see_that_it_is_writable(index: Path) -> None:
+    """Raise CorpusError now, rather than after minutes of fitting."""
+    if not os.access(index, os.W_OK):
+        raise CorpusError(f"{index} cannot be written to: copy it to where it can, or change that")
+
+
+def _write_beside(fitted: Calibrations, settings: Settings, answerer: Answerer) -> str:
     """Write all three beside the index, and for which models they are; return where that is."""
     with replacing(settings.index / BESIDE) as folder:
         fitted.retrieval.save(folder / RETRIEVAL_CALIBRATION)
         fitted.no_answer.save(folder / NO_ANSWER_CALIBRATION)
         fitted.reader.save(folder / READER_ON_INDEX)
-        named = json.dumps(models_of(settings), indent=2)
+        source = answerer.source
+        named = json.dumps({"encoder": source.encoder, "reader": source.reader}, indent=2)
         (folder / FITTED_WITH).write_text(named + "\n", encoding="utf-8")
     return str(settings.index / BESIDE)
 
 
-def _write_shipped(fitted: Calibrations, settings: Settings, features: tuple[str, ...]) -> str:
+def _write_shipped(fitted: Calibrations, settings: Settings, answerer: Answerer) -> str:
     """Write them where the shipped ones lie, the reader's in its own folder; return where."""
-    folder = shipped_calibrations(features)
+    folder = shipped_calibrations(answerer.index.features)
     of_reader = reader_folder(settings.reader) / READER_CALIBRATION
     fitted.retrieval.save(folder / RETRIEVAL_CALIBRATION)
     fitted.no_answer.save(folder / NO_ANSWER_CALIBRATION)
@@ -237,17 +270,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment(os.environ)
         settings = replace(settings, index=options.index or settings.index)
-        retrieval_questions = [
-            gold
-            for gold in read_squad(options.retrieval_questions)
-            if not options.papers or gold.cord_uid in _papers(options.papers)
-        ][: options.limit]
-        questions = list(read_squad(options.questions, options.limit))
-        off_topic = _drawn(read_squad(options.off_topic), len(questions))
-        retrieval_off_topic = _drawn(
-            read_squad(options.retrieval_off_topic), len(retrieval_questions) // 4
-        )
+        retrieval_questions, retrieval_off_topic, questions, off_topic = asked_of(options)
         answerer = snapshot(settings, load_models(settings), calibrated=False)
+        if options.write == "index":
+            _see_that_it_is_writable(settings.index)
     except (CorpusError, SettingsError, StartError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 1
@@ -273,7 +299,11 @@ def main(argv: list[str] | None = None) -> int:
             retrieval.fit(), ReaderCalibration(reader.fit(), *within), no_answer.fit()
         )
         write = _write_beside if options.write == "index" else _write_shipped
-        print(f"written to {write(fitted, settings, answerer.index.features)}")
+        try:
+            print(f"written to {write(fitted, settings, answerer)}")
+        except OSError as error:
+            print(f"calibrate: nothing was written: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -83,8 +83,8 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
     add(
         "--vector-index",
         choices=[AUTO, *KINDS],
-        default=AUTO,
-        help="kind of vector index (default: auto, by the number of passages)",
+        help="kind of vector index (default: auto, by the number of passages; an update keeps one "
+        "that was chosen)",
     )
     add(
         "--queries",

@@ -38,7 +38,8 @@ from service.questions import QUESTIONS
 _LONE = 7  # questions that tell how long a lone one takes
 _BACK = 1.5  # times as long as before a lone question may take to count as normal again
 _IN_A_ROW = 3  # normal ones that are wanted
-_RECOVERY_LIMIT = 60.0  # seconds
+_RECOVERY_LIMIT = 5.0  # seconds; longer than twice that nobody waits to see
+_AT_ONCE = 1000.0  # milliseconds within which nearly all of the surplus must be refused
 _STOP_AFTER = 0.4  # of the time, the server is told to stop
 _EVERY = 5.0  # seconds between two looks at the memory
 
@@ -136,7 +137,9 @@ def overload(client: Client, options: argparse.Namespace) -> bool:
         f"the last of them was answered {drained:.1f} s after it came; "
         f"lone questions take less than {_BACK} times as long as before after {back:.1f} s"
     )
-    return set(load.outcomes) <= {ANSWERED, BUSY} and back < _RECOVERY_LIMIT
+    refused = load.milliseconds(0.95, answered=False)
+    at_once = math.isnan(refused) or refused < _AT_ONCE
+    return set(load.outcomes) <= {ANSWERED, BUSY} and at_once and back < _RECOVERY_LIMIT
 
 
 class Lone:
@@ -175,14 +178,14 @@ def recovery(ask: Callable[[], bool]) -> float:
     """Return the seconds until the first of three questions in a row that are normal again."""
     start = time.monotonic()
     first, in_a_row = start, 0
-    while in_a_row < _IN_A_ROW and time.monotonic() < start + _RECOVERY_LIMIT:
+    while in_a_row < _IN_A_ROW and time.monotonic() < start + 2 * _RECOVERY_LIMIT:
         began = time.monotonic()
         if not ask():
             in_a_row = 0
             continue
         first = first if in_a_row else began
         in_a_row += 1
-    return first - start if in_a_row == _IN_A_ROW else _RECOVERY_LIMIT
+    return first - start if in_a_row == _IN_A_ROW else math.inf
 
 
 def stop(client: Client, options: argparse.Namespace) -> bool:
@@ -206,6 +209,16 @@ def stop(client: Client, options: argparse.Namespace) -> bool:
     return lost == 0
 
 
+def _texts(path: Path | None) -> list[str]:
+    """Return the questions of a file, or the suggested ones. Raises CorpusError."""
+    if path is None:
+        return [question.text for question in QUESTIONS]
+    texts = [gold.question for gold in read_squad(path)]
+    if not texts:
+        raise CorpusError(f"{path} has no question")
+    return texts
+
+
 def _client(options: argparse.Namespace) -> Client:
     """Return a client that has had an answer already. Raises MeasuringError without one."""
     if not is_loopback(options.url):
@@ -223,9 +236,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status: 1 where the server did not bear it well."""
     options = parser().parse_args(argv)
     try:
-        options.texts = [question.text for question in QUESTIONS]
-        if options.questions is not None:
-            options.texts = [gold.question for gold in read_squad(options.questions)]
+        options.texts = _texts(options.questions)
         client = _client(options)
         watch = MemoryWatch(options.pid)
         well = {"steady": steady, "overload": overload, "stop": stop}[options.what](client, options)

@@ -66,7 +66,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.filters["thousands"] = "{:,}".format
     app.register_blueprint(create_pages(settings, future))
-    batches = Batches(most_batches(settings.web_threads))
+    batches = Batches(most_batches(settings.web_threads, settings.queue))
     feedback = FeedbackStore(settings.feedback) if settings.feedback else None
     app.register_blueprint(create_api(settings, future, batches, feedback))
     app.register_blueprint(create_exports(settings, future))

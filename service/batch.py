@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 from threading import BoundedSemaphore, Event
@@ -40,15 +41,16 @@ def _told(question: object) -> str:
     return question[:QUESTION_LENGTH] if isinstance(question, str) else ""
 
 
-def most_batches(threads: int) -> int:
-    """Return how many batches may be answered at once where so many threads serve requests.
+def most_batches(threads: int, queue: int) -> int:
+    """Return how many batches may be answered at once.
 
-    Each takes one of them, and up to `AHEAD` of the places for questions.
+    Each takes one of the `threads` that serve requests, and up to `AHEAD` of the `queue` places for
+    questions; together they take a quarter of the former and half of the latter at most.
 
-    >>> most_batches(16), most_batches(1)
-    (4, 1)
+    >>> most_batches(16, 100), most_batches(24, 12), most_batches(2, 1)
+    (4, 3, 1)
     """
-    return max(1, threads // 4)
+    return max(1, min(threads // 4, queue // (2 * AHEAD)))
 
 
 class Batches:
@@ -90,7 +92,9 @@ def outcomes(
         waiting = iter(questions)
         for number in range(1, len(questions) + 1):
             for question in islice(waiting, AHEAD - len(asked)):
-                asked.append((question, pool.submit(_patiently, ask, question, patience, closed)))
+                run = copy_context().run  # the log's lines have the id of the batch's request
+                future = pool.submit(run, _patiently, ask, question, patience, closed)
+                asked.append((question, future))
             question, future = asked.popleft()
             yield Outcome(number, len(questions), _told(question), _result(future))
     finally:

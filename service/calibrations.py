@@ -70,7 +70,9 @@ def load_reader_calibration(path: Path) -> ReaderCalibration:
     """
     logistic = calibration.load(path)
     if logistic.features not in {READER_FEATURES, SPAN_FEATURES}:
-        raise ModelError(f"{path} was fitted to other features: run scripts/calibrate.py --write")
+        raise ModelError(
+            f"{path} was fitted to other features: run scripts/calibrate.py --write index"
+        )
     try:
         found = json.loads(path.read_text(encoding="utf-8")).get(_RANGE, [-_HUGE, _HUGE])
         lowest, highest = (float(value) for value in found)

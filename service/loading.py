@@ -43,7 +43,7 @@ FITTED_WITH = "models.json"
 
 log = logging.getLogger(__name__)
 
-_AGAIN = "with scripts/calibrate.py --write index, or remove that folder"
+_AGAIN = "fit the scores again, with scripts/calibrate.py --write index, or remove that folder"
 _SHIPPED = Path(__file__).parent / "calibration"  # of the encoders with and without word vectors
 
 
@@ -153,14 +153,6 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     )
 
 
-def models_of(settings: Settings) -> dict[str, str]:
-    """Return what the models of some settings are called by their contents. Raises ModelError."""
-    return {
-        "encoder": identity(encoder_folder(settings.encoder)),
-        "reader": identity(reader_folder(settings.reader)),
-    }
-
-
 def _fitted_to_these(settings: Settings) -> bool:
     """Tell whether there are calibrations beside the index, fitted with the models that serve.
 
@@ -171,18 +163,22 @@ def _fitted_to_these(settings: Settings) -> bool:
         return False
     path = beside / FITTED_WITH
     if not path.is_file():
-        return True  # fitted before this was noted
+        log.warning(
+            "%s does not say which models it was fitted with, so the shipped calibrations are "
+            "used: %s",
+            beside,
+            _AGAIN,
+        )
+        return False
     try:
         noted = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ModelError(
-            f"{path} can't be read ({error}): fit the scores again, {_AGAIN}"
-        ) from error
-    if noted == models_of(settings):
+        raise ModelError(f"{path} can't be read ({error}): {_AGAIN}") from error
+    encoder, reader = encoder_folder(settings.encoder), reader_folder(settings.reader)
+    if noted == {"encoder": identity(encoder), "reader": identity(reader)}:
         return True
     log.warning(
-        "the calibrations in %s are of other models (%s), so the shipped ones are used: fit the "
-        "scores again, %s",
+        "the calibrations in %s are of other models (%s), so the shipped ones are used: %s",
         beside,
         ", ".join(f"{kind} {name}" for kind, name in noted.items()),
         _AGAIN,
@@ -206,7 +202,9 @@ def _none(features: tuple[str, ...]) -> Calibrations:
 def _calibration(path: Path, features: tuple[str, ...]) -> LogisticCalibration:
     found = calibration.load(path)
     if found.features != features:
-        raise ModelError(f"{path} was fitted to other features: run scripts/calibrate.py --write")
+        raise ModelError(
+            f"{path} was fitted to other features: run scripts/calibrate.py --write index"
+        )
     return found
 
 

@@ -231,7 +231,7 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_CACHE",
             whole(0, 100_000),
-            "Questions of which a worker remembers what the models made of them, about 30 KB "
+            "Questions of which a worker remembers what the models made of them, about 50 KB "
             "each; 0 remembers none.",
             unit="questions",
         ),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from models.contracts import ModelError
+from models.onnx.parity import check
 
 GRAPH = "model.int8.onnx"
 RECORD = "model.int8.json"
@@ -73,8 +74,8 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
 
     `weights` is the identity of the weights in the same folder, or None where there are none.
 
-    Raises ModelError: a file is missing, damaged, of another version or of other weights, or the
-    graph is of another kind of model.
+    Raises ModelError: a file is missing, damaged, of another version or of other weights, the
+    graph is of another kind of model, or was found too far from its weights.
     """
     for name in (GRAPH, RECORD):
         if not (folder / name).is_file():
@@ -87,6 +88,7 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
             f"{folder / GRAPH} is not the file that {RECORD} describes (it was cut short, altered "
             f"or replaced): restore it, or {AGAIN}"
         )
+    check(record.parity, str(folder / GRAPH))
     if weights not in (None, record.model):
         raise ModelError(
             f"{folder / GRAPH} was made from {record.model}, and the weights beside it are "

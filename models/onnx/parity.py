@@ -67,7 +67,7 @@ def vector_parity(
     return figures | spread | {"weight_difference_max": _rounded(weights.max())}
 
 
-def check(figures: Mapping[str, float]) -> None:
+def check(figures: Mapping[str, float], graph: str = "the ONNX file") -> None:
     """Raise ModelError where a figure is outside its limits, naming each that is."""
     wrong = [
         f"{name} is {figures[name]:g}, not at {word} {limit:g}"
@@ -77,8 +77,8 @@ def check(figures: Mapping[str, float]) -> None:
     ]
     if wrong:
         raise ModelError(
-            f"the ONNX file is too far from the weights ({'; '.join(wrong)}): it was not kept; "
-            "serve this model with COVIDQUEST_BACKEND=torch"
+            f"{graph} is too far from the weights ({'; '.join(wrong)}): serve this model with "
+            "COVIDQUEST_BACKEND=torch"
         )
 
 

@@ -77,7 +77,7 @@ def test_a_batch_ends_when_its_client_goes(slow: Server) -> None:
 
 
 def test_batches_leave_threads_for_others(slow: Server) -> None:
-    most = most_batches(Settings().web_threads)
+    most = most_batches(Settings().web_threads, Settings().queue)
     running = [streaming(slow, [f"long {n}?" for n in range(40)]) for _ in range(most)]
     try:
         for connection in running:

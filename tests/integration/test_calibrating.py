@@ -76,9 +76,37 @@ def test_what_is_written_to_an_index_is_for_that_index_alone(
     (index / BESIDE / FITTED_WITH).write_text(json.dumps(models | {"encoder": "bert-1x2@0"}))
     assert calibrations_for(Settings(index=index), FEATURES) == before[0]
     assert "of other models (encoder bert-1x2@0, reader bert-" in caplog.text
+    (index / BESIDE / FITTED_WITH).rename(tmp_path / "aside")
+    assert calibrations_for(Settings(index=index), FEATURES) == before[0]
+    assert "does not say which models it was fitted with" in caplog.text
     (index / BESIDE / FITTED_WITH).write_text("[")
     with pytest.raises(ModelError, match=r"models.json can't be read .*calibrate.py --write index"):
         calibrations_for(Settings(index=index), FEATURES)
+
+
+def test_files_without_questions_and_an_index_to_be_read_alone_are_one_line(
+    sample_index: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    some = str(squad(tmp_path / "some.json", [("Who?", "It was Verdi.", "Verdi", "none")]))
+    (tmp_path / "none.json").write_text('{"data": []}')
+    (tmp_path / "papers.json").write_text('["another"]')
+    none, papers = str(tmp_path / "none.json"), str(tmp_path / "papers.json")
+
+    def refused(*changes: str) -> str:
+        files = ("--retrieval-questions", some, "--retrieval-off-topic", some)
+        files += ("--questions", some, "--off-topic", some)
+        assert calibrate.main(["--index", str(sample_index), *files, *changes]) == 1
+        return capsys.readouterr().err.splitlines()[-1]
+
+    assert refused("--retrieval-questions", none) == f"calibrate: {none} has no question"
+    assert refused("--questions", none) == f"calibrate: {none} has no question"
+    about = f"{some} has no question about the papers of {papers}"
+    assert refused("--papers", papers) == f"calibrate: {about}"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "cannot be written to" in refused("--write", "index")
 
 
 def test_questions_of_which_nothing_is_found_are_one_line(

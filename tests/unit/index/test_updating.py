@@ -259,6 +259,15 @@ def test_two_versions_stay_on_the_disk(corpus: Path, index: Path) -> None:
     assert found == {*versions[-2:], "CURRENT", ".lock"}
 
 
+def test_a_kind_of_vector_index_that_was_chosen_stays(corpus: Path, index: Path) -> None:
+    kinds = []
+    for chosen in (None, "sq8", None, "auto", None):
+        rewrite(corpus, lambda records: records[1:])
+        update(corpus, index, vector_index=chosen)
+        kinds.append(checked(index)[1].vector_index)
+    assert kinds == ["fp16", "sq8", "sq8", "fp16", "fp16"]
+
+
 def refused(corpus: Path, index: Path, **options: object) -> str:
     """Return the one line with which an update is refused; nothing has changed."""
     before = files(index)

@@ -241,6 +241,15 @@ def test_a_model_too_far_from_its_weights_is_not_kept(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_model_that_was_found_too_far_from_its_weights_does_not_serve(
+    readers: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(readers["bert"], tmp_path / "bert"))
+    _record(folder, parity={"score_difference_mean": 2.5})
+    with pytest.raises(ModelError, match=rf"{GRAPH} is too far from the weights \(score_differ"):
+        OnnxReader(folder)
+
+
 def test_a_finer_reader_rounds_its_widest_products_by_blocks(
     checkpoints: dict[str, Path], tmp_path: Path
 ) -> None:

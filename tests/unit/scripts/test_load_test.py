@@ -1,12 +1,16 @@
 """Clients and load tests, against the real server with an answerer that needs no models."""
 
+import math
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from scripts import load_test
 from scripts.benchmark_clients import (
     BUSY,
     REFUSED,
@@ -64,11 +68,18 @@ def test_a_stop_under_load(capsys: pytest.CaptureFixture[str]) -> None:
         (["--url", "http://nowhere.invalid"], "is not plain HTTP on this machine"),
         (["--url", f"http://127.0.0.1:{free_port()}"], "does not answer questions"),
         (["--questions", "none.json"], "none.json cannot be read"),
+        (["--questions", "empty.json"], "empty.json has no question"),
     ],
 )
 def test_what_cannot_be_loaded_is_said(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.json").write_text('{"data": []}')
     assert main(["steady", *arguments]) == 1
     assert message in capsys.readouterr().err
 
@@ -153,13 +164,13 @@ def test_only_this_machine_is_loaded() -> None:
 
 
 def test_recovery_waits_for_three_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_test, "_RECOVERY_LIMIT", 10)
     normal = iter([False, True, True, False, True, True, True])
     clock = iter(range(100))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     assert recovery(lambda: next(normal)) == 10  # two looks at the clock a question
     assert next(normal, None) is None
-    monkeypatch.setattr("scripts.load_test._RECOVERY_LIMIT", 20)
-    assert recovery(lambda: False) == 20
+    assert recovery(lambda: False) == math.inf
 
 
 class Timed(Client):
@@ -189,6 +200,23 @@ def test_a_lone_question_is_compared_with_itself() -> None:
     assert len(set(client.asked)) == len(client.asked)
     with pytest.raises(MeasuringError, match="a lone question was not answered: 503"):
         Lone(Timed([Exchange(0, 1, BUSY)]), ["Short?"])
+
+
+def test_overload_is_judged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def well(*exchanges: Exchange) -> bool:
+        client = Timed([Exchange(0, 1.0, "200")] * 10)
+        monkeypatch.setattr(load_test, "closed_loop", lambda *_: Load(1, client.left[:2]))
+        monkeypatch.setattr(load_test, "at_rate", lambda *_: Load(9, exchanges))
+        return load_test.overload(client, Namespace(texts=["Why?"], clients=2, seconds=1))
+
+    answered, refused = Exchange(5, 2.0, "200"), Exchange(6, 0.005, BUSY)
+    assert well(answered, refused)
+    assert "the last of them was answered 1.0 s after it came" in capsys.readouterr().out
+    assert not well(answered, refused, Exchange(5, 0.1, "500"))
+    assert not well(answered, Exchange(6, 20.0, BUSY))  # its deadline, not at once
+    assert not well(answered, Exchange(5, 7.0, "200"))  # then it has not recovered within 5 s
 
 
 def test_a_series_is_thinned_from_its_end() -> None:

@@ -1,5 +1,6 @@
 """Which calibrations serve an index."""
 
+import json
 import math
 import os
 import shutil
@@ -12,7 +13,7 @@ import pytest
 from index.hybrid import FEATURES, PLAIN_FEATURES
 from models.calibration import LogisticCalibration
 from models.contracts import ModelError
-from models.loading import reader_folder
+from models.loading import encoder_folder, identity, reader_folder
 from service.calibrations import (
     READER_FEATURES,
     SPAN_FEATURES,
@@ -21,6 +22,7 @@ from service.calibrations import (
 )
 from service.loading import (
     BESIDE,
+    FITTED_WITH,
     NO_ANSWER_CALIBRATION,
     READER_CALIBRATION,
     READER_ON_INDEX,
@@ -45,6 +47,11 @@ def fitted(features: tuple[str, ...], intercept: float) -> LogisticCalibration:
 def beside(settings: Settings, features: tuple[str, ...]) -> None:
     folder = settings.index / BESIDE
     folder.mkdir()
+    models = {
+        "encoder": identity(encoder_folder("default")),
+        "reader": identity(reader_folder("default")),
+    }
+    (folder / FITTED_WITH).write_text(json.dumps(models))
     fitted(features, 0.25).save(folder / RETRIEVAL_CALIBRATION)
     fitted(EVIDENCE, 0.5).save(folder / NO_ANSWER_CALIBRATION)
 
