@@ -122,6 +122,12 @@ def load_answerer(settings: Settings) -> Answerer:
 def load_following(settings: Settings, metrics: Metrics) -> Measured:
     """Load an answerer that goes over to each new version of the index. Raises StartError."""
     models = load_models(settings, metrics)
+    for kind in uncalibrated(settings):
+        log.warning(
+            "no scores were fitted to this %s, so they are no probabilities: run "
+            "scripts/calibrate.py --write index",
+            kind,
+        )
     alone = settings.workers <= 1 or models.device != "cpu"  # an idle worker must not slow others
     if settings.read_ahead == "on" and settings.cache and alone:
         models.start_reading_ahead()
@@ -151,6 +157,18 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
         reader=load_reader_calibration(reader or reader_folder(DEFAULT) / own.name),
         no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, EVIDENCE),
     )
+
+
+def uncalibrated(settings: Settings) -> list[str]:
+    """Return which of encoder and reader is served with calibrations of another model."""
+    if _fitted_to_these(settings):
+        return []
+    own = reader_folder(settings.reader) / READER_CALIBRATION
+    kinds = {
+        "encoder": encoder_folder(settings.encoder) != encoder_folder(DEFAULT),
+        "reader": not own.is_file(),
+    }
+    return [kind for kind, others in kinds.items() if others]
 
 
 def _fitted_to_these(settings: Settings) -> bool:

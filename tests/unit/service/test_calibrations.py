@@ -29,6 +29,7 @@ from service.loading import (
     RETRIEVAL_CALIBRATION,
     calibrations_for,
     shipped_calibrations,
+    uncalibrated,
 )
 from service.reading import EVIDENCE
 from service.settings import Settings
@@ -80,6 +81,19 @@ def test_those_beside_an_index_come_first(settings: Settings) -> None:
     own = ReaderCalibration(fitted(READER_FEATURES, 0.75), -2.0, 3.0)
     own.save(settings.index / BESIDE / READER_ON_INDEX)
     assert calibrations_for(settings, FEATURES).reader == own
+
+
+def test_models_that_nothing_was_fitted_to_are_named(settings: Settings, tmp_path: Path) -> None:
+    assert uncalibrated(settings) == []
+    reader = tmp_path / "reader"
+    shutil.copytree(reader_folder("default"), reader, copy_function=os.symlink)
+    (reader / READER_CALIBRATION).unlink()
+    others = replace(settings, reader=str(reader), encoder="stock")
+    assert uncalibrated(others) == ["encoder", "reader"]
+    beside(others, FEATURES)
+    noted = {"encoder": identity(encoder_folder("stock")), "reader": identity(reader)}
+    (settings.index / BESIDE / FITTED_WITH).write_text(json.dumps(noted))
+    assert uncalibrated(others) == []
 
 
 def test_those_of_another_kind_of_index_are_refused(settings: Settings) -> None:
