@@ -147,6 +147,24 @@ def mined(
     return sets
 
 
+def left_out(base: Path, sources: Sequence[Source], count: int, seed: int) -> list[str]:
+    """Return the cord_uids of the papers that the training leaves out.
+
+    They are those that the training of the base left out, if it did: it has learnt of all others,
+    and scores that are calibrated on what an encoder has learnt of are too good. Else `count` are
+    drawn. Raises ModelError where the base's list is damaged.
+    """
+    path = base / _HELD_OUT
+    if not path.is_file():
+        return drawn_papers(sources, count, seed)
+    try:
+        papers = sorted(map(str, json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} is not a list of papers ({error}): restore it") from error
+    print(f"left out: the {len(papers)} papers that the base was not trained on", flush=True)
+    return papers
+
+
 def drawn_papers(sources: Sequence[Source], count: int, seed: int) -> list[str]:
     """Return the cord_uids of `count` papers of the sources, to be left out of the training."""
     papers = sorted({gold.cord_uid for one in sources for gold in read_squad(one.path)} - {""})
@@ -220,7 +238,8 @@ def parser() -> argparse.ArgumentParser:
         type=at_least(0),
         default=0,
         metavar="N",
-        help="leave N papers out, named in its held_out.json: scores are calibrated on them",
+        help="leave N papers out, named in its held_out.json: scores are calibrated on them; those "
+        "that a base names in its own stay left out",
     )
     add("--dimension", type=_dimension, default=64, metavar="N", help="length of a word's vector")
     add("--batch", type=at_least(2), default=32, metavar="N", help="questions in a batch")
@@ -243,10 +262,10 @@ def main(argv: list[str] | None = None) -> int:
 
         torch.manual_seed(options.seed)
         same_run(options)
-        held_out = drawn_papers(options.sources, options.hold_out, options.seed)
+        base = encoder_folder(options.base)
+        held_out = left_out(base, options.sources, options.hold_out, options.seed)
         sets = mined(options.sources, current_version(options.index), set(held_out))
         passages = [pair.positive for pairs, _ in sets for pair in pairs]
-        base = encoder_folder(options.base)
         model = TrainedEncoder(base, options.dimension, sorted(STOPWORDS))
         device = pick_device(options.device)
         model.to(device)

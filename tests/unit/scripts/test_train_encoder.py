@@ -19,9 +19,11 @@ from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES, PassageIndex
 from models import contrastive
+from models.contracts import ModelError
 from models.encoder import SentenceEncoder
 from models.late import load
 from scripts import train_encoder
+from scripts.training_runs import Source
 from tests.making_models import HIDDEN, tiny_encoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
 
@@ -111,6 +113,17 @@ def test_papers_that_are_held_out_are_never_asked_about(made: Path, straight: Tr
     assert len(left_out) == 2
     assert not left_out & asked
     assert len(straight.questions) == len(asked) == PAPERS - 2 + 4
+
+
+def test_what_the_base_was_not_trained_on_stays_left_out(made: Path, tmp_path: Path) -> None:
+    sources = [Source(made / "about.json", 1.0, corpus=True)]
+    drawn = train_encoder.left_out(tmp_path, sources, 2, seed=0)
+    assert drawn == train_encoder.drawn_papers(sources, 2, 0)
+    (tmp_path / "held_out.json").write_text(json.dumps(["u3", "u1"]))
+    assert train_encoder.left_out(tmp_path, sources, 0, seed=1) == ["u1", "u3"]
+    (tmp_path / "held_out.json").write_text("{")
+    with pytest.raises(ModelError, match=r"held_out.json is not a list of papers"):
+        train_encoder.left_out(tmp_path, sources, 2, seed=0)
 
 
 def test_the_log_tells_of_every_step(straight: Trained) -> None:
