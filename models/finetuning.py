@@ -144,6 +144,38 @@ def span_loss(start: Tensor, end: Tensor, examples: Sequence[Labelled]) -> Tenso
     return losses / 2
 
 
+def shared_loss(
+    start: Tensor, end: Tensor, examples: Sequence[Labelled], sizes: Sequence[int]
+) -> Tensor:
+    """Return the mean cross-entropy of starts and ends over all windows of a group at once.
+
+    The windows of a group, `sizes` in a row, are of one question; the first has the answer. What
+    competes are the tokens of all their contexts, each by its logit less that of its window's null
+    answer, and one null answer, which is 0: what a span's score is made of. So a span of a wrong
+    passage must score less than the right one (Clark and Gardner, "Simple and effective
+    multi-paragraph reading comprehension", 2018, section 3.3). Groups of one count nothing; there
+    is at least one other.
+    """
+    losses = []
+    least = torch.finfo(start.dtype).min
+    read = torch.zeros_like(start, dtype=torch.bool)
+    for row, one in enumerate(examples):
+        read[row, one.window.begin : one.window.begin + len(one.window.offsets)] = True
+    for logits, places in (
+        (start, [one.first for one in examples]),
+        (end, [one.last for one in examples]),
+    ):
+        scores = (logits - logits[:, :1]).masked_fill(~read, least)
+        row = 0
+        for size in sizes:
+            if size > 1:
+                every = scores[row : row + size].reshape(-1)
+                every = torch.cat([every, every.new_zeros(1)])
+                losses.append(torch.logsumexp(every, 0) - scores[row, places[row]])
+            row += size
+    return torch.stack(losses).mean()
+
+
 def distillation_loss(student: Tensor, teacher: Tensor, known: Tensor) -> Tensor:
     """Return the mean divergence of n windows' distributions from a teacher's.
 

@@ -16,6 +16,7 @@ from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore
 from index.search import KEYWORDS, PASSAGES
 from index.types import Passage
+from scripts.reader_examples import Example
 
 _DEPTH = 40  # passages that BM25 finds, from which the wrong ones are taken
 _NEGATIVES = 20  # wrong passages kept for a question
@@ -91,6 +92,23 @@ def wrong_passages(questions: Sequence[GoldQuestion], version: Path) -> list[lis
                 )
             ]
             for gold in tqdm(questions, desc="mining", unit=" questions", mininterval=1)
+        ]
+
+
+def right_passages(questions: Sequence[GoldQuestion], version: Path) -> list[list[Example]]:
+    """Return for each question the passages of its paper that hold a gold answer as it is written.
+
+    A question about no paper has none. `version` is the folder of a version of the index.
+    """
+    with closing(PassageStore(version / PASSAGES)) as store:
+        return [
+            [
+                Example(gold.question, passage.text, start, start + len(answer))
+                for passage in (store.of_paper(gold.cord_uid) if gold.cord_uid else ())
+                for answer in gold.answers[:1]
+                if (start := passage.text.find(answer)) >= 0
+            ]
+            for gold in tqdm(questions, desc="finding", unit=" questions", mininterval=1)
         ]
 
 

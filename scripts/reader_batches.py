@@ -20,6 +20,7 @@ from models.finetuning import (
     labelled,
     load_network,
     logits_of,
+    shared_loss,
     span_loss,
 )
 from models.loading import read_config, reader_folder
@@ -46,24 +47,37 @@ class Batches:
         self._pad_id = int(read_config(base).get("pad_token_id") or 0)
         self.texts: list[Example] = []
         self.examples: list[Labelled] = []
-        self.ordered: list[list[int]] = []
+        self.ordered: list[list[range]] = []
 
     def fill(self, draws: Sequence[Draw], seed: int) -> None:
-        """Make the examples of a pool and order them; the same draws give the same batches."""
+        """Make the examples of a pool and order them; the same draws give the same batches.
+
+        A batch is made of groups of examples, ranges of places, each of one draw.
+        """
         self.texts, self.examples = [], []
+        groups: list[range] = []
         for draw in draws:
-            example = drawn(self._asked[draw.set], draw)
-            window = self._labelled(example, draw.seed) if example else None
-            if example and window:
-                self.texts.append(example)
-                self.examples.append(window)
-        lengths = [len(one.window.ids) for one in self.examples]
-        batches: list[list[int]] = []
-        for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
-            if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= self._max_tokens:
-                batches[-1].append(place)
+            made = [
+                (one, self._labelled(one, draw.seed)) for one in drawn(self._asked[draw.set], draw)
+            ]
+            if not made or made[0][1] is None:  # without the right one the others teach nothing
+                continue
+            first = len(self.texts)
+            for example, window in made:
+                if window is not None:
+                    self.texts.append(example)
+                    self.examples.append(window)
+            groups.append(range(first, len(self.texts)))
+        longest = {
+            group: max(len(self.examples[place].window.ids) for place in group) for group in groups
+        }
+        batches: list[list[range]] = []
+        for group in sorted(groups, key=lambda group: -longest[group]):
+            some = sum(map(len, batches[-1])) + len(group) if batches else 0
+            if batches and some * longest[batches[-1][0]] <= self._max_tokens:
+                batches[-1].append(group)
             else:
-                batches.append([place])
+                batches.append([group])
         random.Random(seed).shuffle(batches)  # noqa: S311 - nothing secret
         self.ordered = batches
 
@@ -137,13 +151,17 @@ class Teacher:
 
 
 def loss_of(
-    network: Network, members: Sequence[int], batches: Batches, teacher: Teacher | None
+    network: Network, groups: Sequence[range], batches: Batches, teacher: Teacher | None
 ) -> Tensor:
-    """Return the loss of a batch of examples."""
+    """Return the loss of a batch of groups of examples."""
+    members = [place for group in groups for place in group]
     batch = batches.batch(members)
     examples = [batches.examples[place] for place in members]
     start, end = logits_of(network, batch)
     loss = span_loss(start, end, examples)
+    sizes = [len(group) for group in groups]
+    if max(sizes) > 1:
+        loss = (loss + shared_loss(start, end, examples, sizes)) / 2
     if teacher is None:
         return loss
     texts = [batches.texts[place] for place in members]

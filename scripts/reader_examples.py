@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from index.corpora.squad import GoldQuestion
 
-Kind: TypeAlias = Literal["answer", "own", "mined"]
+Kind: TypeAlias = Literal["answer", "own", "mined", "together"]
 
 SHORTEST, LONGEST = 60, 240
 """Words of a part of a long text: a short passage, and what a window of 384 tokens holds."""
@@ -32,7 +32,9 @@ class Asked:
 
     A run goes through the questions `passes` times. Each time a question comes once with its
     answer, `own` times with another part of its own text and `mined` times with a wrong passage;
-    a share such as 0.15 means so often in the mean.
+    a share such as 0.15 means so often in the mean. A question that has `right` passages comes
+    once more with one of them and `together` wrong ones, which are learnt as one (see
+    `models.finetuning.shared_loss`).
     """
 
     questions: Sequence[GoldQuestion]
@@ -40,6 +42,8 @@ class Asked:
     passes: float
     own: float
     mined: float
+    right: Sequence[Sequence[Example]] = ()
+    together: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,30 @@ def planned(sets: Sequence[Asked], seed: int) -> list[Draw]:
             kinds: list[Kind] = ["answer"]
             kinds += ["own"] * _times(asked.own, chance)
             kinds += ["mined"] * _times(asked.mined, chance)
+            if asked.together and asked.right[question] and asked.wrong[question]:
+                kinds.append("together")
             draws += [Draw(number, question, kind, chance.getrandbits(32)) for kind in kinds]
     chance.shuffle(draws)
     return draws
 
 
-def drawn(asked: Asked, draw: Draw) -> Example | None:
-    """Return the example that a draw stands for; None where there is no such text."""
+def drawn(asked: Asked, draw: Draw) -> list[Example]:
+    """Return the examples that a draw stands for, which belong together, the right one first.
+
+    That is one, and none where there is no such text, but for what is learnt together.
+    """
+    if draw.kind != "together":
+        one = _one(asked, draw)
+        return [one] if one else []
+    chance = random.Random(draw.seed)  # noqa: S311 - nothing secret
+    question = asked.questions[draw.question].question
+    passages = asked.wrong[draw.question]
+    wrong = chance.sample(passages, min(asked.together, len(passages)))
+    right = chance.choice(asked.right[draw.question])
+    return [right, *(Example(question, passage, 0, 0) for passage in wrong)]
+
+
+def _one(asked: Asked, draw: Draw) -> Example | None:
     chance = random.Random(draw.seed)  # noqa: S311 - nothing secret
     gold = asked.questions[draw.question]
     if draw.kind == "mined":

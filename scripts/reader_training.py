@@ -77,7 +77,7 @@ def train(
             break
         for group in optimizer.param_groups:
             group["lr"] = options.rate * rate_at(round(1000 * done), 1000)
-        loss = loss_of(network, step.members, batches, teacher)
+        loss = loss_of(network, step.groups, batches, teacher)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
@@ -85,7 +85,7 @@ def train(
         losses.append(loss.item())
         progress = replace(
             step.after,
-            examples=progress.examples + len(step.members),
+            examples=progress.examples + sum(map(len, step.groups)),
             seconds=time.monotonic() - began,
         )
         if len(losses) == _LOG_STEPS:
@@ -101,9 +101,9 @@ def train(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One batch: its examples, as places in `Batches.examples`, and how far the plan is after."""
+    """One batch: its groups of places in `Batches.examples`, and how far the plan is after."""
 
-    members: list[int]
+    groups: list[range]
     after: Progress
 
 

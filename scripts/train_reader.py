@@ -17,8 +17,8 @@ from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import DEFAULT, STOCK, encoder_folder, pick_device, reader_folder
 from scripts.arguments import at_least
-from scripts.pairs import context_pairs, wrong_passages
-from scripts.reader_examples import Asked, planned
+from scripts.pairs import context_pairs, right_passages, wrong_passages
+from scripts.reader_examples import Asked, Example, planned
 from scripts.reader_training import train
 from scripts.training_runs import Source, replacing, same_run, share, source
 
@@ -52,8 +52,11 @@ def asked_of(sources: Sequence[Source], options: argparse.Namespace) -> list[Ask
         questions = [gold for gold in read_squad(one.path) if gold.answers]
         if not questions:
             raise CorpusError(f"{one.path} has no question with an answer")
+        right: list[list[Example]] = []
         if one.corpus:
             wrong = wrong_passages(questions, current_version(options.index))
+            if options.together:
+                right = right_passages(questions, current_version(options.index))
         else:
             wrong = [list(pair.negatives) for pair in context_pairs(questions)]
         print(f"{one.path.name}: {len(questions):,} questions, {one.passes:g} passes", flush=True)
@@ -64,6 +67,8 @@ def asked_of(sources: Sequence[Source], options: argparse.Namespace) -> list[Ask
                 one.passes,
                 own=options.own if one.corpus else 0.0,
                 mined=options.mined if one.corpus else options.mined_elsewhere,
+                right=right,
+                together=options.together if right else 0,
             )
         )
     return found
@@ -134,6 +139,14 @@ def parser() -> argparse.ArgumentParser:
         default=0.15,
         metavar="N",
         help="wrong contexts for each question of --questions (default: 0.15)",
+    )
+    add(
+        "--together",
+        type=at_least(0),
+        default=0,
+        metavar="N",
+        help="also learn each question's passage of the index that holds the answer together with "
+        "N wrong ones, whose spans must score less (default: 0, not)",
     )
     add(
         "--base-share",

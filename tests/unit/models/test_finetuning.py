@@ -14,6 +14,7 @@ from models.finetuning import (
     load_network,
     logits_of,
     optimizer_of,
+    shared_loss,
     span_loss,
 )
 from models.windows import Window, Windower, padded
@@ -47,6 +48,22 @@ def test_the_loss_is_the_mean_cross_entropy_of_start_and_end() -> None:
     examples = [Labelled(window([]), 0, 2), Labelled(window([]), 2, 0)]
     expected = -(math.log(0.5) + math.log(0.6) + math.log(0.8) + math.log(0.5)) / 4
     assert span_loss(start, end, examples).item() == pytest.approx(expected)
+
+
+def test_spans_of_wrong_passages_compete_with_the_right_one() -> None:
+    part = window([(0, 1), (2, 3)], begin=1)  # a null answer, two tokens, and one at the end
+    none, right = Labelled(part, 0, 0), Labelled(part, 1, 2)
+    start = torch.tensor([[1.0, 3.0, 1.0, 9.0], [2.0, 3.0, 0.0, 9.0], [0.0, 7.0, 7.0, 7.0]])
+    end = torch.tensor([[0.0, 0.0, 1.0, 9.0], [5.0, 5.0, 5.0, 9.0], [0.0, 7.0, 7.0, 7.0]])
+    found = shared_loss(start, end, [right, none, none], [2, 1]).item()
+    # by what each is above its own null answer, and a null answer of 0; what is no context is out
+    starts = [2.0, 0.0, 1.0, -2.0, 0.0]
+    ends = [0.0, 1.0, 0.0, 0.0, 0.0]
+    expected = math.log(sum(map(math.exp, starts))) - 2.0
+    expected += math.log(sum(map(math.exp, ends))) - 1.0
+    assert found == pytest.approx(expected / 2)
+    start[1, 1] += 1.0
+    assert shared_loss(start, end, [right, none, none], [2, 1]).item() > found
 
 
 def test_a_student_like_its_teacher_has_nothing_to_learn() -> None:

@@ -6,7 +6,13 @@ from index.builder import build_index
 from index.corpora.squad import GoldQuestion
 from index.manifest import current_version
 from scripts import pairs
-from scripts.pairs import context_pairs, corpus_pairs, holds_answer, normalised
+from scripts.pairs import (
+    context_pairs,
+    corpus_pairs,
+    holds_answer,
+    normalised,
+    right_passages,
+)
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import parse, write_release
 
@@ -79,6 +85,15 @@ def test_wrong_passages_are_those_that_bm25_likes_best(
     asked = "Was the incubation not measured in this study?"
     (made,) = corpus_pairs([gold(OWN, "5.1 days", asked=asked)], version)
     assert made.negatives == (f"Incubation u3. Discussion\n{WITHOUT}",)
+
+
+def test_passages_that_hold_an_answer_as_it_is_written(version: Path) -> None:
+    questions = [gold(OWN, "5.1 days"), gold(OWN, "5.1 days", cord_uid=""), gold("Never.", "Never")]
+    of_paper, about_none, of_nothing = right_passages(questions, version)
+    assert len(of_paper) == 3
+    for example in of_paper:
+        assert example.context[example.start : example.end] == "5.1 days"
+    assert about_none == of_nothing == []
 
 
 def test_a_question_without_a_passage_is_left_out(version: Path) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from index.corpora.squad import GoldQuestion
-from scripts.reader_examples import LONGEST, SHORTEST, Asked, Draw, drawn, planned
+from scripts.reader_examples import LONGEST, SHORTEST, Asked, Draw, Example, drawn, planned
 
 LONG = " ".join(f"word{number}" for number in range(1000))
 ANSWER = "word500 word501 word502"
@@ -37,8 +37,7 @@ def test_a_plan_is_shuffled_and_always_the_same() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_a_part_of_a_long_text_holds_the_answer_at_its_place(seed: int) -> None:
-    example = drawn(asked(), Draw(0, 0, "answer", seed))
-    assert example is not None
+    [example] = drawn(asked(), Draw(0, 0, "answer", seed))
     assert example.context[example.start : example.end] == ANSWER
     assert SHORTEST <= len(example.context.split()) <= LONGEST
     assert example.context in LONG
@@ -48,7 +47,7 @@ def test_the_answer_stands_anywhere_in_its_part() -> None:
     places = [
         example.start / len(example.context)
         for seed in range(200)
-        if (example := drawn(asked(), Draw(0, 0, "answer", seed)))
+        for example in drawn(asked(), Draw(0, 0, "answer", seed))
     ]
     assert min(places) < 0.1
     assert max(places) > 0.85
@@ -57,12 +56,11 @@ def test_the_answer_stands_anywhere_in_its_part() -> None:
 @pytest.mark.parametrize("answer", ["short", "a short text", "text"])
 def test_a_short_text_is_taken_whole(answer: str) -> None:
     only = Asked([gold("a short text", answer)], [[]], 1, 1, 1)
-    example = drawn(only, Draw(0, 0, "answer", 3))
-    assert example is not None
+    [example] = drawn(only, Draw(0, 0, "answer", 3))
     assert example.context == "a short text"
     assert example.context[example.start : example.end] == answer
-    assert drawn(only, Draw(0, 0, "own", 3)) is None  # there is nothing else in it
-    assert drawn(only, Draw(0, 0, "mined", 3)) is None  # BM25 found nothing
+    assert drawn(only, Draw(0, 0, "own", 3)) == []  # there is nothing else in it
+    assert drawn(only, Draw(0, 0, "mined", 3)) == []  # BM25 found nothing
 
 
 def test_an_answer_that_begins_within_a_word_or_is_longer_than_a_part_stays_whole() -> None:
@@ -70,18 +68,28 @@ def test_an_answer_that_begins_within_a_word_or_is_longer_than_a_part_stays_whol
     whole = GoldQuestion("1", "?", LONG, (LONG[8:-8],), (8,), "")
     for one in (within, whole):
         for seed in range(10):
-            example = drawn(Asked([one], [[]], 1, 0, 0), Draw(0, 0, "answer", seed))
-            assert example is not None
+            [example] = drawn(Asked([one], [[]], 1, 0, 0), Draw(0, 0, "answer", seed))
             assert example.context[example.start : example.end] == one.answers[0]
 
 
 def test_windows_without_the_answer_have_an_empty_range() -> None:
     for seed in range(40):
-        own = drawn(asked(), Draw(0, 0, "own", seed))
-        assert own is not None
+        [own] = drawn(asked(), Draw(0, 0, "own", seed))
         assert ANSWER not in own.context
         assert own.start == own.end
-    mined = drawn(asked(), Draw(0, 0, "mined", random.randrange(99)))
-    assert mined is not None
+    [mined] = drawn(asked(), Draw(0, 0, "mined", random.randrange(99)))
     assert mined.context in {"wrong one", "wrong two"}
     assert mined.start == mined.end
+
+
+def test_a_right_passage_comes_with_different_wrong_ones() -> None:
+    right = Example("Which words?", "They are word500 word501 word502.", 9, 32)
+    wrong = [[f"wrong {number}" for number in range(9)], [], ["only"]]
+    sets = Asked([gold()] * 3, wrong, 2, 0, 0, [[right], [right], []], 4)
+    draws = [draw for draw in planned([sets], seed=1) if draw.kind == "together"]
+    assert [draw.question for draw in draws] == [0, 0]  # the others lack one or the other
+    first, *others = drawn(sets, draws[0])
+    assert first == right
+    assert len({other.context for other in others}) == 4
+    assert {(other.start, other.end) for other in others} == {(0, 0)}
+    assert drawn(sets, draws[0]) == [first, *others] != drawn(sets, draws[1])

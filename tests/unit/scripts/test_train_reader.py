@@ -44,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "question": f"What is said of {' '.join(words[-4:])}?",
             "answers": [{"text": answer, "answer_start": place}],
         }
-        paragraphs.append({"context": passage.text, "qas": [qa]})
+        paragraphs.append({"context": passage.text, "qas": [qa], "cord_uid": passage.cord_uid})
     data = {"data": [{"paragraphs": paragraphs}]}
     (root / "questions.json").write_text(json.dumps(data))
     tiny_reader(root / "base")
@@ -79,6 +79,24 @@ def test_it_learns_and_the_log_tells(straight: Path) -> None:
     assert last["done"] == 1
     assert last["examples"] > 7 * 25  # each question seven times with its answer, and more
     assert [row["examples"] for row in rows] == sorted(row["examples"] for row in rows)
+
+
+def test_groups_of_passages_are_learnt_together(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[int]] = []
+    original = reader_batches.loss_of
+
+    def watched(network: Any, groups: Any, *rest: Any) -> Any:
+        seen.append([len(group) for group in groups])
+        return original(network, groups, *rest)
+
+    monkeypatch.setattr(reader_batches, "loss_of", watched)
+    assert train_reader.main(command(made, tmp_path, "--together", "3")) == 0
+    sizes = [size for batch in seen for size in batch]
+    assert max(sizes) == 4
+    assert sum(size > 1 for size in sizes) > 100  # 30 questions six times, if BM25 finds any
+    assert TransformersReader(tmp_path / "reader", device="cpu").read("Which?", ["A mask."])
 
 
 def test_what_is_published_is_a_reader_in_half_precision(straight: Path) -> None:
