@@ -122,12 +122,8 @@ def load_answerer(settings: Settings) -> Answerer:
 def load_following(settings: Settings, metrics: Metrics) -> Measured:
     """Load an answerer that goes over to each new version of the index. Raises StartError."""
     models = load_models(settings, metrics)
-    for kind in uncalibrated(settings):
-        log.warning(
-            "no scores were fitted to this %s, so they are no probabilities: run "
-            "scripts/calibrate.py --write index",
-            kind,
-        )
+    for line in cautions(settings):
+        log.warning(line)
     alone = settings.workers <= 1 or models.device != "cpu"  # an idle worker must not slow others
     if settings.read_ahead == "on" and settings.cache and alone:
         models.start_reading_ahead()
@@ -148,7 +144,7 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     to score like the default reader. Raises ModelError.
     """
     folder = shipped_calibrations(features)
-    if _fitted_to_these(settings):
+    if _fitted_beside(settings) and not _misfit(settings):
         folder = settings.index / BESIDE
     own = reader_folder(settings.reader) / READER_CALIBRATION
     reader = next((path for path in (folder / READER_ON_INDEX, own) if path.is_file()), None)
@@ -159,49 +155,49 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     )
 
 
-def uncalibrated(settings: Settings) -> list[str]:
-    """Return which of encoder and reader is served with calibrations of another model."""
-    if _fitted_to_these(settings):
-        return []
+def cautions(settings: Settings) -> list[str]:
+    """Return a line for each reason why the scores may be no probabilities. Raises ModelError."""
+    lines = []
+    if _fitted_beside(settings):
+        why = _misfit(settings)
+        if not why:
+            return []
+        beside = settings.index / BESIDE
+        lines.append(f"the calibrations in {beside} {why}, so the shipped ones serve: {_AGAIN}")
     own = reader_folder(settings.reader) / READER_CALIBRATION
-    kinds = {
+    unknown = {
         "encoder": encoder_folder(settings.encoder) != encoder_folder(DEFAULT),
         "reader": not own.is_file(),
     }
-    return [kind for kind, others in kinds.items() if others]
+    lines += [
+        f"no scores were fitted to this {kind}, so they are no probabilities: run "
+        "scripts/calibrate.py --write index"
+        for kind, is_unknown in unknown.items()
+        if is_unknown
+    ]
+    return lines
 
 
-def _fitted_to_these(settings: Settings) -> bool:
-    """Tell whether there are calibrations beside the index, fitted with the models that serve.
+def _fitted_beside(settings: Settings) -> bool:
+    return (settings.index / BESIDE).is_dir()
+
+
+def _misfit(settings: Settings) -> str:
+    """Return why the calibrations beside the index do not fit the models, "" where they do.
 
     An index that is built again with another encoder keeps those of the one before.
     """
-    beside = settings.index / BESIDE
-    if not beside.is_dir():
-        return False
-    path = beside / FITTED_WITH
+    path = settings.index / BESIDE / FITTED_WITH
     if not path.is_file():
-        log.warning(
-            "%s does not say which models it was fitted with, so the shipped calibrations are "
-            "used: %s",
-            beside,
-            _AGAIN,
-        )
-        return False
+        return "do not say with which models they were fitted"
     try:
         noted = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"{path} can't be read ({error}): {_AGAIN}") from error
     encoder, reader = encoder_folder(settings.encoder), reader_folder(settings.reader)
     if noted == {"encoder": identity(encoder), "reader": identity(reader)}:
-        return True
-    log.warning(
-        "the calibrations in %s are of other models (%s), so the shipped ones are used: %s",
-        beside,
-        ", ".join(f"{kind} {name}" for kind, name in noted.items()),
-        _AGAIN,
-    )
-    return False
+        return ""
+    return f"are of other models ({', '.join(f'{kind} {name}' for kind, name in noted.items())})"
 
 
 def shipped_calibrations(features: tuple[str, ...]) -> Path:

@@ -28,8 +28,8 @@ from service.loading import (
     READER_ON_INDEX,
     RETRIEVAL_CALIBRATION,
     calibrations_for,
+    cautions,
     shipped_calibrations,
-    uncalibrated,
 )
 from service.reading import EVIDENCE
 from service.settings import Settings
@@ -84,16 +84,19 @@ def test_those_beside_an_index_come_first(settings: Settings) -> None:
 
 
 def test_models_that_nothing_was_fitted_to_are_named(settings: Settings, tmp_path: Path) -> None:
-    assert uncalibrated(settings) == []
+    assert cautions(settings) == []
     reader = tmp_path / "reader"
     shutil.copytree(reader_folder("default"), reader, copy_function=os.symlink)
     (reader / READER_CALIBRATION).unlink()
     others = replace(settings, reader=str(reader), encoder="stock")
-    assert uncalibrated(others) == ["encoder", "reader"]
+    assert [line.split(",")[0] for line in cautions(others)] == [
+        "no scores were fitted to this encoder",
+        "no scores were fitted to this reader",
+    ]
     beside(others, FEATURES)
     noted = {"encoder": identity(encoder_folder("stock")), "reader": identity(reader)}
     (settings.index / BESIDE / FITTED_WITH).write_text(json.dumps(noted))
-    assert uncalibrated(others) == []
+    assert cautions(others) == []
 
 
 def test_those_of_another_kind_of_index_are_refused(settings: Settings) -> None:
