@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from transformers import AutoModelForQuestionAnswering
 
 from models.contracts import ModelError
+from models.fused import fuse_attention
 from models.loading import without_progress_bars
+from models.tensors import on_device
 from models.windows import Batch, Window
 
 Network = nn.Module
@@ -88,6 +90,8 @@ def load_network(folder: Path, device: str, *, new_head: bool) -> Network:
     for name, parameter in network.named_parameters():
         if "embeddings" in name and "LayerNorm" not in name:
             parameter.requires_grad_(False)
+    if device != "cpu":
+        fuse_attention(network)
     trained: Network = network.to(device)
     return trained
 
@@ -112,14 +116,14 @@ def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
     Computes in bfloat16 where the device is made for it.
     """
     device = next(network.parameters()).device
-    inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    arrays = {"input_ids": batch.ids, "attention_mask": batch.mask}
     if _takes_types(network):
-        inputs["token_type_ids"] = batch.type_ids
+        arrays["token_type_ids"] = batch.type_ids
+    moved = on_device(torch.from_numpy(np.stack(list(arrays.values()))), device)
+    inputs = dict(zip(arrays, moved, strict=True))
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=_fast_in_bfloat16(device)):
-        output: Any = network(
-            **{name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
-        )
-    padding = torch.from_numpy(batch.mask == 0).to(device)
+        output: Any = network(**inputs)
+    padding = inputs["attention_mask"] == 0
     least = torch.finfo(torch.float32).min
     return (
         output.start_logits.float().masked_fill(padding, least),
@@ -136,42 +140,46 @@ def blend(network: Network, base: Path, share: float) -> None:
         value.lerp_(other[name].to(value.dtype), share)
 
 
-def span_loss(start: Tensor, end: Tensor, examples: Sequence[Labelled]) -> Tensor:
-    """Return the mean cross-entropy of n windows' starts and ends; logits as of `logits_of`."""
-    first = torch.tensor([one.first for one in examples], device=start.device)
-    last = torch.tensor([one.last for one in examples], device=start.device)
-    losses = nn.functional.cross_entropy(start, first) + nn.functional.cross_entropy(end, last)
-    return losses / 2
+def span_loss(start: Tensor, end: Tensor, first: Tensor, last: Tensor, known: Tensor) -> Tensor:
+    """Return the mean cross-entropy of the starts and ends of n windows; logits as of `logits_of`.
+
+    `first` and `last`, int64 of shape (n,), are those of `Labelled`; a window whose `known`,
+    boolean of that shape, is False counts nothing.
+    """
+    losses = nn.functional.cross_entropy(start, first, reduction="none")
+    losses = losses + nn.functional.cross_entropy(end, last, reduction="none")
+    return (losses * known).sum() / (2 * known.sum().clamp(min=1))
 
 
 def shared_loss(
-    start: Tensor, end: Tensor, examples: Sequence[Labelled], sizes: Sequence[int]
+    logits: tuple[Tensor, Tensor],
+    first: Tensor,
+    last: Tensor,
+    read: Tensor,
+    sizes: Sequence[int],
 ) -> Tensor:
     """Return the mean cross-entropy of starts and ends over all windows of a group at once.
 
-    The windows of a group, `sizes` in a row, are of one question; the first has the answer. What
-    competes are the tokens of all their contexts, each by its logit less that of its window's null
-    answer, and one null answer, which is 0: what a span's score is made of. So a span of a wrong
-    passage must score less than the right one (Clark and Gardner, "Simple and effective
-    multi-paragraph reading comprehension", 2018, section 3.3). Groups of one count nothing; there
-    is at least one other.
+    `logits` are the starts' and the ends', as of `logits_of`. The windows of a group, `sizes` in a
+    row, are of one question; the first has the answer, from its token `first` to its `last`, int64
+    of shape (windows,). `read`, boolean of shape (windows, tokens), names the tokens of contexts.
+    What competes are the tokens of all contexts of a group, each by its logit less that of its
+    window's null answer, and one null answer, which is 0: what a span's score is made of. So a
+    span of a wrong passage must score less than the right one (Clark and Gardner, "Simple and
+    effective multi-paragraph reading comprehension", 2018, section 3.3). Groups of one count
+    nothing; there is at least one other.
     """
     losses = []
-    least = torch.finfo(start.dtype).min
-    read = torch.zeros_like(start, dtype=torch.bool)
-    for row, one in enumerate(examples):
-        read[row, one.window.begin : one.window.begin + len(one.window.offsets)] = True
-    for logits, places in (
-        (start, [one.first for one in examples]),
-        (end, [one.last for one in examples]),
-    ):
-        scores = (logits - logits[:, :1]).masked_fill(~read, least)
+    least = torch.finfo(logits[0].dtype).min
+    for some, places in zip(logits, (first, last), strict=True):
+        scores = (some - some[:, :1]).masked_fill(~read, least)
+        right = scores.gather(1, places[:, None])[:, 0]
         row = 0
         for size in sizes:
             if size > 1:
                 every = scores[row : row + size].reshape(-1)
                 every = torch.cat([every, every.new_zeros(1)])
-                losses.append(torch.logsumexp(every, 0) - scores[row, places[row]])
+                losses.append(torch.logsumexp(every, 0) - right[row])
             row += size
     return torch.stack(losses).mean()
 

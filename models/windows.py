@@ -153,13 +153,14 @@ def batches(
         yield _batch(windows, members, pad_id)
 
 
-def padded(windows: Sequence[Window], pad_id: int) -> Batch:
-    """Return one batch of all these windows, in their order."""
-    return _batch(windows, list(range(len(windows))), pad_id)
+def padded(windows: Sequence[Window], pad_id: int, multiple: int = 1) -> Batch:
+    """Return one batch of all these windows, in their order, its tokens a multiple of a number."""
+    return _batch(windows, list(range(len(windows))), pad_id, multiple)
 
 
-def _batch(windows: Sequence[Window], members: list[int], pad_id: int) -> Batch:
-    shape = (len(members), max(len(windows[place].ids) for place in members))
+def _batch(windows: Sequence[Window], members: list[int], pad_id: int, multiple: int = 1) -> Batch:
+    longest = max(len(windows[place].ids) for place in members)
+    shape = (len(members), -(-longest // multiple) * multiple)
     ids = np.full(shape, pad_id, dtype=np.int64)
     type_ids = np.zeros(shape, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)

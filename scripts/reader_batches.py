@@ -2,7 +2,7 @@
 
 import argparse
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from models.contracts import ModelError
 from models.finetuning import (
@@ -24,8 +25,35 @@ from models.finetuning import (
     span_loss,
 )
 from models.loading import read_config, reader_folder
-from models.windows import Batch, Window, Windower, padded
-from scripts.reader_examples import Asked, Draw, Example, drawn
+from models.tensors import on_device
+from models.windows import Batch, IntArray, Window, Windower, padded
+from scripts.reader_examples import Asked, Draw, Example, drawn, thinned
+
+POOL = 4096
+"""Draws whose windows are sorted by length together."""
+
+_MULTIPLE = 8  # of tokens: what the fast kernels of a GPU are made for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """A batch of windows and what is to be learnt of it, ready for a model; holds no tensors.
+
+    `first`, `last` and `known`, shape (windows,), are as `models.finetuning.span_loss` takes them;
+    `begin` and `count`, likewise, say where the tokens of the context are. `sizes` are those of
+    `models.finetuning.shared_loss`. `taught` are the same windows in the teacher's tokens, and
+    `column`, shape (windows, tokens), holds the teacher's token of each of ours, or -1.
+    """
+
+    batch: Batch
+    first: IntArray
+    last: IntArray
+    known: IntArray
+    begin: IntArray
+    count: IntArray
+    sizes: tuple[int, ...]
+    taught: Batch | None = None
+    column: IntArray | None = None
 
 
 def windower_of(folder: Path, max_length: int) -> Windower:
@@ -36,57 +64,88 @@ def windower_of(folder: Path, max_length: int) -> Windower:
     return Windower(Tokenizer.from_file(str(path)), max_length=max_length, stride=0)
 
 
-class Batches:
-    """The windows of one pool of examples after the other, in batches of similar length."""
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What turns texts into the windows of one model."""
 
-    def __init__(self, base: Path, asked: Sequence[Asked], options: argparse.Namespace) -> None:
+    windower: Windower
+    pad_id: int
+
+    @classmethod
+    def of(cls, folder: Path, max_length: int) -> Self:
+        """Return that of the model in `folder`. Raises ModelError."""
+        return cls(
+            windower_of(folder, max_length), int(read_config(folder).get("pad_token_id") or 0)
+        )
+
+
+class Lessons(Dataset[list[Lesson]]):
+    """The batches of a run, pool by pool of draws; the same draws give the same batches.
+
+    Raises ModelError for a model without a tokenizer.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        asked: Sequence[Asked],
+        draws: Sequence[Draw],
+        options: argparse.Namespace,
+    ) -> None:
         """Take the sets that draws are made from, and the tokenizer in `base`."""
-        self._windower = windower_of(base, options.max_length)
+        self._own = Tokens.of(base, options.max_length)
+        # the teacher's template may have one more special token: room for it beside the same text
+        self._theirs = (
+            Tokens.of(reader_folder(options.teacher), options.max_length + 1)
+            if options.teacher
+            else None
+        )
         self._asked = asked
+        self._draws = draws
         self._max_tokens: int = options.batch_tokens
-        self._pad_id = int(read_config(base).get("pad_token_id") or 0)
-        self.texts: list[Example] = []
-        self.examples: list[Labelled] = []
-        self.ordered: list[list[range]] = []
+        self._thin: float = options.drop_words
 
-    def fill(self, draws: Sequence[Draw], seed: int) -> None:
-        """Make the examples of a pool and order them; the same draws give the same batches.
+    def __len__(self) -> int:
+        """Return the number of pools."""
+        return len(range(0, len(self._draws), POOL))
 
-        A batch is made of groups of examples, ranges of places, each of one draw.
-        """
-        self.texts, self.examples = [], []
-        groups: list[range] = []
-        for draw in draws:
+    def __getitem__(self, pool: int) -> list[Lesson]:
+        """Return the batches of a pool, shuffled."""
+        groups = []
+        for draw in self._draws[pool * POOL : (pool + 1) * POOL]:
             made = [
-                (one, self._labelled(one, draw.seed)) for one in drawn(self._asked[draw.set], draw)
+                (text, self._labelled(text, draw.seed))
+                for one in drawn(self._asked[draw.set], draw)
+                for text in [thinned(one, self._thin, draw.seed)]
             ]
             if not made or made[0][1] is None:  # without the right one the others teach nothing
                 continue
-            first = len(self.texts)
-            for example, window in made:
-                if window is not None:
-                    self.texts.append(example)
-                    self.examples.append(window)
-            groups.append(range(first, len(self.texts)))
-        longest = {
-            group: max(len(self.examples[place].window.ids) for place in group) for group in groups
-        }
-        batches: list[list[range]] = []
-        for group in sorted(groups, key=lambda group: -longest[group]):
-            some = sum(map(len, batches[-1])) + len(group) if batches else 0
-            if batches and some * longest[batches[-1][0]] <= self._max_tokens:
-                batches[-1].append(group)
-            else:
-                batches.append([group])
-        random.Random(seed).shuffle(batches)  # noqa: S311 - nothing secret
-        self.ordered = batches
+            groups.append([(text, window) for text, window in made if window is not None])
+        lessons = [self._lesson(some) for some in in_batches(groups, self._max_tokens)]
+        random.Random(pool).shuffle(lessons)  # noqa: S311 - nothing secret
+        return lessons
 
-    def batch(self, members: Sequence[int]) -> Batch:
-        """Return the windows of some examples, padded."""
-        return padded([self.examples[place].window for place in members], self._pad_id)
+    def in_order(self, first: int, processes: int) -> Iterator[list[Lesson]]:
+        """Yield the batches of each pool from the one numbered `first`.
+
+        They are made by so many other processes, or here, where that is 0.
+        """
+        yield from DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(first, len(self)),
+            num_workers=processes,
+            collate_fn=lambda lessons: lessons,
+            prefetch_factor=2 if processes else None,
+        )
+
+    def share(self, pool: int, done: float) -> float:
+        """Return the share of the whole plan that ends with this share of a pool."""
+        inside = min(POOL, len(self._draws) - pool * POOL)
+        return (pool * POOL + inside * done) / len(self._draws)
 
     def _labelled(self, example: Example, seed: int) -> Labelled | None:
-        windows = self._windower.split(example.question, [example.context])
+        windows = self._own.windower.split(example.question, [example.context])
         if not windows:
             return None
         if example.start == example.end:
@@ -94,80 +153,115 @@ class Batches:
         found = (labelled(window, example.start, example.end) for window in windows)
         return next((one for one in found if one), None)
 
+    def _lesson(self, groups: Sequence[Sequence[tuple[Example, Labelled]]]) -> Lesson:
+        made = [pair for group in groups for pair in group]
+        batch = padded([one.window for _, one in made], self._own.pad_id, _MULTIPLE)
+        taught = column = None
+        if self._theirs is not None:
+            taught, column = lined_up(made, self._theirs, batch.ids.shape)
+        return Lesson(
+            batch,
+            np.array([one.first for _, one in made]),
+            np.array([one.last for _, one in made]),
+            np.array([text.known for text, _ in made]).astype(np.int64),
+            np.array([one.window.begin for _, one in made]),
+            np.array([len(one.window.offsets) for _, one in made]),
+            tuple(map(len, groups)),
+            taught,
+            column,
+        )
+
+
+def in_batches(
+    groups: Sequence[list[tuple[Example, Labelled]]], max_tokens: int
+) -> list[list[list[tuple[Example, Labelled]]]]:
+    """Return groups of windows that stay together in batches of at most so many tokens each.
+
+    The longest come first. A group that is longer is a batch of its own.
+    """
+    longest = [max(len(one.window.ids) for _, one in group) for group in groups]
+    batches: list[list[list[tuple[Example, Labelled]]]] = []
+    most = rows = 0
+    for place in sorted(range(len(groups)), key=lambda place: -longest[place]):
+        group = groups[place]
+        if batches and (rows + len(group)) * most <= max_tokens:
+            batches[-1].append(group)
+            rows += len(group)
+        else:
+            batches.append([group])
+            most, rows = longest[place], len(group)
+    return batches
+
+
+def lined_up(
+    made: Sequence[tuple[Example, Labelled]], tokens: Tokens, shape: tuple[int, ...]
+) -> tuple[Batch, IntArray]:
+    """Return windows as another model's tokens, and which of those each of ours is.
+
+    `shape` is that of ours, (windows, tokens). A window that the other tokenizer cuts into other
+    tokens has none of ours: two vocabularies with the same words agree nearly everywhere.
+    """
+    column = np.full(shape, -1, np.int64)
+    windows = []
+    for row, (text, example) in enumerate(made):
+        ours = example.window
+        some = tokens.windower.split(text.question, [text.context])
+        same = [window for window in some if np.array_equal(window.offsets, ours.offsets)]
+        if same:
+            count = len(ours.offsets)
+            column[row, 0] = 0
+            column[row, ours.begin : ours.begin + count] = same[0].begin + np.arange(count)
+        windows.append(same[0] if same else some[0] if some else _empty())
+    return padded(windows, tokens.pad_id, _MULTIPLE), column
+
+
+def _empty() -> Window:
+    ids = np.zeros(1, np.int64)
+    return Window(0, ids, ids, 1, np.zeros((0, 2), np.int64))
+
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A larger reader, its tokenizer, and its share of the loss."""
+    """A larger reader, and its share of the loss."""
 
     network: Network
-    windower: Windower
-    pad_id: int
     weight: float
 
     @classmethod
     def load(cls, options: argparse.Namespace, device: str) -> Self:
         """Load the teacher that the options name. Raises ModelError."""
-        folder = reader_folder(options.teacher)
-        network = load_network(folder, device, new_head=False).eval()
-        pad_id = int(read_config(folder).get("pad_token_id") or 0)
-        return cls(network, windower_of(folder, options.max_length), pad_id, options.teacher_weight)
+        network = load_network(reader_folder(options.teacher), device, new_head=False).eval()
+        return cls(network, options.teacher_weight)
 
     @torch.no_grad()
-    def targets(
-        self, texts: Sequence[Example], examples: Sequence[Labelled], shape: tuple[int, ...]
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def targets(self, lesson: Lesson) -> tuple[Tensor, Tensor, Tensor]:
         """Return the teacher's start and end logits at the student's tokens, and which it has.
 
-        All have `shape`, (windows, tokens). A window that the teacher's tokenizer cuts into other
-        tokens has none: two vocabularies with the same words agree nearly everywhere.
+        All have shape (windows, tokens), the student's.
         """
-        windows = [self._own(*pair) for pair in zip(texts, examples, strict=True)]
-        start, end = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        known = np.zeros(shape, bool)
-        rows = [row for row, window in enumerate(windows) if window is not None]
-        if rows:
-            own = [window for window in windows if window is not None]
-            logits = [
-                one.cpu().numpy() for one in logits_of(self.network, padded(own, self.pad_id))
-            ]
-            for place, row in enumerate(rows):
-                theirs, ours = own[place], examples[row].window
-                count = len(ours.offsets)
-                for target, source in zip((start, end), logits, strict=True):
-                    target[row, 0] = source[place, 0]
-                    target[row, ours.begin : ours.begin + count] = source[
-                        place, theirs.begin : theirs.begin + count
-                    ]
-                known[row, 0] = True
-                known[row, ours.begin : ours.begin + count] = True
-        return torch.from_numpy(start), torch.from_numpy(end), torch.from_numpy(known)
-
-    def _own(self, text: Example, example: Labelled) -> Window | None:
-        """Return the teacher's window of the same tokens as the student's, where there is one."""
-        for window in self.windower.split(text.question, [text.context]):
-            if np.array_equal(window.offsets, example.window.offsets):
-                return window
-        return None
+        if lesson.taught is None or lesson.column is None:
+            raise ValueError("the lesson was made without a teacher")
+        start, end = logits_of(self.network, lesson.taught)
+        column = on_device(torch.from_numpy(lesson.column), start.device)
+        known = column >= 0
+        column = column.clamp(min=0)
+        return start.gather(1, column), end.gather(1, column), known
 
 
-def loss_of(
-    network: Network, groups: Sequence[range], batches: Batches, teacher: Teacher | None
-) -> Tensor:
-    """Return the loss of a batch of groups of examples."""
-    members = [place for group in groups for place in group]
-    batch = batches.batch(members)
-    examples = [batches.examples[place] for place in members]
-    start, end = logits_of(network, batch)
-    loss = span_loss(start, end, examples)
-    sizes = [len(group) for group in groups]
-    if max(sizes) > 1:
-        loss = (loss + shared_loss(start, end, examples, sizes)) / 2
+def loss_of(network: Network, lesson: Lesson, teacher: Teacher | None) -> Tensor:
+    """Return the loss of a batch."""
+    start, end = logits_of(network, lesson.batch)
+    rows = np.stack([lesson.first, lesson.last, lesson.known, lesson.begin, lesson.count])
+    first, last, known, begin, count = on_device(torch.from_numpy(rows), start.device)
+    loss = span_loss(start, end, first, last, known)
+    if max(lesson.sizes) > 1:
+        place = torch.arange(start.shape[1], device=start.device)
+        read = (place >= begin[:, None]) & (place < (begin + count)[:, None])
+        loss = (loss + shared_loss((start, end), first, last, read, lesson.sizes)) / 2
     if teacher is None:
         return loss
-    texts = [batches.texts[place] for place in members]
-    taught = [one.to(start.device) for one in teacher.targets(texts, examples, batch.ids.shape)]
+    taught_start, taught_end, have = teacher.targets(lesson)
     divergence = (
-        distillation_loss(start, taught[0], taught[2])
-        + distillation_loss(end, taught[1], taught[2])
+        distillation_loss(start, taught_start, have) + distillation_loss(end, taught_end, have)
     ) / 2
     return (1 - teacher.weight) * loss + teacher.weight * divergence

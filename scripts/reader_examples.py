@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from index.corpora.squad import GoldQuestion
 
 Kind: TypeAlias = Literal["answer", "own", "mined", "together"]
+"""What a draw stands for; "answer" is the question's own text also where its answer is unknown."""
 
 SHORTEST, LONGEST = 60, 240
 """Words of a part of a long text: a short passage, and what a window of 384 tokens holds."""
@@ -18,12 +19,16 @@ _TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question and a text, with the answer's half-open range in it; an empty one is no answer."""
+    """A question and a text, with the answer's half-open range in it; an empty one is no answer.
+
+    Whether there is an answer is not `known` of a question that was made up: a teacher has to say.
+    """
 
     question: str
     context: str
     start: int
     end: int
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +96,12 @@ def drawn(asked: Asked, draw: Draw) -> list[Example]:
 def _one(asked: Asked, draw: Draw) -> Example | None:
     chance = random.Random(draw.seed)  # noqa: S311 - nothing secret
     gold = asked.questions[draw.question]
+    known = bool(gold.answers)
     if draw.kind == "mined":
         passages = asked.wrong[draw.question]
-        return Example(gold.question, chance.choice(passages), 0, 0) if passages else None
+        return Example(gold.question, chance.choice(passages), 0, 0, known) if passages else None
+    if not known:
+        return Example(gold.question, gold.context, 0, 0, known)
     words = [word.span() for word in re.finditer(r"\S+", gold.context)]
     count = chance.randint(SHORTEST, LONGEST)
     if draw.kind == "own":
@@ -104,6 +112,39 @@ def _one(asked: Asked, draw: Draw) -> Example | None:
     end = start + len(gold.answers[chosen])
     begin, stop = _part_with(words, start, end, count, chance)
     return Example(gold.question, gold.context[begin:stop], start - begin, end - begin)
+
+
+def thinned(example: Example, share: float, seed: int) -> Example:
+    """Return an example of which `share` of the words are left out, in the mean; the answer stays.
+
+    So a teacher that reads the same text has more to tell than what it says of the whole one
+    (Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", 2022).
+    """
+    if not share:
+        return example
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    parts = [
+        _thinned(text, share, chance)
+        for text in (
+            example.context[: example.start],
+            example.context[example.end :],
+            example.question,
+        )
+    ]
+    before, after, question = parts
+    answer = example.context[example.start : example.end]
+    return Example(
+        question or example.question,
+        before + answer + after,
+        len(before),
+        len(before) + len(answer),
+        example.known,
+    )
+
+
+def _thinned(text: str, share: float, chance: random.Random) -> str:
+    """Return a text without some of its words, each with the space behind it."""
+    return "".join(part for part in re.findall(r"\s*\S+\s*", text) if chance.random() >= share)
 
 
 def _part_with(

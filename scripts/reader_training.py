@@ -3,20 +3,17 @@
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Self
 
-from scripts.reader_examples import Draw
 from scripts.training_plan import rate_at
 
 if TYPE_CHECKING:
     from models.finetuning import Network
-    from scripts.reader_batches import Batches, Teacher
+    from scripts.reader_batches import Lesson, Lessons, Teacher
 
-_POOL = 4096  # examples that are cut and sorted by length together
 _CHECKPOINT_SECONDS = 300
 _LOG_STEPS = 50
 
@@ -52,8 +49,7 @@ class Progress:
 
 def train(
     network: "Network",
-    batches: "Batches",
-    draws: Sequence[Draw],
+    lessons: "Lessons",
     options: argparse.Namespace,
     teacher: "Teacher | None",
 ) -> None:
@@ -70,62 +66,59 @@ def train(
     network.train()
     began = time.monotonic() - progress.seconds
     saved = time.monotonic()
-    losses: list[float] = []
-    for step in _steps(draws, batches, progress):
+    losses: list[torch.Tensor] = []
+    for step in _steps(lessons, progress, options.processes):
         done = progress.done(options.minutes)
         if done >= 1:
             break
         for group in optimizer.param_groups:
             group["lr"] = options.rate * rate_at(round(1000 * done), 1000)
-        loss = loss_of(network, step.groups, batches, teacher)
+        loss = loss_of(network, step.lesson, teacher)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
+        losses.append(loss.detach())  # read when they are logged: a GPU is not waited for
         progress = replace(
             step.after,
-            examples=progress.examples + sum(map(len, step.groups)),
+            examples=progress.examples + len(step.lesson.first),
             seconds=time.monotonic() - began,
         )
         if len(losses) == _LOG_STEPS:
-            _log(folder, progress, losses, options.minutes)
+            _log(folder, progress, torch.stack(losses).mean().item(), options.minutes)
             losses = []
         if time.monotonic() - saved > _CHECKPOINT_SECONDS:
             save_checkpoint(folder, network, optimizer, asdict(progress))
             saved = time.monotonic()
     if losses:
-        _log(folder, progress, losses, options.minutes)
+        _log(folder, progress, torch.stack(losses).mean().item(), options.minutes)
     save_checkpoint(folder, network, optimizer, asdict(progress))
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One batch: its groups of places in `Batches.examples`, and how far the plan is after."""
+    """One batch, and how far the plan is after it."""
 
-    groups: list[range]
+    lesson: "Lesson"
     after: Progress
 
 
-def _steps(draws: Sequence[Draw], batches: "Batches", progress: Progress) -> Iterator[Step]:
-    """Yield what is left of a run; `batches` is filled with one pool of examples after another."""
+def _steps(lessons: "Lessons", progress: Progress, processes: int) -> Iterator[Step]:
+    """Yield what is left of a run, one pool of examples after another."""
     first, skipped = progress.pools, progress.batches
-    for pool in range(first, -(-len(draws) // _POOL)):
-        some = draws[pool * _POOL : (pool + 1) * _POOL]
-        batches.fill(some, seed=pool)
-        count = len(batches.ordered)
-        for number in range(skipped if pool == first else 0, count):
-            behind = (pool * _POOL + len(some) * (number + 1) / count) / len(draws)
-            last = number + 1 == count
+    for pool, some in enumerate(lessons.in_order(first, processes), first):
+        for number in range(skipped if pool == first else 0, len(some)):
+            behind = lessons.share(pool, (number + 1) / len(some))
+            last = number + 1 == len(some)
             after = Progress(pool + last, 0 if last else number + 1, planned=behind)
-            yield Step(batches.ordered[number], after)
+            yield Step(some[number], after)
 
 
-def _log(folder: Path, progress: Progress, losses: Sequence[float], minutes: float | None) -> None:
+def _log(folder: Path, progress: Progress, loss: float, minutes: float | None) -> None:
     row = {
         "examples": progress.examples,
         "done": round(progress.done(minutes), 4),
-        "loss": round(fmean(losses), 4),
+        "loss": round(loss, 4),
         "seconds": round(progress.seconds),
     }
     with (folder / "log.jsonl").open("a", encoding="utf-8") as file:

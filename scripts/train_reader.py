@@ -11,20 +11,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index.corpora.squad import read_squad
+from index.corpora.squad import GoldQuestion, read_squad
 from index.manifest import current_version
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import DEFAULT, STOCK, encoder_folder, pick_device, reader_folder
 from scripts.arguments import at_least
+from scripts.made_questions import read_made_questions
+from scripts.mined_passages import Mined, kept
 from scripts.pairs import context_pairs, right_passages, wrong_passages
-from scripts.reader_examples import Asked, Example, planned
+from scripts.reader_examples import Asked, planned
 from scripts.reader_training import train
 from scripts.training_runs import Source, replacing, same_run, share, source
 
 if TYPE_CHECKING:
     from models.finetuning import Network
 
+_NEAR = 3  # passages on either side
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -49,29 +52,56 @@ def asked_of(sources: Sequence[Source], options: argparse.Namespace) -> list[Ask
     """Read each file and mine its wrong passages. Raises CorpusError, IndexingError."""
     found = []
     for one in sources:
-        questions = [gold for gold in read_squad(one.path) if gold.answers]
-        if not questions:
-            raise CorpusError(f"{one.path} has no question with an answer")
-        right: list[list[Example]] = []
-        if one.corpus:
-            wrong = wrong_passages(questions, current_version(options.index))
-            if options.together:
-                right = right_passages(questions, current_version(options.index))
-        else:
-            wrong = [list(pair.negatives) for pair in context_pairs(questions)]
-        print(f"{one.path.name}: {len(questions):,} questions, {one.passes:g} passes", flush=True)
-        found.append(
-            Asked(
-                questions,
-                wrong,
-                one.passes,
-                own=options.own if one.corpus else 0.0,
-                mined=options.mined if one.corpus else options.mined_elsewhere,
-                right=right,
-                together=options.together if right else 0,
-            )
-        )
+        asked = _made_up(one, options.mined) if one.made else _of_answers(one, options)
+        print(f"{one.path.name}: {len(asked.questions):,} questions, {one.passes:g} passes")
+        found.append(asked)
     return found
+
+
+def _made_up(one: Source, mined: float) -> Asked:
+    """Return made-up questions; what looks right and isn't are passages near a question's own."""
+    passages = list(read_made_questions(one.path))
+    questions, near = [], []
+    for place, passage in enumerate(passages):
+        around = [
+            other.text
+            for other in passages[max(0, place - _NEAR) : place + _NEAR + 1]
+            if other.cord_uid == passage.cord_uid and other is not passage
+        ]
+        for text in passage.questions:
+            questions.append(GoldQuestion("", text, passage.text, (), (), passage.cord_uid))
+            near.append(around)
+    if not questions:
+        raise CorpusError(f"{one.path} has no question")
+    return Asked(questions, near, one.passes, own=0.0, mined=mined)
+
+
+def _of_answers(one: Source, options: argparse.Namespace) -> Asked:
+    questions = [gold for gold in read_squad(one.path) if gold.answers]
+    if not questions:
+        raise CorpusError(f"{one.path} has no question with an answer")
+
+    def mine() -> Mined:
+        if not one.corpus:
+            return Mined([list(pair.negatives) for pair in context_pairs(questions)])
+        version = current_version(options.index)
+        return Mined(
+            wrong_passages(questions, version),
+            right_passages(questions, version) if options.together else [],
+        )
+
+    folder = options.mined_passages or options.work / "mined"
+    name = one.path.name.removesuffix(".gz").removesuffix(".json") + ".json.gz"
+    mined = kept(folder / name, [gold.question for gold in questions], mine)
+    return Asked(
+        questions,
+        mined.wrong,
+        one.passes,
+        own=options.own if one.corpus else 0.0,
+        mined=options.mined if one.corpus else options.mined_elsewhere,
+        right=mined.right,
+        together=options.together if one.corpus and mined.right else 0,
+    )
 
 
 def _positive(text: str) -> float:
@@ -109,7 +139,23 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE[=PASSES]",
         help="likewise; unanswerable windows come from the file's own contexts",
     )
+    add(
+        "--made-questions",
+        dest="sources",
+        action="append",
+        type=source(made=True),
+        metavar="FILE[=PASSES]",
+        help="passages with questions that were made up (see make_questions); needs --teacher, "
+        "which has to say what the answer is",
+    )
     add("--index", type=Path, metavar="DIR", help="an index of the corpus, for its BM25")
+    add(
+        "--mined-passages",
+        type=Path,
+        metavar="DIR",
+        help="where the wrong passages are kept once they are mined: with that folder a run needs "
+        "no index (default: in --work)",
+    )
     add("--output", type=Path, required=True, metavar="DIR", help="where to write the reader")
     add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
     add(
@@ -131,7 +177,8 @@ def parser() -> argparse.ArgumentParser:
         type=share(10),
         default=1.0,
         metavar="N",
-        help="wrong passages of the index, likewise (default: 1)",
+        help="wrong passages of the index, likewise; for a made-up question passages near its own "
+        "(default: 1)",
     )
     add(
         "--mined-elsewhere",
@@ -157,10 +204,24 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--teacher", metavar="DIR_OR_ID", help="a larger reader whose distributions are learnt too")
     add("--teacher-weight", type=share(1), default=0.5, metavar="W", help="its share of the loss")
+    add(
+        "--drop-words",
+        type=share(0.9),
+        default=0.0,
+        metavar="S",
+        help="leave out this share of the words, but for the answer, anew each time (default: 0)",
+    )
     add("--rate", type=_positive, default=1.2e-4, help="greatest learning rate (default: 1.2e-4)")
     add("--batch-tokens", type=at_least(64), default=5400, metavar="N", help="tokens in a batch")
     add("--max-length", type=at_least(32), default=384, metavar="N", help="tokens of a window")
     add("--minutes", type=_positive, metavar="M", help="end after so long, at the lowest rate")
+    add(
+        "--processes",
+        type=at_least(0),
+        default=0,
+        metavar="N",
+        help="make windows in N other processes: a GPU needs about 8 (default: 0, in this one)",
+    )
     add("--seed", type=at_least(0), default=0, metavar="N")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto")
     return arguments
@@ -172,15 +233,17 @@ def main(argv: list[str] | None = None) -> int:
     options = commands.parse_args(argv)
     if not options.sources:
         commands.error("give at least one --corpus-questions or --questions")
-    if any(one.corpus for one in options.sources) and not options.index:
-        commands.error("--corpus-questions needs --index")
+    if any(one.corpus for one in options.sources) and not (options.index or options.mined_passages):
+        commands.error("--corpus-questions needs --index, or --mined-passages")
+    if any(one.made for one in options.sources) and not options.teacher:
+        commands.error("--made-questions needs --teacher")
     if options.base_share and options.new_head:
         commands.error("--base-share is a share of a base that has a head")
     try:
         import torch  # noqa: PLC0415 - seconds that --help need not wait
 
         from models.finetuning import load_network  # noqa: PLC0415 - likewise
-        from scripts.reader_batches import Batches, Teacher  # noqa: PLC0415 - likewise
+        from scripts.reader_batches import Lessons, Teacher  # noqa: PLC0415 - likewise
 
         torch.manual_seed(options.seed)
         base, device = resolve_base(options.base), pick_device(options.device)
@@ -188,10 +251,9 @@ def main(argv: list[str] | None = None) -> int:
         network = load_network(base, device, new_head=options.new_head)
         same_run(options)
         asked = asked_of(options.sources, options)
-        batches = Batches(base, asked, options)
         draws = planned(asked, options.seed)
         print(f"{len(draws):,} examples", flush=True)
-        train(network, batches, draws, options, teacher)
+        train(network, Lessons(base, asked, draws, options), options, teacher)
         publish(network, base, options.output, options.base_share)
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_reader: {error}", file=sys.stderr)

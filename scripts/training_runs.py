@@ -16,22 +16,27 @@ _MOST_PASSES = 100
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of questions, how often a run goes through it, and where its passages come from."""
+    """A file of questions, how often a run goes through it, and where its passages come from.
+
+    Those of the index (`corpus`), or the file's own; `made` says that it is one of made-up
+    questions, which has no answers.
+    """
 
     path: Path
     passes: float
     corpus: bool
+    made: bool = False
 
 
-def source(*, corpus: bool) -> Callable[[str], Source]:
+def source(*, corpus: bool = False, made: bool = False) -> Callable[[str], Source]:
     """Return an argparse type for FILE or FILE=PASSES."""
 
     def parse(text: str) -> Source:
         name, _, passes = text.partition("=")
         try:
-            found = Source(Path(name), float(passes or 1), corpus)
+            found = Source(Path(name), float(passes or 1), corpus, made)
         except ValueError:
-            found = Source(Path(name), 0, corpus)
+            found = Source(Path(name), 0, corpus, made)
         if not 0 < found.passes <= _MOST_PASSES:
             raise argparse.ArgumentTypeError(
                 f"{text!r}: write FILE or FILE=PASSES, at most {_MOST_PASSES}"

@@ -17,6 +17,7 @@ from models.finetuning import (
     shared_loss,
     span_loss,
 )
+from models.fused import fuse_attention
 from models.windows import Window, Windower, padded
 from tests.unit.models.conftest import NAMES, TEXT
 
@@ -45,17 +46,24 @@ def test_a_window_that_holds_a_part_of_the_answer_is_no_example() -> None:
 def test_the_loss_is_the_mean_cross_entropy_of_start_and_end() -> None:
     start = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]]))
     end = torch.log(torch.tensor([[0.1, 0.1, 0.8], [0.5, 0.25, 0.25]]))
-    examples = [Labelled(window([]), 0, 2), Labelled(window([]), 2, 0)]
+    first, last = torch.tensor([0, 2]), torch.tensor([2, 0])
+    known = torch.tensor([1, 1])
     expected = -(math.log(0.5) + math.log(0.6) + math.log(0.8) + math.log(0.5)) / 4
-    assert span_loss(start, end, examples).item() == pytest.approx(expected)
+    assert span_loss(start, end, first, last, known).item() == pytest.approx(expected)
+    expected = -(math.log(0.5) + math.log(0.8)) / 2  # of a made-up question nothing is known
+    assert span_loss(start, end, first, last, torch.tensor([1, 0])).item() == pytest.approx(
+        expected
+    )
+    assert span_loss(start, end, first, last, torch.tensor([0, 0])).item() == 0
 
 
 def test_spans_of_wrong_passages_compete_with_the_right_one() -> None:
-    part = window([(0, 1), (2, 3)], begin=1)  # a null answer, two tokens, and one at the end
-    none, right = Labelled(part, 0, 0), Labelled(part, 1, 2)
+    # a null answer, two tokens, and one at the end, which is not of the context
+    read = torch.tensor([[False, True, True, False]] * 3)
+    first, last = torch.tensor([1, 0, 0]), torch.tensor([2, 0, 0])
     start = torch.tensor([[1.0, 3.0, 1.0, 9.0], [2.0, 3.0, 0.0, 9.0], [0.0, 7.0, 7.0, 7.0]])
     end = torch.tensor([[0.0, 0.0, 1.0, 9.0], [5.0, 5.0, 5.0, 9.0], [0.0, 7.0, 7.0, 7.0]])
-    found = shared_loss(start, end, [right, none, none], [2, 1]).item()
+    found = shared_loss((start, end), first, last, read, [2, 1]).item()
     # by what each is above its own null answer, and a null answer of 0; what is no context is out
     starts = [2.0, 0.0, 1.0, -2.0, 0.0]
     ends = [0.0, 1.0, 0.0, 0.0, 0.0]
@@ -63,7 +71,7 @@ def test_spans_of_wrong_passages_compete_with_the_right_one() -> None:
     expected += math.log(sum(map(math.exp, ends))) - 1.0
     assert found == pytest.approx(expected / 2)
     start[1, 1] += 1.0
-    assert shared_loss(start, end, [right, none, none], [2, 1]).item() > found
+    assert shared_loss((start, end), first, last, read, [2, 1]).item() > found
 
 
 def test_a_student_like_its_teacher_has_nothing_to_learn() -> None:
@@ -131,3 +139,18 @@ def test_a_blend_is_the_mean_of_two_readers(checkpoints: dict[str, Path]) -> Non
     blend(network, checkpoints["bert"], 0.25)
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, base.state_dict()[name] + 0.75)
+
+
+def test_fused_attention_gives_what_mpnet_gives(checkpoints: dict[str, Path]) -> None:
+    network = load_network(checkpoints["mpnet"], "cpu", new_head=False).eval()
+    ids = torch.randint(5, 40, (3, 17))
+    mask = torch.ones_like(ids)
+    mask[1, 9:] = 0
+    with torch.no_grad():
+        expected = network(input_ids=ids, attention_mask=mask).start_logits
+        fuse_attention(network)
+        found = network(input_ids=ids, attention_mask=mask).start_logits
+    torch.testing.assert_close(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=1e-4)
+    network(input_ids=ids, attention_mask=mask).end_logits.sum().backward()
+    still = [name for name, p in network.named_parameters() if p.grad is None]
+    assert any("relative_attention_bias" in name for name in still)

@@ -1,9 +1,9 @@
 """Training end to end, with a tiny model on questions about the sample corpus."""
 
 import json
+import shutil
 from argparse import Namespace
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 
 from index.builder import build_index
+from index.corpora.squad import GoldQuestion
 from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES
-from models.finetuning import labelled
+from models.finetuning import labelled, load_network, logits_of
 from models.reader import TransformersReader
 from scripts import reader_batches, reader_training, train_reader
-from scripts.reader_batches import Teacher, windower_of
-from scripts.reader_examples import Example
+from scripts.reader_batches import Lesson, Lessons, Teacher, Tokens, lined_up
+from scripts.reader_examples import Asked, Draw, Example
 from tests.making_models import tiny_encoder, tiny_reader
 from tests.unit.index.fake_encoder import ENCODER, Silent
 
@@ -67,7 +70,7 @@ def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("straight")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader_training, "_LOG_STEPS", 5)
-        patch.setattr(reader_training, "_POOL", 64)
+        patch.setattr(reader_batches, "POOL", 64)
         assert train_reader.main(command(made, folder)) == 0
     return folder
 
@@ -84,12 +87,12 @@ def test_it_learns_and_the_log_tells(straight: Path) -> None:
 def test_groups_of_passages_are_learnt_together(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[list[int]] = []
+    seen: list[tuple[int, ...]] = []
     original = reader_batches.loss_of
 
-    def watched(network: Any, groups: Any, *rest: Any) -> Any:
-        seen.append([len(group) for group in groups])
-        return original(network, groups, *rest)
+    def watched(network: Any, lesson: Lesson, teacher: Any) -> Any:
+        seen.append(lesson.sizes)
+        return original(network, lesson, teacher)
 
     monkeypatch.setattr(reader_batches, "loss_of", watched)
     assert train_reader.main(command(made, tmp_path, "--together", "3")) == 0
@@ -112,7 +115,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     made: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_training, "_CHECKPOINT_SECONDS", -1)  # after every step
-    monkeypatch.setattr(reader_training, "_POOL", 64)
+    monkeypatch.setattr(reader_batches, "POOL", 64)
     original = reader_batches.loss_of
     calls = 0
 
@@ -136,7 +139,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
 def test_what_is_published_may_lie_between_base_and_trained(
     made: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_training, "_POOL", 64)
+    monkeypatch.setattr(reader_batches, "POOL", 64)
     assert train_reader.main(command(made, tmp_path, "--base-share", "0.5")) == 0
     trained = load_file(straight / "reader" / "model.safetensors")
     for name, base in load_file(made / "base" / "model.safetensors").items():
@@ -170,21 +173,91 @@ def test_a_student_comes_nearer_to_its_teacher(
     assert rows[0]["loss"] < 4
 
 
-def test_a_teacher_that_cuts_a_text_otherwise_teaches_nothing_about_it(made: Path) -> None:
-    options = Namespace(teacher=str(made / "teacher"), teacher_weight=0.5, max_length=250)
-    teacher = Teacher.load(options, "cpu")
+def test_windows_of_two_models_are_lined_up_token_by_token(made: Path, tmp_path: Path) -> None:
     example = Example("Which?", "Masks lowered the number of infections.", 0, 5)
-    (window,) = windower_of(made / "base", 250).split(example.question, [example.context])
+    shutil.copytree(made / "teacher", tmp_path / "teacher")
+    other = Tokenizer.from_file(str(made / "teacher" / "tokenizer.json"))
+    other.post_processor = TemplateProcessing(  # as MPNet has it
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", 101), ("[SEP]", 102)],
+    )
+    other.save(str(tmp_path / "teacher" / "tokenizer.json"))
+    ours, theirs = Tokens.of(made / "base", 250), Tokens.of(tmp_path / "teacher", 251)
+    (window,) = ours.windower.split(example.question, [example.context])
     student = labelled(window, 0, 5)
     assert student is not None
-    shape = (1, len(window.ids))
-    start, _, known = teacher.targets([example], [student], shape)
-    tokens = window.begin + np.arange(len(window.offsets))
-    assert np.flatnonzero(known[0].numpy()).tolist() == [0, *tokens]
-    assert start[0, tokens].abs().min() > 0
-    narrow = replace(teacher, windower=windower_of(made / "teacher", 10))
-    *_, known = narrow.targets([example], [student], shape)
-    assert not known.any()
+    shape = (1, len(window.ids) + 3)
+    batch, column = lined_up([(example, student)], theirs, shape)
+    place = window.begin + np.arange(len(window.offsets))
+    # one special token more before the context
+    assert column[0, place].tolist() == (place + 1).tolist()
+    assert np.flatnonzero(column[0] >= 0).tolist() == [0, *place]
+    assert batch.ids.shape[1] % 8 == 0
+    narrow = Tokens.of(made / "teacher", 10)  # cuts the text into other windows
+    _, column = lined_up([(example, student)], narrow, shape)
+    assert (column == -1).all()
+
+
+def test_the_teacher_tells_of_the_tokens_that_both_have(made: Path) -> None:
+    options = Namespace(teacher=str(made / "teacher"), teacher_weight=0.5, max_length=250)
+    options.batch_tokens, options.drop_words = 1000, 0.0
+    question = GoldQuestion("", "Which?", "Masks lowered infections.", ("Masks",), (0,), "")
+    asked = [Asked([question], [[]], 1, own=0, mined=0)]
+    lessons = Lessons(made / "base", asked, [Draw(0, 0, "answer", 7)], options)
+    ((lesson,),) = lessons.in_order(0, 0)
+    start, end, known = Teacher.load(options, "cpu").targets(lesson)
+    assert start.shape == end.shape == known.shape == lesson.batch.ids.shape
+    assert known[0].sum() == 1 + lesson.count[0]
+    begin = int(lesson.begin[0])
+    assert (lesson.first[0], lesson.last[0]) == (begin, begin)
+    own = lesson.taught
+    assert own is not None
+    with torch.no_grad():
+        expected, _ = logits_of(load_network(made / "teacher", "cpu", new_head=False), own)
+    assert torch.equal(start[0, begin : begin + 4], expected[0, begin : begin + 4])
+
+
+def test_windows_made_by_other_processes_are_the_same(made: Path, tmp_path: Path) -> None:
+    for processes in ("0", "2"):
+        arguments = [*command(made, tmp_path / processes), "--processes", processes]
+        assert train_reader.main(arguments) == 0
+    alone = load_file(tmp_path / "0" / "reader" / "model.safetensors")
+    for name, value in load_file(tmp_path / "2" / "reader" / "model.safetensors").items():
+        assert torch.equal(value, alone[name]), name
+
+
+def test_what_was_mined_stands_in_for_an_index(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*command(made, tmp_path / "first"), "--minutes", "0.00001", "--together", "2"]
+    arguments += ["--mined-passages", str(tmp_path / "mined")]
+    assert train_reader.main(arguments) == 0
+    elsewhere = [part for part in arguments if part not in {"--index", str(made / "index")}]
+    assert "--index" not in elsewhere
+    elsewhere[elsewhere.index(str(tmp_path / "first"))] = str(tmp_path / "second")
+    assert train_reader.main(elsewhere) == 0
+    (tmp_path / "mined" / "questions.json.gz").write_bytes(b"cut short")
+    elsewhere[elsewhere.index(str(tmp_path / "second"))] = str(tmp_path / "third")
+    assert train_reader.main(elsewhere) == 1
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_made_up_questions_are_learnt_from_the_teacher(made: Path, tmp_path: Path) -> None:
+    rows = [
+        {"cord_uid": "a", "text": "Masks lowered infections by half.", "questions": ["By what?"]},
+        {"cord_uid": "a", "text": "The trial took two years.", "questions": ["How long?", "Who?"]},
+        {"cord_uid": "b", "text": "Nothing was found.", "questions": []},
+    ]
+    file = tmp_path / "made.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    more = ["--made-questions", f"{file}=3"]
+    with pytest.raises(SystemExit):
+        train_reader.main([*command(made, tmp_path), *more])
+    more += ["--teacher", str(made / "teacher"), "--drop-words", "0.1"]
+    assert train_reader.main([*command(made, tmp_path), *more]) == 0
+    (tmp_path / "made.jsonl").write_text('{"title": "no text"}')
+    assert train_reader.main([*command(made, tmp_path / "other"), *more]) == 1
 
 
 @pytest.mark.parametrize(
