@@ -29,7 +29,7 @@ from models.tensors import on_device
 from models.windows import Batch, IntArray, Window, Windower, padded
 from scripts.reader_examples import Asked, Draw, Example, drawn, thinned
 
-POOL = 4096
+POOL = 2048
 """Draws whose windows are sorted by length together."""
 
 _MULTIPLE = 8  # of tokens: what the fast kernels of a GPU are made for
