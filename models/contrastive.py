@@ -6,18 +6,25 @@ share words with the question and lack the answer the hard ones (Karpukhin et al
 Retrieval", 2020). An anchor, a model whose vectors are to be stayed near to, keeps what it knew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoModel, AutoTokenizer
 
+from models.contracts import ModelError
 from models.late import LateConfig, LateInteraction, late_scores
 from models.late import load as load_head
-from models.words import words_of
+from models.tensors import on_device
+from models.token_table import Tokens, TokenTable
+from models.words import IntArray
 
 QUESTION_TOKENS = 64
 PASSAGE_TOKENS = 256
@@ -25,6 +32,11 @@ _COSINE_SCALE = 20.0  # what all-MiniLM-L6-v2 was trained with
 _LATE_SCALE = 30.0
 _HEAD_RATE = 5.0  # times the learning rate of the encoder
 _CHUNK = 16  # passages in one forward pass: more outgrow the cache of a CPU
+_CHUNK_TOKENS = 65_536  # likewise on a GPU, padding counted, which is soon busy with fewer
+_MULTIPLE = 8  # of tokens: what the fast kernels of a GPU are made for
+_LIKENESSES = 2**28  # pairs of words that are compared at once: 1 GiB
+_GPU = "cuda"
+_KERNELS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]  # cuDNN's plans each length anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +83,68 @@ class TrainedEncoder(nn.Module):
         self.cosine_scale = nn.Parameter(torch.tensor(_COSINE_SCALE).log())
         self.late_scale = nn.Parameter(torch.tensor(_LATE_SCALE).log())
 
-    def forward(self, texts: Sequence[str], limit: int, left_out: frozenset[str]) -> Encoded:
-        """Encode texts of at most `limit` tokens; the words in `left_out` get no vector."""
-        self.tokenizer.enable_truncation(limit)
-        encodings = self.tokenizer.encode_batch(list(texts))
-        order = sorted(range(len(texts)), key=lambda place: len(encodings[place].ids))
-        parts: list[Encoded] = []
-        for at in range(0, len(order), _CHUNK):
-            some = [(encodings[place], texts[place]) for place in order[at : at + _CHUNK]]
-            parts.append(self._encode(some, left_out))
-        back = torch.tensor(order).argsort()
-        most = max(part.words.shape[1] for part in parts)
-        return Encoded(
-            torch.cat([part.vectors for part in parts])[back],
-            torch.cat([_padded(part.words, most) for part in parts])[back],
-            torch.cat([_padded(part.weights, most) for part in parts])[back],
+    def tables(self) -> tuple[TokenTable, TokenTable]:
+        """Return what cuts questions and what cuts passages into this model's tokens."""
+        return (
+            TokenTable(self.tokenizer, QUESTION_TOKENS, ()),
+            TokenTable(self.tokenizer, PASSAGE_TOKENS, self.head.config.left_out),
         )
+
+    def forward(self, tokens: Tokens) -> Encoded:
+        """Encode texts."""
+        order, chunks = self._chunks(tokens.lengths)
+        parts = [self._encode(tokens.taken(rows)) for rows in chunks]
+        most = max(part.words.shape[1] for part in parts)
+        back = self._back(order)
+        return Encoded(
+            torch.cat([part.vectors for part in parts]).index_select(0, back),
+            torch.cat([_padded(part.words, most) for part in parts]).index_select(0, back),
+            torch.cat([_padded(part.weights, most) for part in parts]).index_select(0, back),
+        )
+
+    def vectors(self, tokens: Tokens) -> Tensor:
+        """Return the vectors of n texts, shape (n, hidden), without those of their words."""
+        order, chunks = self._chunks(tokens.lengths)
+        parts = [self._states(tokens.taken(rows))[0] for rows in chunks]
+        return torch.cat(parts).index_select(0, self._back(order))
 
     def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the hidden states, shape (n, tokens, hidden), float32; bfloat16 inside."""
-        with torch.autocast(ids.device.type, dtype=torch.bfloat16):
+        if ids.device.type == _GPU:
+            # every token's row of the mask: given only the texts' lengths, transformers looks
+            # whether any is short, and waits for the GPU to say
+            mask = mask.bool()[:, None, None, :].expand(-1, 1, ids.shape[1], -1).contiguous()
+        with torch.autocast(ids.device.type, dtype=torch.bfloat16), sdpa_kernel(_KERNELS):
             output = self.transformer(input_ids=ids, attention_mask=mask)
         states: Tensor = output.last_hidden_state.float()
         return states
 
-    def _encode(self, some: Sequence[tuple[Any, str]], left_out: frozenset[str]) -> Encoded:
-        longest = max(len(encoding.ids) for encoding, _ in some)
+    def _chunks(self, lengths: IntArray) -> tuple[IntArray, Iterator[IntArray]]:
+        """Return texts in order of length, and the same in parts for one forward pass each."""
+        order = np.argsort(lengths, kind="stable")
+        if self.cosine_scale.device.type != _GPU:
+            ends = list(range(_CHUNK, len(order), _CHUNK))
+        else:
+            ends = token_bounds(-(-lengths[order] // _MULTIPLE) * _MULTIPLE, _CHUNK_TOKENS)
+        return order, iter(np.split(order, ends))
+
+    def _back(self, order: IntArray) -> Tensor:
+        return on_device(torch.from_numpy(order.argsort()), self.cosine_scale.device)
+
+    def _states(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the vectors of texts, their hidden states and their words' numbers."""
         device = self.cosine_scale.device
-        ids = torch.zeros(len(some), longest, dtype=torch.int64)
-        mask = torch.zeros_like(ids)
-        words = torch.full_like(ids, -1)
-        for row, (encoding, text) in enumerate(some):
-            length = len(encoding.ids)
-            ids[row, :length] = torch.tensor(encoding.ids)
-            mask[row, :length] = 1
-            words[row, :length] = torch.from_numpy(words_of(encoding, text, left_out).of_token)
-        ids, mask, words = ids.to(device), mask.to(device), words.to(device)
-        hidden = self.hidden(ids, mask)
+        ids, words = tokens.padded(_MULTIPLE if device.type == _GPU else 1)
+        held = np.arange(ids.shape[1]) < tokens.lengths[:, None]
+        mask = on_device(torch.from_numpy(held.astype(np.int64)), device)
+        hidden = self.hidden(on_device(torch.from_numpy(ids), device), mask)
         pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        vectors, weights = self.head(hidden, words)
-        return Encoded(nn.functional.normalize(pooled, dim=-1), vectors, weights)
+        numbers = on_device(torch.from_numpy(words), device)
+        return nn.functional.normalize(pooled, dim=-1), hidden, numbers
+
+    def _encode(self, tokens: Tokens) -> Encoded:
+        vectors, hidden, numbers = self._states(tokens)
+        return Encoded(vectors, *self.head(hidden, numbers, int(tokens.words.max(initial=-1)) + 1))
 
     @torch.no_grad()
     def move_towards(self, folder: Path, share: float) -> None:
@@ -133,6 +167,22 @@ class TrainedEncoder(nn.Module):
         self.head.projection.weight.copy_(directions[: self.head.config.dimension])
 
 
+def token_bounds(lengths: IntArray, most: int) -> list[int]:
+    """Return where texts in order of length are to be split, for at most `most` tokens in a part.
+
+    Padding is counted; a text that is longer by itself is a part by itself.
+
+    >>> token_bounds(np.array([1, 2, 2, 5, 9]), 6)
+    [3, 4]
+    """
+    ends, begin = [], 0
+    for place, length in enumerate(lengths.tolist()):
+        if place > begin and (place + 1 - begin) * length > most:
+            ends.append(place)
+            begin = place
+    return ends
+
+
 def _padded(rows: Tensor, most: int) -> Tensor:
     missing = most - rows.shape[1]
     return nn.functional.pad(rows, (0, 0) * (rows.ndim - 2) + (0, missing))
@@ -153,33 +203,56 @@ def anchor_loss(vectors: Tensor, anchor: Tensor) -> Tensor:
     return 1 - nn.functional.cosine_similarity(vectors, anchor).mean()
 
 
+def blocked_late_scores(question: Tensor, weights: Tensor, passage: Tensor) -> Tensor:
+    """Return what `late_scores` returns, with no more than `_LIKENESSES` in memory at a time.
+
+    What is more is computed once more for the gradient.
+    """
+    each = question.shape[1] * passage.shape[0] * passage.shape[1]
+    block = max(1, _LIKENESSES // max(1, each))
+    if block >= len(question):
+        return late_scores(question, weights, passage)
+    some = zip(torch.split(question, block), torch.split(weights, block), strict=True)
+    again = partial(checkpoint, late_scores, use_reentrant=False, preserve_rng_state=False)
+    scores = [again(words, theirs, passage) for words, theirs in some]
+    return torch.cat(scores)
+
+
 def batch_loss(
     model: TrainedEncoder,
-    questions: Sequence[str],
-    passages: Sequence[str],
+    questions: Tokens,
+    passages: Tokens,
     excluded: Tensor,
     anchor: TrainedEncoder | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the losses of vectors, of words and of the distance from the anchor for a batch.
 
-    `excluded` is as `contrastive_loss` takes it. The last is 0 without an anchor.
+    `excluded` is as `contrastive_loss` takes it. The last is 0 without an anchor, which has to
+    cut texts as the model does (see `same_tokens`).
     """
-    left_out = frozenset(model.head.config.left_out)
-    asked = model(questions, QUESTION_TOKENS, frozenset())
-    found = model(passages, PASSAGE_TOKENS, left_out)
+    asked, found = model(questions), model(passages)
     cosine = asked.vectors @ found.vectors.T
-    late = late_scores(asked.words, asked.weights, found.words)
+    late = blocked_late_scores(asked.words, asked.weights, found.words)
     away = torch.zeros((), device=excluded.device)
     if anchor is not None:
         with torch.no_grad():
-            kept = anchor(questions, QUESTION_TOKENS, frozenset()).vectors
-            kept = torch.cat([kept, anchor(passages, PASSAGE_TOKENS, left_out).vectors])
+            kept = torch.cat([anchor.vectors(questions), anchor.vectors(passages)])
         away = anchor_loss(torch.cat([asked.vectors, found.vectors]), kept)
     return (
         contrastive_loss(cosine, model.cosine_scale.exp(), excluded),
         contrastive_loss(late, model.late_scale.exp(), excluded),
         away,
     )
+
+
+def same_tokens(model: TrainedEncoder, anchor: TrainedEncoder) -> None:
+    """Raise ModelError where two models cut texts into different tokens."""
+    own, other = (TokenTable(one.tokenizer, PASSAGE_TOKENS, ()) for one in (model, anchor))
+    if own.tokenizer != other.tokenizer:
+        raise ModelError(
+            "the anchor cuts texts into other tokens than the base does: give one with the same "
+            "tokenizer.json"
+        )
 
 
 def optimizer_of(model: TrainedEncoder, rate: float) -> torch.optim.AdamW:

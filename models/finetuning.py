@@ -73,7 +73,7 @@ def load_network(folder: Path, device: str, *, new_head: bool) -> Network:
                 local_files_only=True,
                 use_safetensors=True,
                 output_loading_info=True,
-                attn_implementation="eager" if device == "cpu" else "sdpa",
+                attn_implementation="eager" if device == "cpu" else None,
             )
     except Exception as error:  # the libraries below raise bare Exception for damaged files
         raise ModelError(f"{folder} can't be loaded as a model to train: {error}") from error

@@ -41,14 +41,18 @@ class LateInteraction(nn.Module):
         nn.init.zeros_(self.importance.weight)
         nn.init.zeros_(self.importance.bias)
 
-    def forward(self, hidden: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, hidden: Tensor, words: Tensor, count: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the vectors and the weights of the words of n texts.
 
         `hidden` has shape (n, tokens, hidden), float32; `words`, shape (n, tokens), int64, holds
         each token's word from 0, or -1. The vectors have shape (n, most words, dimension), each
-        of length 1; the weights (n, most words) sum to 1 in each text. Rows of padding are 0.
+        of length 1; the weights (n, most words) sum to 1 in each text. Rows of padding are 0. Who
+        knows the most words gives their `count`: to find it, a GPU has to be waited for.
         """
-        count = int(words.max()) + 1 if words.numel() else 0
+        if count is None:
+            count = int(words.max()) + 1 if words.numel() else 0
         member = (words[:, None, :] == torch.arange(count, device=words.device)[None, :, None]).to(
             hidden.dtype
         )

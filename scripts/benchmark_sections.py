@@ -101,6 +101,7 @@ def service(table: Table, name: str, served: Served, different: int) -> None:
         table.put(f"{who}: passages read a second", name, served.passages[number])
         times = load.milliseconds(0.5), load.milliseconds(0.95)
         table.put(f"{who}: a question, ms", name, *times)
+        table.put(f"{who}: 99 % of questions within, ms", name, load.milliseconds(0.99))
         if others := load.outcomes.total() - load.outcomes[ANSWERED]:
             table.put(f"{who}: not answered", name, others)
     after = f"after {different:,} more questions"

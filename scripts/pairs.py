@@ -6,17 +6,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion
-from index.embedding import embedding_text
 from index.filters import Attributes
-from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore
-from index.search import KEYWORDS, PASSAGES
 from index.types import Passage
 from scripts.reader_examples import Example
+
+if TYPE_CHECKING:
+    # what searches needs tantivy and FAISS, which a machine that only trains may lack:
+    # the functions below import it where they use it
+    from index.keywords import KeywordIndex
 
 _DEPTH = 40  # passages that BM25 finds, from which the wrong ones are taken
 _NEGATIVES = 20  # wrong passages kept for a question
@@ -60,6 +63,9 @@ def corpus_pairs(questions: Sequence[GoldQuestion], version: Path) -> list[Pair]
     The right passage of a question about a paper is the one around its answer, and a question
     without such a passage is left out; that of any other question is its own context.
     """
+    from index.keywords import KeywordIndex  # noqa: PLC0415 - see above
+    from index.search import KEYWORDS, PASSAGES  # noqa: PLC0415 - see above
+
     keywords = KeywordIndex(version / KEYWORDS)
     pairs = []
     with closing(PassageStore(version / PASSAGES)) as store:
@@ -82,6 +88,9 @@ def wrong_passages(questions: Sequence[GoldQuestion], version: Path) -> list[lis
 
     `version` is the folder of a version of the index.
     """
+    from index.keywords import KeywordIndex  # noqa: PLC0415 - see above
+    from index.search import KEYWORDS, PASSAGES  # noqa: PLC0415 - see above
+
     keywords = KeywordIndex(version / KEYWORDS)
     with closing(PassageStore(version / PASSAGES)) as store:
         return [
@@ -100,6 +109,8 @@ def right_passages(questions: Sequence[GoldQuestion], version: Path) -> list[lis
 
     A question about no paper has none. `version` is the folder of a version of the index.
     """
+    from index.search import PASSAGES  # noqa: PLC0415 - see above
+
     with closing(PassageStore(version / PASSAGES)) as store:
         return [
             [
@@ -114,6 +125,9 @@ def right_passages(questions: Sequence[GoldQuestion], version: Path) -> list[lis
 
 def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
     """Return a pair a question, its passages taken from the contexts of all the questions."""
+    from index.keywords import KeywordIndex, build_keywords  # noqa: PLC0415 - see above
+    from index.search import KEYWORDS  # noqa: PLC0415 - see above
+
     contexts = list(dict.fromkeys(gold.context for gold in questions))
     pairs = []
     with TemporaryDirectory() as scratch:
@@ -131,7 +145,7 @@ def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
 
 
 def _wrong_passages(
-    store: PassageStore, keywords: KeywordIndex, question: str, answers: Sequence[str]
+    store: PassageStore, keywords: "KeywordIndex", question: str, answers: Sequence[str]
 ) -> list[Passage]:
     """Return the passages that BM25 finds first for a question and that lack its answers."""
     hits = keywords.search(keywords.query(question), _DEPTH)
@@ -157,5 +171,7 @@ def _own_passage(store: PassageStore, gold: GoldQuestion, answers: Sequence[str]
 
 
 def _text(store: PassageStore, id_: int) -> str:
+    from index.embedding import embedding_text  # noqa: PLC0415 - see above
+
     ((title, section, text),) = store.texts(id_, id_ + 1)
     return embedding_text(title, section, text)

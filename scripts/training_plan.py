@@ -1,10 +1,14 @@
 """Which pairs an encoder is trained on, in which order, and how fast. Pure."""
 
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scripts.pairs import Pair, holds_answer
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.pairs import Pair, normalised
 
 _WARM_UP = 0.1  # of the steps
 
@@ -15,7 +19,6 @@ class Batch:
 
     questions: tuple[str, ...]
     passages: tuple[str, ...]
-    excluded: tuple[tuple[bool, ...], ...]
 
 
 def planned(
@@ -48,17 +51,49 @@ def drawn(pairs: Sequence[Pair], places: Sequence[int], seed: int) -> Batch:
     some = [pairs[place] for place in places]
     passages = [pair.positive for pair in some]
     passages += [chance.choice(pair.negatives) for pair in some if pair.negatives]
-    return Batch(
-        tuple(pair.question for pair in some),
-        tuple(passages),
-        tuple(
-            tuple(
-                other != own and (text == pair.positive or holds_answer(text, pair.answers))
-                for other, text in enumerate(passages)
-            )
-            for own, pair in enumerate(some)
-        ),
-    )
+    return Batch(tuple(pair.question for pair in some), tuple(passages))
+
+
+def body(text: str) -> str:
+    r"""Return a passage without its heading, as `index.embedding.embedding_text` has put it.
+
+    >>> body("A title. Results\nIt took 5.1 days.")
+    'It took 5.1 days.'
+    """
+    heading, _, rest = text.partition("\n")
+    return rest or heading
+
+
+def excluded(pairs: Sequence[Pair], passages: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which passages don't count against which questions, shape (pairs, passages).
+
+    They are those that hold an answer too (see `scripts.pairs.holds_answer`), and the right one
+    wherever it stands again; of a question without known answers, also under another heading. The
+    first passages are the questions' own, and count.
+    """
+    same, bodies, holding = (defaultdict[str, set[int]](set) for _ in range(3))
+    texts: list[str] = []
+    for column, passage in enumerate(passages):
+        same[passage].add(column)
+        bodies[body(passage)].add(column)
+    if any(pair.answers for pair in pairs):
+        texts = [normalised(passage) for passage in passages]
+        for column, text in enumerate(texts):
+            for word in set(text.split()):
+                holding[word].add(column)
+    found = np.zeros((len(pairs), len(passages)), np.bool_)
+    for row, pair in enumerate(pairs):
+        columns = set(same.get(pair.positive, ()))
+        if not pair.answers:
+            columns |= bodies.get(body(pair.positive), set())
+        for answer in pair.answers:
+            # only passages with all of its words may hold them one after another
+            some = sorted((holding.get(word, set()) for word in answer.split()), key=len)
+            if some:
+                columns.update(c for c in set.intersection(*some) if answer in texts[c])
+        found[row, list(columns)] = True
+        found[row, row] = False
+    return found
 
 
 def rate_at(step: int, steps: int) -> float:

@@ -3,7 +3,7 @@
 import argparse
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +61,13 @@ def share(most: float) -> Callable[[str], float]:
     return parse
 
 
-def same_run(options: argparse.Namespace) -> None:
+def same_run(options: argparse.Namespace, free: Collection[str] = ()) -> None:
     """Note the arguments of a run in its folder, or see that they are those of the run in it.
 
-    Raises ModelError where they differ: its checkpoint would go on with other batches.
+    Those named in `free` may differ. Raises ModelError where others do: its checkpoint would go on
+    with other batches.
     """
-    arguments = {name: str(value) for name, value in sorted(vars(options).items())}
+    arguments = {n: str(value) for n, value in sorted(vars(options).items()) if n not in free}
     noted = options.work / "arguments.json"
     options.work.mkdir(parents=True, exist_ok=True)
     if not noted.is_file():

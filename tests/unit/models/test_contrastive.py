@@ -1,19 +1,29 @@
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from models import contrastive
 from models.checkpoints import load_checkpoint, save_checkpoint
+from models.contracts import ModelError
 from models.contrastive import (
     PASSAGE_TOKENS,
+    QUESTION_TOKENS,
+    Encoded,
     TrainedEncoder,
     batch_loss,
+    blocked_late_scores,
     contrastive_loss,
     optimizer_of,
+    same_tokens,
+    token_bounds,
 )
 from models.late import late_scores
+from models.token_table import Tokens, TokenTable
 from tests.making_models import HIDDEN, tiny_encoder
 
 QUESTIONS = ("How long is the incubation period?", "Do masks help?")
@@ -29,6 +39,18 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make(base: Path, seed: int = 0) -> TrainedEncoder:
     torch.manual_seed(seed)
     return TrainedEncoder(base, 8, sorted(LEFT_OUT))
+
+
+def cut(model: TrainedEncoder, texts: Sequence[str], limit: int, *left_out: str) -> Tokens:
+    return TokenTable(model.tokenizer, limit, left_out).of(texts)
+
+
+def asked(model: TrainedEncoder) -> Tokens:
+    return cut(model, QUESTIONS, QUESTION_TOKENS)
+
+
+def found(model: TrainedEncoder) -> Tokens:
+    return cut(model, PASSAGES, PASSAGE_TOKENS, *LEFT_OUT)
 
 
 def none(questions: int, passages: int) -> torch.Tensor:
@@ -64,7 +86,7 @@ def test_what_is_excluded_does_not_count() -> None:
 def test_what_it_makes_has_its_shapes_and_order(base: Path) -> None:
     model = make(base).eval()
     texts = ["masks help", "the", *[f"fever and cough on day {n}" for n in range(17)], "a cough"]
-    made = model(texts, PASSAGE_TOKENS, LEFT_OUT)  # more than one forward pass
+    made = model(cut(model, texts, PASSAGE_TOKENS, *LEFT_OUT))  # more than one forward pass
     assert made.vectors.shape == (20, HIDDEN)
     assert made.words.shape == (20, 6, 8)
     assert made.weights.shape == (20, 6)
@@ -72,14 +94,15 @@ def test_what_it_makes_has_its_shapes_and_order(base: Path) -> None:
     counts = (made.words.norm(dim=2) > 0.5).sum(1)
     assert counts.tolist() == [2, 0, *[6] * 17, 2]  # "the" is left out
     torch.testing.assert_close(made.weights.sum(1), (counts > 0).float())
-    alone = model(texts[-1:], PASSAGE_TOKENS, LEFT_OUT)
+    alone = model(cut(model, texts[-1:], PASSAGE_TOKENS, *LEFT_OUT))
     torch.testing.assert_close(alone.vectors[0], made.vectors[-1], atol=0.02, rtol=0)  # bfloat16
     torch.testing.assert_close(alone.words[0], made.words[-1, :2], atol=0.02, rtol=0)
 
 
 @torch.no_grad()
 def test_texts_are_cut_at_the_limit(base: Path) -> None:
-    made = make(base)(["fever " * 400], 10, frozenset())
+    model = make(base)
+    made = model(cut(model, ["fever " * 400], 10))
     assert made.words.shape == (1, 8, 8)  # without [CLS] and [SEP]
 
 
@@ -88,13 +111,13 @@ def test_the_losses_are_of_the_scores_of_vectors_and_of_words(base: Path) -> Non
     model = make(base).eval()
     excluded = none(2, 3)
     excluded[0, 2] = True
-    cosine, late, away = batch_loss(model, QUESTIONS, PASSAGES, excluded, None)
+    cosine, late, away = batch_loss(model, asked(model), found(model), excluded, None)
     assert away == 0
-    asked, found = model(QUESTIONS, 64, frozenset()), model(PASSAGES, 256, LEFT_OUT)
+    ours, theirs = model(asked(model)), model(found(model))
     # the scales begin at 20 and 30
-    expected = contrastive_loss(asked.vectors @ found.vectors.T, torch.tensor(20.0), excluded)
+    expected = contrastive_loss(ours.vectors @ theirs.vectors.T, torch.tensor(20.0), excluded)
     assert cosine.item() == pytest.approx(expected.item(), rel=1e-4)
-    scores = late_scores(asked.words, asked.weights, found.words)
+    scores = late_scores(ours.words, ours.weights, theirs.words)
     expected = contrastive_loss(scores, torch.tensor(30.0), excluded)
     assert late.item() == pytest.approx(expected.item(), rel=1e-4)
 
@@ -102,17 +125,17 @@ def test_the_losses_are_of_the_scores_of_vectors_and_of_words(base: Path) -> Non
 @torch.no_grad()
 def test_the_distance_from_the_anchor_is_of_all_vectors(base: Path) -> None:
     model, anchor = make(base).eval(), make(base).eval()
-    *_, away = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), anchor)
+    *_, away = batch_loss(model, asked(model), found(model), none(2, 3), anchor)
     assert away.item() == pytest.approx(0, abs=1e-5)
     for parameter in model.transformer.encoder.parameters():
         parameter.add_(0.1 * torch.randn_like(parameter))
-    *_, away = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), anchor)
+    *_, away = batch_loss(model, asked(model), found(model), none(2, 3), anchor)
     cosines = [
         own @ kept
         for texts in (QUESTIONS, PASSAGES)
         for own, kept in zip(
-            model(texts, 256, frozenset()).vectors,
-            anchor(texts, 256, frozenset()).vectors,
+            model.vectors(cut(model, texts, 256)),
+            anchor(cut(model, texts, 256)).vectors,
             strict=True,
         )
     ]
@@ -128,11 +151,11 @@ def test_an_anchor_is_not_trained_and_holds_the_vectors(base: Path) -> None:
         model = make(base)
         optimizer = optimizer_of(model, 1e-3)
         for _ in range(5):
-            cosine, late, away = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), anchor)
+            cosine, late, away = batch_loss(model, asked(model), found(model), none(2, 3), anchor)
             (cosine + late + weight * away).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        *_, away = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), anchor)
+        *_, away = batch_loss(model, asked(model), found(model), none(2, 3), anchor)
         ends.append(away.item())
     assert ends[1] < ends[0] / 2
     for name, value in anchor.state_dict().items():
@@ -149,7 +172,7 @@ def test_the_head_begins_with_directions_at_right_angles(base: Path) -> None:
 
 def steps(model: TrainedEncoder, optimizer: torch.optim.Optimizer, count: int) -> None:
     for _ in range(count):
-        cosine, late, _ = batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), None)
+        cosine, late, _ = batch_loss(model, asked(model), found(model), none(2, 3), None)
         (cosine + late).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -158,9 +181,9 @@ def steps(model: TrainedEncoder, optimizer: torch.optim.Optimizer, count: int) -
 def test_training_changes_all_but_the_embeddings_and_lowers_the_loss(base: Path) -> None:
     model = make(base)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    first = sum(batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), None))
+    first = sum(batch_loss(model, asked(model), found(model), none(2, 3), None))
     steps(model, optimizer_of(model, 1e-3), 5)
-    last = sum(batch_loss(model, QUESTIONS, PASSAGES, none(2, 3), None))
+    last = sum(batch_loss(model, asked(model), found(model), none(2, 3), None))
     assert last < first
     still = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
     # the pooler has no part in the loss, and a softmax does not see what all its logits share
@@ -212,3 +235,73 @@ def test_moving_towards_another_model_gives_the_mean_and_leaves_the_head(base: P
     for name, value in model.transformer.named_parameters():
         torch.testing.assert_close(value.detach(), before[name] + 0.25)
     torch.testing.assert_close(model.head.projection.weight, head)
+
+
+@torch.no_grad()
+def test_vectors_alone_are_those_beside_the_words(base: Path) -> None:
+    model = make(base).eval()
+    texts = cut(model, [f"fever {'and cough ' * (n % 7)}" for n in range(40)], PASSAGE_TOKENS)
+    assert torch.equal(model.vectors(texts), model(texts).vectors)
+
+
+def test_parts_for_a_gpu_hold_so_many_tokens_and_every_text() -> None:
+    assert token_bounds(np.array([3, 3, 3]), 9) == []
+    assert token_bounds(np.array([3, 3, 3]), 8) == [2]  # 3 x 3 are 9
+    assert token_bounds(np.array([1, 1, 9]), 10) == [2]  # with their padding, 27
+    assert token_bounds(np.array([20, 30]), 10) == [1]  # longer alone: there is no other way
+    assert token_bounds(np.array([], np.int64), 10) == []
+
+
+@torch.no_grad()
+def test_what_a_gpu_is_given_makes_the_same(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as a CPU can show: its parts, its padding, its mask, the attention's fused kernel."""
+    model = make(base).eval()
+    texts = [f"fever {'and cough ' * (n % 7)}" for n in range(40)]
+    tokens = cut(model, texts, PASSAGE_TOKENS)
+    expected = model(tokens)
+
+    fused = make(base).eval()
+    fused.transformer.set_attn_implementation("sdpa")
+    monkeypatch.setattr(contrastive, "_GPU", "cpu")
+    monkeypatch.setattr(contrastive, "_CHUNK_TOKENS", 64)
+    shapes = []
+    original = fused.hidden
+
+    def watched(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        shapes.append(tuple(ids.shape))
+        return original(ids, mask)
+
+    monkeypatch.setattr(fused, "hidden", watched)
+    made: Encoded = fused(tokens)
+    assert len(shapes) > 3
+    assert all(length % 8 == 0 and rows * length <= 64 for rows, length in shapes)
+    for name in ("vectors", "words", "weights"):
+        torch.testing.assert_close(
+            getattr(made, name), getattr(expected, name), atol=0.03, rtol=0
+        )  # bfloat16
+
+
+def test_scores_in_blocks_and_their_gradient_are_those_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(1)
+    sizes = ((7, 3, 4), (7, 3), (5, 6, 4))
+    results = []
+    inputs = [torch.randn(size) for size in sizes]
+    for most in (2**28, 2 * 3 * 5 * 6, 1):  # all, two questions, one at a time
+        monkeypatch.setattr(contrastive, "_LIKENESSES", most)
+        some = [one.clone().requires_grad_() for one in inputs]
+        scores = blocked_late_scores(*some)
+        assert scores.shape == (7, 5)
+        (scores * torch.arange(35).reshape(7, 5)).sum().backward()  # type: ignore[no-untyped-call]
+        results.append([scores, *(one.grad for one in some)])
+    torch.testing.assert_close(results[0], results[1])
+    torch.testing.assert_close(results[0], results[2])
+
+
+def test_an_anchor_that_cuts_otherwise_is_refused(base: Path) -> None:
+    model, anchor = make(base), make(base)
+    same_tokens(model, anchor)
+    anchor.tokenizer.add_tokens(["covid"])
+    with pytest.raises(ModelError, match="other tokens"):
+        same_tokens(model, anchor)

@@ -52,6 +52,8 @@ def test_one_table_of_all_sections(
     p50, p95 = cells["total, ms"]["torch"]
     assert cells["encode, ms"]["torch"][0] < p50 <= p95
     assert cells["2 clients: answers a second"]["torch"][0] > 0
+    _, p95 = cells["2 clients: a question, ms"]["torch"]
+    assert cells["2 clients: 99 % of questions within, ms"]["torch"][0] >= p95
     resident, peak = cells["worker after 3 more questions: resident / peak, MB"]["torch"]
     assert 50 < resident <= peak
     whole = cells["whole service after 3 more questions: resident / peak, MB"]["torch"][0]

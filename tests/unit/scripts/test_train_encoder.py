@@ -1,7 +1,8 @@
 """Training end to end, with a tiny model on questions about the sample corpus."""
 
+import gzip
 import json
-from collections.abc import Sequence
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +19,20 @@ from index.hybrid import FEATURES, Question
 from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES, PassageIndex
-from models import contrastive
+from models import contrastive, token_table
 from models.contracts import ModelError
 from models.encoder import SentenceEncoder
 from models.late import load
-from scripts import train_encoder
+from models.token_table import Tokens
+from scripts import encoder_pairs, encoder_training, train_encoder
+from scripts.encoder_training import Aims, Lessons
 from scripts.training_runs import Source
 from tests.making_models import HIDDEN, tiny_encoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 PAPERS = 10
+GONE = ("index", "about.json", "contexts.json", "made.jsonl")
 TEXTS = ["How long is the incubation period of the virus?", "Masks protect."]
 
 
@@ -88,16 +92,16 @@ def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("straight")
     seen: list[str] = []
     found: list[contrastive.Encoded] = []
-    original = train_encoder.train
+    original = encoder_training.train
 
-    def watched(model: contrastive.TrainedEncoder, sets: Any, *args: Any, **options: Any) -> None:
-        seen.extend(pair.question for pairs, _ in sets for pair in pairs)
-        original(model, sets, *args, **options)
+    def watched(model: contrastive.TrainedEncoder, lessons: Lessons, *args: Any) -> None:
+        seen.extend(pair.question for pairs in lessons._pairs for pair in pairs)
+        original(model, lessons, *args)
         with torch.no_grad():
-            found.append(model.eval()(TEXTS, contrastive.QUESTION_TOKENS, frozenset()))
+            found.append(model.eval()(model.tables()[0].of(TEXTS)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_encoder, "train", watched)
+        patch.setattr(encoder_training, "train", watched)
         assert train_encoder.main(command(made, folder)) == 0
     return Trained(folder, seen, found[0])
 
@@ -117,13 +121,13 @@ def test_papers_that_are_held_out_are_never_asked_about(made: Path, straight: Tr
 
 def test_what_the_base_was_not_trained_on_stays_left_out(made: Path, tmp_path: Path) -> None:
     sources = [Source(made / "about.json", 1.0, corpus=True)]
-    drawn = train_encoder.left_out(tmp_path, sources, 2, seed=0)
-    assert drawn == train_encoder.drawn_papers(sources, 2, 0)
+    drawn = encoder_pairs.left_out(tmp_path, sources, 2, seed=0)
+    assert drawn == encoder_pairs.drawn_papers(sources, 2, 0)
     (tmp_path / "held_out.json").write_text(json.dumps(["u3", "u1"]))
-    assert train_encoder.left_out(tmp_path, sources, 0, seed=1) == ["u1", "u3"]
+    assert encoder_pairs.left_out(tmp_path, sources, 0, seed=1) == ["u1", "u3"]
     (tmp_path / "held_out.json").write_text("{")
     with pytest.raises(ModelError, match=r"held_out.json is not a list of papers"):
-        train_encoder.left_out(tmp_path, sources, 2, seed=0)
+        encoder_pairs.left_out(tmp_path, sources, 2, seed=0)
 
 
 def test_the_log_tells_of_every_step(straight: Trained) -> None:
@@ -165,7 +169,7 @@ def test_what_is_published_serves_as_it_was_trained(straight: Trained) -> None:
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     made: Path, straight: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_encoder, "_CHECKPOINT_SECONDS", -1)  # after every step
+    monkeypatch.setattr(encoder_training, "_CHECKPOINT_SECONDS", -1)  # after every step
     stopped = tmp_path / "stopped"
     calls = 0
     original = contrastive.batch_loss
@@ -181,9 +185,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
         patch.setattr(contrastive, "batch_loss", interrupted)
         assert train_encoder.main(command(made, stopped)) == 130
     assert not (stopped / "encoder").exists()
-    counted: list[Sequence[str]] = []
+    counted: list[Tokens] = []
 
-    def counting(model: Any, questions: Sequence[str], *args: Any) -> Any:
+    def counting(model: Any, questions: Tokens, *args: Any) -> Any:
         counted.append(questions)
         return original(model, questions, *args)
 
@@ -214,6 +218,113 @@ def test_an_anchor_keeps_the_vectors_near(made: Path, straight: Trained, tmp_pat
     )
     free, kept = (float((base * other).sum(1).mean()) for other in others)
     assert kept > free
+
+
+def at_scale(made: Path, work: Path, *more: str) -> list[str]:
+    """Return what trains on made-up questions too, with wrong passages of the model's own."""
+    made_up = ("--made-questions", str(made / "made.jsonl"), "--dense-negatives", "6")
+    return command(made, work, *made_up, *more)
+
+
+@pytest.fixture(scope="module")
+def scaled(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run with made-up questions."""
+    with closing(PassageStore(current_version(made / "index") / PASSAGES)) as store:
+        count = store.passages
+        passages = store.get(range(0, count, 4))
+        rows = [
+            {
+                "cord_uid": passage.cord_uid,
+                **dict(zip(("title", "section", "text"), texts, strict=True)),
+                "questions": [f"What of {passage.text[:30]}?"],
+            }
+            for passage, texts in zip(passages, store.texts(0, count)[::4], strict=True)
+        ]
+    (made / "made.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    folder = tmp_path_factory.mktemp("scaled")
+    assert train_encoder.main(at_scale(made, folder)) == 0
+    return folder
+
+
+def test_made_up_questions_are_trained_on_but_those_about_what_is_held_out(
+    made: Path, scaled: Path
+) -> None:
+    held_out = set(json.loads((scaled / "encoder" / "held_out.json").read_text()))
+    rows = [json.loads(line) for line in (made / "made.jsonl").read_text().splitlines()]
+    kept = [row for row in rows if row["cord_uid"] not in held_out]
+    assert 0 < len(kept) < len(rows)
+    with gzip.open(scaled / "mined.json.gz", "rt") as file:
+        content = json.load(file)
+    assert [row[0] for row in content["sets"][2]] == [q for row in kept for q in row["questions"]]
+    last = json.loads((scaled / "log.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == last["of"] == 5 + len(range(0, len(kept) - 1, 4))
+
+
+def test_the_folder_trains_where_there_is_neither_index_nor_question(
+    made: Path, scaled: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    shutil.copy(scaled / "mined.json.gz", there)
+    arguments = [
+        part.replace(str(made / name), str(tmp_path / name))
+        for part in at_scale(made, there)
+        for name in (next((n for n in GONE if str(made / n) in part), "index"),)
+    ]
+    assert arguments != at_scale(made, there)
+    assert train_encoder.main(arguments) == 0
+    expected = weights(scaled)
+    assert all(torch.equal(value, expected[name]) for name, value in weights(there).items())
+
+
+def test_processes_that_cut_texts_change_nothing(
+    made: Path, scaled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_table, "_PART", 16)
+    assert train_encoder.main(at_scale(made, tmp_path, "--num-workers", "2")) == 0
+    expected = weights(scaled)
+    assert all(torch.equal(value, expected[name]) for name, value in weights(tmp_path).items())
+
+
+def test_pairs_can_be_found_first(made: Path, straight: Trained, tmp_path: Path) -> None:
+    assert train_encoder.main(command(made, tmp_path, "--mine-only")) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"arguments.json", "mined.json.gz"}
+    assert train_encoder.main(command(made, tmp_path)) == 0
+    expected = weights(straight.folder)
+    assert all(torch.equal(value, expected[name]) for name, value in weights(tmp_path).items())
+
+
+def test_a_run_ends_with_its_time(made: Path, tmp_path: Path) -> None:
+    assert train_encoder.main(command(made, tmp_path, "--minutes", "0.00001")) == 0
+    (row,) = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
+    assert row["step"] == 1
+    assert row["of"] == 5
+    done = load_file(tmp_path / "checkpoint.safetensors")
+    assert done["progress.step"] == 1
+    assert train_encoder.main(command(made, tmp_path, "--minutes", "0.00001")) == 0  # it was done
+    again = load_file(tmp_path / "checkpoint.safetensors")
+    assert again["progress.step"] == 1
+    assert load(tmp_path / "encoder") is not None
+
+
+def test_the_rate_falls_with_the_plan_or_the_time() -> None:
+    plain, timed = Aims(1.0), Aims(1.0, minutes=2)
+    assert [plain.share(step, 100, 1e9) for step in (9, 55)] == pytest.approx([1.0, 0.5])
+    # 55 of 100 steps, or 66 of 120 seconds
+    assert timed.share(55, 100, 0) == timed.share(0, 100, 66) == pytest.approx(0.5)
+    assert timed.share(99, 100, 0) == pytest.approx(1 / 90)
+    assert timed.share(0, 100, 120) is None
+    assert timed.share(0, 100, 0) == pytest.approx(0.01)
+
+
+def test_the_loss_of_words_may_count_otherwise(
+    made: Path, straight: Trained, tmp_path: Path
+) -> None:
+    assert train_encoder.main(command(made, tmp_path, "--words-weight", "0")) == 0
+    expected, found = weights(straight.folder), weights(tmp_path)
+    assert not torch.equal(found["model.late_scale"], expected["model.late_scale"])
+    # but for its decay the scale of the words' scores keeps still
+    assert found["model.late_scale"].item() == pytest.approx(np.log(30), rel=1e-3)
 
 
 def test_an_index_of_the_trained_encoder_answers(straight: Trained, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from scripts import train_encoder
 from scripts.pairs import Pair, holds_answer, normalised
-from scripts.training_plan import drawn, planned, rate_at
+from scripts.training_plan import drawn, excluded, planned, rate_at
 
 
 def pair(number: int, *, answer: str = "", negatives: int = 3) -> Pair:
@@ -71,23 +71,49 @@ def test_a_batch_holds_each_right_passage_in_its_place() -> None:
     assert batch.questions == ("Question 4?", "Question 1?", "Question 3?")
     assert batch.passages[:3] == tuple(pairs[place].positive for place in (4, 1, 3))
     assert batch.passages[3:] == (pairs[1].negatives[0], pairs[3].negatives[0])  # 4 has none
-    assert batch.excluded == ((False,) * 5,) * 3
+    assert not excluded([pairs[place] for place in (4, 1, 3)], batch.passages).any()
 
 
 def test_what_holds_the_answer_too_is_excluded() -> None:
     same = Pair("Again?", pair(1).positive, ("Title\nIt is number2 they say.",), (" number1 ",))
     pairs = [pair(1), pair(2), pair(3, answer="number1"), same]
-    batch = drawn(pairs, (0, 1, 2, 3), seed=0)
-    for row, place in enumerate((0, 1, 2, 3)):
-        assert not batch.excluded[row][row]  # never its own
-        for column, text in enumerate(batch.passages):
+    passages = drawn(pairs, (0, 1, 2, 3), seed=0).passages
+    found = excluded(pairs, passages)
+    assert found.shape == (4, len(passages))
+    for row in range(4):
+        assert not found[row, row]  # never its own
+        for column, text in enumerate(passages):
             if column != row:
-                right = text == pairs[place].positive or holds_answer(text, pairs[place].answers)
-                assert batch.excluded[row][column] == right
+                right = text == pairs[row].positive or holds_answer(text, pairs[row].answers)
+                assert found[row, column] == right
     # number1 stands in the passages of 0, 2 and 3; number2 in that of 1 and in 3's wrong one
-    assert batch.excluded[0][:4] == (False, False, True, True)
-    assert batch.excluded[1] == (*(False,) * 7, True)
-    assert batch.excluded[3][:4] == (True, False, True, False)
+    assert found[0, :4].tolist() == [False, False, True, True]
+    assert found[1].tolist() == [*[False] * 7, True]
+    assert found[3, :4].tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("5.1 days", [False, True, False, False]),
+        ("days", [False, True, True, True]),
+        ("±", [False] * 4),  # without a word
+        ("of 5.1 days or", [False] * 4),
+    ],
+)
+def test_an_answer_is_held_by_its_words_one_after_another(answer: str, right: list[bool]) -> None:
+    passages = ("Own.", "A\n5.1 DAYS.", "A\n15.1 days: 5 or 1.", "A\nDays of 1 and 5")
+    one = Pair("How long?", "Own.", (), (normalised(answer),))
+    assert excluded([one], passages).tolist() == [right]
+    assert [holds_answer(text, one.answers) for text in passages] == right
+
+
+def test_a_made_up_question_excludes_its_passage_under_any_heading() -> None:
+    made = Pair("How long?", "A. Results\nIt took 5 days.", (), ())
+    gold = Pair("How long?", "A. Results\nIt took 5 days.", (), (" 77 ",))
+    passages = (made.positive, "B\nIt took 5 days.", made.positive, "B\nIt took 6 days.")
+    assert excluded([made], passages).tolist() == [[False, True, True, False]]
+    assert excluded([gold], passages).tolist() == [[False, False, True, False]]
 
 
 def test_the_rate_rises_and_falls() -> None:
@@ -105,8 +131,11 @@ def test_the_rate_rises_and_falls() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "give at least one --corpus-questions or --questions"),
+        ((), "give at least one --corpus-questions, --questions or --made-questions"),
         (("--questions", "q.json=often"), "write FILE or FILE=PASSES"),
+        (("--made-questions", "q.json=0"), "write FILE or FILE=PASSES"),
+        (("--questions", "q.json", "--minutes", "0"), "is no time to train in"),
+        (("--questions", "q.json", "--minutes", "soon"), "is not a number"),
         (("--questions", "q.json=0"), "write FILE or FILE=PASSES"),
         (("--questions", "q.json=-1"), "write FILE or FILE=PASSES"),
         (("--questions", "q.json=inf"), "at most 100"),

@@ -1,0 +1,230 @@
+"""Finds the pairs that an encoder is trained on, and keeps them for where there is no index."""
+
+import argparse
+import gzip
+import hashlib
+import json
+import random
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from index.corpora.squad import read_squad
+from index.manifest import current_version
+from index.types import CorpusError
+from models.contracts import ModelError
+from scripts.pairs import Pair, context_pairs, corpus_pairs
+from scripts.training_runs import Source, source
+
+HELD_OUT = "held_out.json"
+"""The file in an encoder's folder that names the papers which its training left out."""
+
+MINED = "mined.json.gz"
+"""The file in a run's folder that holds its pairs."""
+
+Kind: TypeAlias = Literal["corpus", "contexts", "made"]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSource(Source):
+    """A file of questions that were made up, as `scripts.make_questions` writes it."""
+
+
+def made_source(text: str) -> MadeSource:
+    """Return FILE or FILE=PASSES as argparse shall have it."""
+    found = source(corpus=False)(text)
+    return MadeSource(found.path, found.passes, found.corpus)
+
+
+@dataclass(frozen=True, slots=True)
+class PairSet:
+    """The pairs of a source, and how often a run goes through them."""
+
+    pairs: list[Pair]
+    passes: float
+    kind: Kind
+
+
+def left_out(base: Path, sources: Sequence[Source], count: int, seed: int) -> list[str]:
+    """Return the cord_uids of the papers that the training leaves out.
+
+    They are those that the training of the base left out, if it did: it has learnt of all others,
+    and scores that are calibrated on what an encoder has learnt of are too good. Else `count` are
+    drawn. Raises ModelError where the base's list is damaged.
+    """
+    path = base / HELD_OUT
+    if not path.is_file():
+        return drawn_papers(sources, count, seed)
+    try:
+        papers = sorted(map(str, json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} is not a list of papers ({error}): restore it") from error
+    print(f"left out: the {len(papers)} papers that the base was not trained on", flush=True)
+    return papers
+
+
+def drawn_papers(sources: Sequence[Source], count: int, seed: int) -> list[str]:
+    """Return the cord_uids of `count` papers of the sources, to be left out of the training.
+
+    They are papers that people have asked about.
+    """
+    asked = (one for one in sources if not isinstance(one, MadeSource))
+    papers = sorted({gold.cord_uid for one in asked for gold in read_squad(one.path)} - {""})
+    return sorted(random.Random(seed).sample(papers, min(count, len(papers))))  # noqa: S311
+
+
+def made_pairs(path: Path, held_out: Collection[str]) -> list[Pair]:
+    """Return a pair for each question that was made up about a passage, without wrong passages.
+
+    A line of the file is a passage, with its paper's `cord_uid` where that is known and the
+    `questions`. Raises CorpusError where it can't be read.
+    """
+    # an index is built with it, by what a machine that only trains may lack
+    from index.embedding import embedding_text  # noqa: PLC0415
+
+    pairs = []
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            row: dict[str, Any] = json.loads(line)
+            text = embedding_text(str(row["title"]), str(row["section"]), str(row["text"]))
+            questions = [str(question).strip() for question in row["questions"]]
+            paper = str(row.get("cord_uid") or "")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorpusError(
+                f"{path}, line {number}, is no passage with questions: {error!r}"
+            ) from error
+        if paper not in held_out:
+            pairs += [Pair(question, text, (), ()) for question in questions if question]
+    return pairs
+
+
+def _lines(path: Path) -> Iterator[str]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8") as file:
+            yield from (line for line in file if line.strip())
+    except (OSError, EOFError) as error:
+        raise CorpusError(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path} is not UTF-8: {error}") from error
+
+
+def mined(options: argparse.Namespace, base: Path) -> tuple[list[str], list[PairSet]]:
+    """Return the papers that are left out, and the pairs of each source.
+
+    They are those in the run's folder where it has them, and are put there where it has not:
+    then neither the index nor the files of questions need be where the training goes on.
+    Raises CorpusError for a file that cannot be read, or where there is no pair at all, and
+    ModelError where the folder's are of other sources.
+    """
+    sources: list[Source] = options.sources
+    path: Path = options.work / MINED
+    if path.is_file():
+        held_out, sets = _read(path, sources)
+        if (base / HELD_OUT).is_file() and left_out(base, sources, 0, 0) != held_out:
+            raise ModelError(f"{path} was made for a base that left out other papers: remove it")
+    else:
+        held_out = left_out(base, sources, options.hold_out, options.seed)
+        version = _version(options.index, sources)
+        sets = [_mined(one, version, set(held_out)) for one in sources]
+    if not any(some.pairs for some in sets):
+        raise CorpusError(
+            "no question has a passage that answers it: is the index one of the papers that the "
+            "questions are about?"
+        )
+    if not path.is_file():
+        _write(path, sources, held_out, sets)
+    return held_out, sets
+
+
+def _version(index: Path | None, sources: Sequence[Source]) -> Path:
+    if index is None and any(one.corpus for one in sources):
+        raise CorpusError(f"--corpus-questions need --index, or a folder --work with a {MINED}")
+    return current_version(index) if index else Path()
+
+
+def _kind(one: Source) -> Kind:
+    if isinstance(one, MadeSource):
+        return "made"
+    return "corpus" if one.corpus else "contexts"
+
+
+def _mined(one: Source, version: Path, held_out: set[str]) -> PairSet:
+    if isinstance(one, MadeSource):
+        pairs = made_pairs(one.path, held_out)
+        count = len(pairs)
+    else:
+        questions = [
+            gold for gold in read_squad(one.path) if gold.answers and gold.cord_uid not in held_out
+        ]
+        pairs = corpus_pairs(questions, version) if one.corpus else context_pairs(questions)
+        count = len(questions)
+    print(f"{one.path.name}: {count:,} questions, {len(pairs):,} pairs", flush=True)
+    return PairSet(pairs, one.passes, _kind(one))
+
+
+def _write(
+    path: Path, sources: Sequence[Source], held_out: Sequence[str], sets: Sequence[PairSet]
+) -> None:
+    """Write pairs, complete or not at all; each text of a passage once."""
+    texts: dict[str, int] = {}
+    rows = [
+        [
+            [
+                pair.question,
+                texts.setdefault(pair.positive, len(texts)),
+                [texts.setdefault(text, len(texts)) for text in pair.negatives],
+                list(pair.answers),
+            ]
+            for pair in some.pairs
+        ]
+        for some in sets
+    ]
+    named = [{"name": one.path.name, "kind": _kind(one), "sha256": _sum(one)} for one in sources]
+    content = {"sources": named, "held_out": held_out, "texts": list(texts), "sets": rows}
+    temporary = path.with_name(path.name + ".tmp")
+    with gzip.open(temporary, "wt", encoding="utf-8", compresslevel=6) as file:
+        file.write(json.dumps(content))  # at once: json.dump is many times slower
+    temporary.replace(path)
+
+
+def _read(path: Path, sources: Sequence[Source]) -> tuple[list[str], list[PairSet]]:
+    """Return the papers left out, and the pairs; a file of questions that is not here is trusted.
+
+    Raises ModelError where they are of other sources, or damaged.
+    """
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            content = json.load(file)
+        named = content["sources"]
+        ours = [
+            (one.path.name, _kind(one), _sum(one) if one.path.is_file() else kept["sha256"])
+            for one, kept in zip(sources, named, strict=False)
+        ]
+        if len(named) != len(sources) or ours != [
+            (kept["name"], kept["kind"], kept["sha256"]) for kept in named
+        ]:
+            raise ModelError(f"{path} holds the pairs of other files: remove it to find them anew")
+        texts: list[str] = content["texts"]
+        sets = [
+            PairSet(
+                [
+                    Pair(asked, texts[own], tuple(texts[n] for n in wrong), tuple(answers))
+                    for asked, own, wrong, answers in rows
+                ],
+                one.passes,
+                _kind(one),
+            )
+            for one, rows in zip(sources, content["sets"], strict=True)
+        ]
+        held_out = list(map(str, content["held_out"]))
+    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ModelError(f"{path} is damaged ({error!r}): remove it") from error
+    print(f"{sum(len(some.pairs) for some in sets):,} pairs as found before", flush=True)
+    return held_out, sets
+
+
+def _sum(one: Source) -> str:
+    with one.path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

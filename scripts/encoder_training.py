@@ -1,0 +1,187 @@
+"""The loop that trains an encoder: a plan, batch by batch, with checkpoints and a log (torch)."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models import contrastive
+from models.checkpoints import load_checkpoint, save_checkpoint
+from models.contrastive import TrainedEncoder
+from models.tensors import on_device
+from models.token_table import Tokens, TokenTable
+from scripts.encoder_pairs import PairSet
+from scripts.training_plan import Batch, drawn, excluded, planned, rate_at
+
+_CHECKPOINT_SECONDS = 300
+_LOG_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """A batch, ready for the model; `excluded` has shape (questions, passages)."""
+
+    questions: Tokens
+    passages: Tokens
+    excluded: NDArray[np.bool_]
+
+
+class Lessons:
+    """The batches of a run, in order; the same arguments give the same ones."""
+
+    def __init__(
+        self,
+        sets: Sequence[PairSet],
+        size: int,
+        seed: int,
+        tables: tuple[TokenTable, TokenTable],
+    ) -> None:
+        """Plan batches of `size` questions; `tables` cut questions and passages."""
+        self._pairs = [some.pairs for some in sets]
+        self._plan = planned([(some.pairs, some.passes) for some in sets], size, seed)
+        self._seed = seed
+        self._questions, self._passages = tables
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self._plan)
+
+    def prepare(self, first: int, workers: int) -> None:
+        """Cut all texts of the batches from `first` on, in `workers` processes.
+
+        Without, a batch's are cut when it is wanted.
+        """
+        if workers:
+            began = time.monotonic()
+            batches = [self._drawn(step) for step in range(first, len(self))]
+            count = self._questions.add((t for one in batches for t in one.questions), workers)
+            count += self._passages.add((t for one in batches for t in one.passages), workers)
+            print(f"tokens of {count:,} texts: {time.monotonic() - began:.1f} s", flush=True)
+
+    def __getitem__(self, step: int) -> Lesson:
+        """Return a batch."""
+        batch = self._drawn(step)
+        number, places = self._plan[step]
+        some = [self._pairs[number][place] for place in places]
+        return Lesson(
+            self._questions.of(batch.questions),
+            self._passages.of(batch.passages),
+            excluded(some, batch.passages),
+        )
+
+    def _drawn(self, step: int) -> Batch:
+        number, places = self._plan[step]
+        return drawn(self._pairs[number], places, self._seed + step)
+
+
+@dataclass(frozen=True, slots=True)
+class Aims:
+    """How a model is trained.
+
+    `rate` is the greatest learning rate; a run ends after `minutes` if its plan is longer, its
+    rate at 0. The three losses are added: that of the words counts `words`, and the distance from
+    the `anchor`, an encoder whose vectors are to be stayed near to, `near`.
+    """
+
+    rate: float
+    minutes: float | None = None
+    words: float = 1.0
+    anchor: TrainedEncoder | None = None
+    near: float = 0.0
+
+    def share(self, step: int, steps: int, seconds: float) -> float | None:
+        """Return the share of the rate that a step has, or None where the time is over."""
+        if self.minutes is None:
+            return rate_at(step, steps)
+        done = max(step / steps, seconds / (60 * self.minutes))
+        return rate_at(round(1000 * done), 1000) if done < 1 else None
+
+
+def train(
+    model: TrainedEncoder, lessons: Lessons, folder: Path, aims: Aims, workers: int = 0
+) -> None:
+    """Train to the end of the plan or of the time, from the checkpoint in `folder` if any."""
+    optimizer = contrastive.optimizer_of(model, aims.rate)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    progress = load_checkpoint(folder, model, optimizer)
+    step, steps = int(progress.get("step", 0)), len(lessons)
+    lessons.prepare(step, workers)
+    model.train()
+    saved = time.monotonic()
+    log = _Log(folder, steps, saved - progress.get("seconds", 0.0))
+    while step < steps and (share := aims.share(step, steps, log.seconds)) is not None:
+        for group, highest in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = highest * share
+        lesson = lessons[step]
+        log.add(_step(model, optimizer, lesson, aims), len(lesson.passages.lengths))
+        step += 1
+        log.write(step, last=step == steps)
+        if time.monotonic() - saved > _CHECKPOINT_SECONDS:
+            save_checkpoint(folder, model, optimizer, {"step": step, "seconds": log.seconds})
+            saved = time.monotonic()
+    log.write(step, last=True)
+    save_checkpoint(folder, model, optimizer, {"step": step, "seconds": log.seconds})
+
+
+def _step(
+    model: TrainedEncoder, optimizer: torch.optim.Optimizer, lesson: Lesson, aims: Aims
+) -> Tensor:
+    """Learn from a batch; return its three losses, shape (3,), where they were computed."""
+    left_out = on_device(torch.from_numpy(lesson.excluded), model.cosine_scale.device)
+    losses = contrastive.batch_loss(model, lesson.questions, lesson.passages, left_out, aims.anchor)
+    total = losses[0] + aims.words * losses[1] + aims.near * losses[2]
+    total.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return torch.stack(losses).detach()
+
+
+class _Log:
+    """Tells how a run goes every few seconds, for each time a GPU has to be waited for."""
+
+    def __init__(self, folder: Path, steps: int, began: float) -> None:
+        self._file = folder / "log.jsonl"
+        self._steps = steps
+        self._began = began
+        self._written = time.monotonic()
+        self._losses: list[Tensor] = []
+        self._passages = 0
+
+    @property
+    def seconds(self) -> float:
+        """The seconds that the run has taken, also before it was stopped."""
+        return time.monotonic() - self._began
+
+    def add(self, losses: Tensor, passages: int) -> None:
+        self._losses.append(losses)
+        self._passages += passages
+
+    def write(self, step: int, *, last: bool) -> None:
+        if not self._losses or not (last or time.monotonic() - self._written >= _LOG_SECONDS):
+            return
+        vectors, words, anchor = torch.stack(self._losses).mean(0).tolist()
+        speed = self._passages / max(time.monotonic() - self._written, 1e-6)
+        row = {
+            "step": step,
+            "of": self._steps,
+            "loss of vectors": round(vectors, 4),
+            "loss of words": round(words, 4),
+            "distance from the anchor": round(anchor, 4),
+            "seconds": round(self.seconds),
+            "passages a second": round(speed),
+        }
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        print(
+            f"step {step:,} of {self._steps:,}  vectors {vectors:.3f}  words {words:.3f}  "
+            f"anchor {anchor:.3f}  {row['seconds']:,} s  {row['passages a second']:,} passages/s",
+            flush=True,
+        )
+        self._written, self._losses, self._passages = time.monotonic(), [], 0

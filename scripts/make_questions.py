@@ -1,0 +1,210 @@
+"""Writes questions that passages answer, to train an encoder on: learns how, then does it.
+
+First write an index's passages to a file (--index), then learn from --questions and write the same
+file with its questions. A generator that was kept (--save) is a --base that need not learn.
+"""
+
+import argparse
+import random
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from index.types import CorpusError, IndexingError
+from models.contracts import ModelError
+from models.loading import encoder_folder, pick_device
+from scripts.arguments import at_least
+from scripts.question_passages import Row, expect_to_write, of_index, read_rows, write_rows
+from scripts.question_training import Watch, asked_of, train
+from scripts.training_runs import replacing, share, source
+
+if TYPE_CHECKING:
+    from models.question_generation import IntArray, QuestionGenerator
+
+_BATCH_TOKENS = {"cpu": 2048, "cuda": 32_768}
+_TIMES = 8  # as many tokens are kept of passages as one batch of training has
+_TOKENISED = 4096  # passages at a time
+_SHOWN = 20
+
+
+def tokenised(model: "QuestionGenerator", rows: Sequence[Row]) -> "list[IntArray]":
+    """Return the tokens of each passage."""
+    tokens: list[IntArray] = []
+    for at in range(0, len(rows), _TOKENISED):
+        texts = [row["text"] for row in rows[at : at + _TOKENISED]]
+        tokens += model.tokens_of(texts, model.passage_tokens)
+    return tokens
+
+
+def write(
+    model: "QuestionGenerator", tokens: "Sequence[IntArray]", options: argparse.Namespace
+) -> list[list[str]]:
+    """Return the questions of each passage."""
+    import torch  # noqa: PLC0415 - seconds that --help need not wait
+
+    from models.question_generation import (  # noqa: PLC0415 - likewise
+        QUESTION_TOKENS,
+        columns_for,
+        fast_in_bfloat16,
+    )
+    from models.question_sampling import (  # noqa: PLC0415 - likewise
+        Sampling,
+        sampled,
+        texts_of,
+        worth_keeping,
+    )
+
+    device = model.bias.device
+    if fast_in_bfloat16(device):
+        model.bfloat16()
+    model.eval()
+    chance = torch.Generator(device).manual_seed(options.seed)
+    sampling = Sampling(options.temperature, options.top_p)
+    most = _TIMES * options.batch_tokens
+    order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
+    found: list[list[str]] = [[] for _ in tokens]
+    watch = Watch("write", "passages", len(tokens))
+    at = 0
+    while at < len(order):
+        longest = columns_for(len(tokens[order[at]]) + 2) + columns_for(QUESTION_TOKENS)
+        some = order[at : at + max(1, most // longest)]
+        passages = [tokens[place] for place in some]
+        written = sampled(model, passages, options.per_passage, sampling, chance)
+        texts = zip(*(texts_of(model, one) for one in written), strict=True)
+        for place, questions in zip(some, texts, strict=True):
+            found[place] = list(worth_keeping(questions))
+        at += len(some)
+        if watch.advance(len(some)) or at == len(order):
+            watch.say()
+    return found
+
+
+def show(rows: Sequence[Row], seed: int) -> None:
+    """Print some passages, of all that have a question, with one of theirs."""
+    asked = [row for row in rows if row["questions"]]
+    some = random.Random(seed).sample(asked, min(_SHOWN, len(asked)))  # noqa: S311 - nothing secret
+    for row in some:
+        print(f"{' '.join(row['text'].split())[:90]} ...\n    {row['questions'][0]}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.make_questions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = arguments.add_argument
+    add("--index", type=Path, metavar="DIR", help="write its passages to --output, and no question")
+    add(
+        "--base",
+        metavar="DIR_OR_ID",
+        help="the encoder to begin with, an MPNet, or a generator that --save wrote",
+    )
+    add(
+        "--questions",
+        dest="sources",
+        action="append",
+        default=[],
+        type=source(corpus=False),
+        metavar="FILE[=PASSES]",
+        help="SQuAD format, to learn from; PASSES is how often the run goes through the file "
+        "(default: 1)",
+    )
+    add("--passages", type=Path, metavar="FILE", help='JSON lines, each an object with a "text"')
+    add(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help='where to write the passages, each with its "questions": gzipped JSON lines',
+    )
+    add("--per-passage", type=at_least(1), default=1, metavar="N", help="questions of a passage")
+    add("--limit", type=at_least(1), metavar="N", help="only the first N passages")
+    add("--temperature", type=share(10), default=0.8, metavar="T", help="0: the likeliest tokens")
+    add("--top-p", type=share(1), default=0.95, metavar="P", help="nucleus (default: 0.95)")
+    add("--rate", type=share(1), default=1e-4, help="greatest learning rate (default: 1e-4)")
+    add("--minutes", type=share(10_000), metavar="M", help="end training after so long, at rate 0")
+    add(
+        "--batch-tokens",
+        type=at_least(64),
+        metavar="N",
+        help="tokens in a batch; eight times as many of passages that questions are written to "
+        "(default: 2048 on a CPU, 32768 on a GPU)",
+    )
+    add("--save", type=Path, metavar="DIR", help="keep the generator there")
+    add("--seed", type=at_least(0), default=0, metavar="N")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    return arguments
+
+
+def make(options: argparse.Namespace) -> None:
+    """Learn and write. Raises CorpusError, IndexingError, ModelError."""
+    import torch  # noqa: PLC0415 - seconds that --help need not wait
+
+    from models.question_generation import QuestionGenerator  # noqa: PLC0415 - likewise
+
+    torch.manual_seed(options.seed)
+    device = pick_device(options.device)
+    options.batch_tokens = options.batch_tokens or _BATCH_TOKENS[device]
+    base = encoder_folder(options.base)
+    expect_to_write(options.output)
+    rows = read_rows(options.passages, options.limit)
+    asked = asked_of(options.sources)
+    model = QuestionGenerator.load(base)
+    if not asked and not model.has_trained_head:
+        raise ModelError(f"{base} has not learnt to write questions: give --questions")
+    model.to(device)
+    print(f"{len(rows):,} passages; on {device}", flush=True)
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(tokenised, model, rows)
+        if asked:
+            train(model, asked, options)
+        tokens = waiting.result()
+    if options.save:
+        with replacing(options.save) as folder:
+            model.save(folder)
+    if device == "cuda":
+        most = torch.cuda.max_memory_allocated() / 2**30
+        print(f"training took up to {most:.1f} GiB of the GPU", flush=True)
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    for row, questions in zip(rows, write(model, tokens, options), strict=True):
+        row["questions"] = questions
+    if device == "cuda":
+        most = torch.cuda.max_memory_allocated() / 2**30
+        print(f"writing took up to {most:.1f} GiB of the GPU", flush=True)
+    write_rows(options.output, rows)
+    show(rows, options.seed)
+    asked_count = sum(bool(row["questions"]) for row in rows)
+    count = sum(len(row["questions"]) for row in rows)
+    print(f"{count:,} questions of {asked_count:,} passages written to {options.output}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    commands = parser()
+    options = commands.parse_args(argv)
+    if not options.index and not (options.base and options.passages):
+        commands.error("give --base and --passages, or --index")
+    if options.top_p == 0 or options.rate == 0 or options.minutes == 0:
+        commands.error("--top-p, --rate and --minutes are above 0")
+    try:
+        if options.index:
+            count = write_rows(options.output, of_index(options.index))
+            print(f"{count:,} passages written to {options.output}")
+        else:
+            make(options)
+    except (CorpusError, IndexingError, ModelError) as error:
+        print(f"make_questions: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("make_questions: stopped; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

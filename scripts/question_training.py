@@ -1,0 +1,213 @@
+"""The loop that trains a question generator: windows are cut and tokenised while it computes."""
+
+import argparse
+import random
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from index.corpora.squad import GoldQuestion, read_squad
+from index.types import CorpusError
+from models.contracts import ModelError
+from scripts.reader_examples import Asked, Draw, planned
+from scripts.training_plan import rate_at
+from scripts.training_runs import Source
+
+if TYPE_CHECKING:
+    from models.question_generation import IntArray, QuestionGenerator
+    from models.question_learning import Batch
+
+_Made = TypeVar("_Made")
+
+SHORTEST, LONGEST = 60, 150
+"""Words of a window: those of an index's passages, and some more."""
+
+LOG_SECONDS = 5.0
+_POOL = 4096  # windows that are cut and sorted by length together
+_AHEAD = 3  # pools
+_REACH = 10 * LONGEST  # code points around an answer that hold more words than a window
+
+
+def asked_of(sources: Sequence[Source]) -> list[Asked]:
+    """Read each file's questions that have an answer. Raises CorpusError where there is none."""
+    found = []
+    for one in sources:
+        questions = [gold for gold in read_squad(one.path) if gold.answers and gold.question]
+        if not questions:
+            raise CorpusError(f"{one.path} has no question with an answer")
+        print(f"{one.path.name}: {len(questions):,} questions, {one.passes:g} passes", flush=True)
+        found.append(Asked(questions, wrong=(), passes=one.passes, own=0.0, mined=0.0))
+    return found
+
+
+def window_of(gold: GoldQuestion, seed: int) -> str:
+    """Return 60 to 150 words of a question's context that hold an answer anywhere.
+
+    All of it where it is shorter. Only what is near the answer is looked at: a context may be a
+    whole paper.
+    """
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    chosen = chance.randrange(len(gold.answers))
+    start = gold.starts[chosen]
+    end = start + len(gold.answers[chosen])
+    near = gold.context[max(0, start - _REACH) : start]
+    before = [start - len(near) + word.start() for word in re.finditer(r"\S+", near)]
+    after = [end + word.end() for word in re.finditer(r"\S+", gold.context[end : end + _REACH])]
+    room = chance.randint(SHORTEST, LONGEST) - len(gold.answers[chosen].split())
+    most = max(0, min(room, len(before)))
+    count = chance.randint(min(most, max(0, room - len(after))), most)
+    rest = max(0, min(room - count, len(after)))
+    begin = before[-count] if count else start
+    return gold.context[begin : after[rest - 1] if rest else end]
+
+
+def batches_of(
+    passages: "Sequence[IntArray]", questions: "Sequence[IntArray]", tokens: int, seed: int
+) -> "list[Batch]":
+    """Return batches of like lengths, of at most `tokens` columns in all, in a random order."""
+    from models.question_generation import columns_for  # noqa: PLC0415 - seconds that --help waits
+    from models.question_learning import batch_of  # noqa: PLC0415 - likewise
+
+    sizes = [
+        (columns_for(len(passage) + 2), columns_for(len(question) + 1))
+        for passage, question in zip(passages, questions, strict=True)
+    ]
+    order = sorted(range(len(sizes)), key=sizes.__getitem__)
+    groups: list[list[int]] = []
+    widest = 0  # columns of a question
+    for place in order:
+        widest = max(widest, sizes[place][1])
+        if not groups or (len(groups[-1]) + 1) * (sizes[place][0] + widest) > tokens:
+            groups.append([])
+            widest = sizes[place][1]
+        groups[-1].append(place)
+    random.Random(seed).shuffle(groups)  # noqa: S311 - nothing secret
+    return [
+        batch_of([passages[place] for place in group], [questions[place] for place in group])
+        for group in groups
+    ]
+
+
+def ahead(tasks: Sequence[Callable[[], _Made]], count: int) -> Iterator[_Made]:
+    """Yield what tasks make, in their order; up to `count` of them are done beforehand."""
+    waiting: deque[Future[_Made]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            for number in range(len(tasks) + count):
+                if number < len(tasks):
+                    waiting.append(pool.submit(tasks[number]))
+                if number >= count and waiting:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def pool_of(
+    model: "QuestionGenerator", asked: Sequence[Asked], draws: Sequence[Draw], tokens: int
+) -> "list[Batch]":
+    """Return the batches of some draws. Those with too long a question are left out."""
+    from models.question_generation import QUESTION_TOKENS  # noqa: PLC0415 - as above
+
+    golds = [asked[draw.set].questions[draw.question] for draw in draws]
+    texts = [window_of(gold, draw.seed) for gold, draw in zip(golds, draws, strict=True)]
+    passages = model.tokens_of(texts, model.passage_tokens)
+    questions = model.tokens_of([gold.question for gold in golds], QUESTION_TOKENS)
+    kept = [place for place, one in enumerate(questions) if 0 < len(one) < QUESTION_TOKENS]
+    return batches_of(
+        [passages[place] for place in kept],
+        [questions[place] for place in kept],
+        tokens,
+        draws[0].seed,
+    )
+
+
+def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.Namespace) -> None:
+    """Train to the end of the plan or of the time. Raises ModelError where the loss overflows."""
+    import torch  # noqa: PLC0415 - as above
+
+    from models.question_learning import optimizer_of, question_loss  # noqa: PLC0415 - as above
+
+    draws = planned(asked, options.seed)
+    pools = [draws[at : at + _POOL] for at in range(0, len(draws), _POOL)]
+    tasks = [lambda some=some: pool_of(model, asked, some, options.batch_tokens) for some in pools]
+    optimizer = optimizer_of(model, options.rate)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    watch = Watch("train", "windows", len(draws))
+    model.train()
+    total = torch.zeros((), device=model.bias.device)
+    steps = 0
+    began = time.monotonic()
+    for behind, batch in _steps(model, tasks):
+        spent = (time.monotonic() - began) / (60 * options.minutes) if options.minutes else 0.0
+        done = max(behind, spent)
+        if done >= 1:
+            break
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * rate_at(round(1000 * done), 1000)
+        loss = question_loss(model, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        total += loss.detach()  # on the device: to look at it is to wait for it
+        steps += 1
+        if watch.advance(len(batch.ids), done):
+            _log(watch, total.item() / steps, steps)
+            total.zero_()
+            steps = 0
+    if steps:
+        watch.advance(0, 1.0)
+        _log(watch, total.item() / steps, steps)
+    model.has_trained_head = True
+
+
+def _steps(
+    model: "QuestionGenerator", tasks: "Sequence[Callable[[], list[Batch]]]"
+) -> "Iterator[tuple[float, Batch]]":
+    """Yield each batch of a run, and which share of the run is behind it."""
+    for number, batches in enumerate(ahead(tasks, _AHEAD)):
+        if number == 0 and not model.has_trained_head:
+            model.start_head(np.concatenate([batch.labels for batch in batches]))
+        for place, batch in enumerate(batches):
+            yield (number + place / len(batches)) / len(tasks), batch
+
+
+def _log(watch: "Watch", loss: float, steps: int) -> None:
+    if not np.isfinite(loss):
+        raise ModelError("the loss is no number any more: give a lower --rate")
+    watch.say(f"loss {loss:.3f} over {steps} steps")
+
+
+class Watch:
+    """Says every few seconds how far a loop is, and how fast it was since it said so."""
+
+    def __init__(self, name: str, unit: str, total: int) -> None:
+        """Begin to count, up to `total` of a unit."""
+        self._name, self._unit, self._total = name, unit, total
+        self._began = self._said = time.monotonic()
+        self._count = self._told = 0
+        self._share = 0.0
+
+    def advance(self, count: int, share: float | None = None) -> bool:
+        """Count `count` more; tell whether it is time to say so. `share` is what is done."""
+        self._count += count
+        self._share = self._count / self._total if share is None else share
+        return time.monotonic() - self._said >= LOG_SECONDS
+
+    def say(self, more: str = "") -> None:
+        """Print a line."""
+        now = time.monotonic()
+        speed = (self._count - self._told) / max(now - self._said, 1e-9)
+        print(
+            f"{self._name} {self._share:6.1%}  {self._count:,} {self._unit}  "
+            f"{now - self._began:.1f} s  {speed:,.0f} {self._unit} a second  {more}".rstrip(),
+            flush=True,
+        )
+        self._said, self._told = now, self._count
