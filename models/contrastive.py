@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 from transformers import AutoModel, AutoTokenizer
 
 from models.contracts import ModelError
 from models.late import LateConfig, LateInteraction, late_scores
 from models.late import load as load_head
-from models.tensors import on_device
+from models.tensors import fused_attention, on_device
 from models.token_table import Tokens, TokenTable
 from models.words import IntArray
 
@@ -36,7 +35,6 @@ _CHUNK_TOKENS = 65_536  # likewise on a GPU, padding counted, which is soon busy
 _MULTIPLE = 8  # of tokens: what the fast kernels of a GPU are made for
 _LIKENESSES = 2**28  # pairs of words that are compared at once: 1 GiB
 _GPU = "cuda"
-_KERNELS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]  # cuDNN's plans each length anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class TrainedEncoder(nn.Module):
             # every token's row of the mask: given only the texts' lengths, transformers looks
             # whether any is short, and waits for the GPU to say
             mask = mask.bool()[:, None, None, :].expand(-1, 1, ids.shape[1], -1).contiguous()
-        with torch.autocast(ids.device.type, dtype=torch.bfloat16), sdpa_kernel(_KERNELS):
+        with torch.autocast(ids.device.type, dtype=torch.bfloat16), fused_attention(ids.device):
             output = self.transformer(input_ids=ids, attention_mask=mask)
         states: Tensor = output.last_hidden_state.float()
         return states

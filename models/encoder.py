@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
+from tokenizers import Encoding, Tokenizer
 
 from models import late
 from models.contracts import Embedded, FloatArray, ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, without_progress_bars
-from models.tensors import on_device
+from models.tensors import fused_attention, on_device
 from models.windows import without_surrogates
 from models.words import IntArray, Words, words_of
 
@@ -65,6 +66,7 @@ class SentenceEncoder:
         self.name = identity(folder)
         self.dimension = dimension
         self.word_dimension = head.config.dimension if head else 0
+        self._tokenizer = _cutting(self._model) if head else None
         self._batch_size = batch_size or (16 if target == "cpu" else 256)
 
     def encode_questions(self, texts: Sequence[str]) -> Embedded:
@@ -98,13 +100,22 @@ class SentenceEncoder:
     @torch.inference_mode()
     def _forward(self, texts: list[str], left_out: Collection[str], *, weighted: bool) -> Embedded:
         """Encode one batch: the transformer in its own precision, what follows in float32."""
-        features: dict[str, Any] = self._model.preprocess(texts)
+        encodings: list[Encoding] = []
+        if self._tokenizer is None:
+            features: dict[str, Any] = self._model.preprocess(texts)
+        else:  # the words need the encodings: cut once for both
+            encodings = self._tokenizer.encode_batch(texts)
+            features = {
+                "input_ids": torch.tensor([one.ids for one in encodings]),
+                "attention_mask": torch.tensor([one.attention_mask for one in encodings]),
+            }
         features = {
             name: on_device(value, self._model.device) if isinstance(value, torch.Tensor) else value
             for name, value in features.items()
         }
         transformer, *rest = self._model
-        features = transformer(features)
+        with fused_attention(self._model.device):
+            features = transformer(features)
         features["token_embeddings"] = features["token_embeddings"].float()
         for module in rest:
             features = module.float()(features)
@@ -113,8 +124,6 @@ class SentenceEncoder:
         if self._head is None:
             nothing = (np.empty((0, 0), np.float32),) * len(texts)
             return Embedded(unit, nothing, (np.empty((0, 2), np.int64),) * len(texts))
-        tokenizer = self._model.tokenizer.backend_tokenizer
-        encodings = tokenizer.encode_batch(texts)  # cut and padded as `preprocess` has set it
         found = [words_of(*pair, left_out) for pair in zip(encodings, texts, strict=True)]
         words = self._words(self._head, features["token_embeddings"], found, weighted=weighted)
         return Embedded(unit, words, tuple(one.ranges for one in found))
@@ -134,6 +143,17 @@ class SentenceEncoder:
             vectors = vectors * weights[:, :, None]
         rows = vectors.cpu().numpy()
         return tuple(rows[row, : len(one.ranges)] for row, one in enumerate(found))
+
+
+def _cutting(model: SentenceTransformer) -> Tokenizer:
+    """Return the model's tokenizer, set to cut and pad as `SentenceTransformer.preprocess` does."""
+    tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
+    if model.max_seq_length is not None:
+        tokenizer.enable_truncation(model.max_seq_length)
+    tokenizer.enable_padding(
+        pad_id=model.tokenizer.pad_token_id, pad_token=model.tokenizer.pad_token
+    )
+    return tokenizer
 
 
 def _precision(device: str, *, bulk: bool) -> torch.dtype:

@@ -20,7 +20,7 @@ from transformers import AutoModelForQuestionAnswering
 from models.contracts import ModelError
 from models.fused import fuse_attention
 from models.loading import without_progress_bars
-from models.tensors import on_device
+from models.tensors import fast_in_bfloat16, fused_attention, on_device
 from models.windows import Batch, Window
 
 Network = nn.Module
@@ -121,7 +121,8 @@ def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
         arrays["token_type_ids"] = batch.type_ids
     moved = on_device(torch.from_numpy(np.stack(list(arrays.values()))), device)
     inputs = dict(zip(arrays, moved, strict=True))
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=_fast_in_bfloat16(device)):
+    narrow = fast_in_bfloat16(device)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow), fused_attention(device):
         output: Any = network(**inputs)
     padding = inputs["attention_mask"] == 0
     least = torch.finfo(torch.float32).min
@@ -201,10 +202,3 @@ def distillation_loss(student: Tensor, teacher: Tensor, known: Tensor) -> Tensor
 def _takes_types(network: Network) -> bool:
     takes = "token_type_ids" in inspect.signature(network.forward).parameters
     return takes and getattr(network.config, "type_vocab_size", 0) > 1
-
-
-def _fast_in_bfloat16(device: torch.device) -> bool:
-    if device.type != "cpu":
-        return True
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

@@ -10,8 +10,7 @@ Only MPNet (Song et al., 2020) is known here. What transformers computes step by
 fused attention, with the relative bias as its mask.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -21,7 +20,6 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import MPNetModel
 
 from models.contracts import ModelError
@@ -241,25 +239,3 @@ def after_attention(layer: Any, hidden: Tensor, read: Tensor) -> Tensor:  # noqa
     attended = layer.attention.LayerNorm(joined + hidden)
     states: Tensor = layer.output(layer.intermediate(attended), attended)
     return states
-
-
-def on_device(array: NDArray[Any], device: torch.device) -> Tensor:
-    """Return an array on a device, without waiting for what that still computes."""
-    tensor = torch.from_numpy(array)
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
-
-
-@contextmanager
-def fused(device: torch.device) -> Iterator[None]:
-    """Keep attention to the kernels that take a mask and need no plan for every new shape."""
-    kernels = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-    with sdpa_kernel(kernels) if device.type == "cuda" else nullcontext():
-        yield
-
-
-def fast_in_bfloat16(device: torch.device) -> bool:
-    """Tell whether a device is made for bfloat16."""
-    if device.type != "cpu":
-        return True
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

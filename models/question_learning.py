@@ -17,11 +17,9 @@ from models.question_generation import (
     IntArray,
     QuestionGenerator,
     columns_for,
-    fast_in_bfloat16,
-    fused,
-    on_device,
     padded,
 )
+from models.tensors import fast_in_bfloat16, fused_attention, on_device
 
 _SMOOTHING = 0.1
 _WEIGHT_DECAY = 0.01
@@ -87,10 +85,11 @@ def question_loss(model: QuestionGenerator, batch: Batch) -> Tensor:
     """
     device = model.bias.device
     ids, places, labels = (
-        on_device(array, device) for array in (batch.ids, batch.places, batch.labels)
+        on_device(torch.from_numpy(array), device)
+        for array in (batch.ids, batch.places, batch.labels)
     )
     narrow = fast_in_bfloat16(device)
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow), fused(device):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow), fused_attention(device):
         hidden = model(ids, batch.passage).flatten(0, 1)
         logits = model.logits(hidden.index_select(0, places))
     return nn.functional.cross_entropy(logits, labels, label_smoothing=_SMOOTHING)

@@ -21,12 +21,11 @@ from models.question_generation import (
     QuestionGenerator,
     after_attention,
     columns_for,
-    fused,
     heads_of,
-    on_device,
     padded,
     padding_of,
 )
+from models.tensors import fused_attention, on_device
 
 _CANDIDATES = 64  # the likeliest tokens: sorting all of them takes longer than computing them
 _READ_TOKENS = 65_536  # of passages that are read in one forward pass
@@ -74,7 +73,7 @@ def sampled(
     After its END, which the last of its tokens may lack, a question has END only. Passages are
     tokens without special ones, at most `model.passage_tokens`; `chance` is on the model's device.
     """
-    with fused(model.bias.device):
+    with fused_attention(model.bias.device):
         kept = read(model, passages)
         written = [write(model, kept, sampling, chance) for _ in range(times)]
     return [tokens.cpu().numpy() for tokens in written]
@@ -83,7 +82,7 @@ def sampled(
 def read(model: QuestionGenerator, passages: Sequence[IntArray]) -> Kept:
     """Read n passages, some of them at a time."""
     device = model.bias.device
-    ids = on_device(padded(passages), device)
+    ids = on_device(torch.from_numpy(padded(passages)), device)
     passage = ids.shape[1]
     padding = padding_of(ids, passage)
     config = model.backbone.config

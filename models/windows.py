@@ -217,10 +217,12 @@ def _join(parts: Sequence[_Tokens]) -> _Tokens:
 
 def _trimmed_offsets(text: str, encoding: Encoding) -> IntArray:
     """Return shape (tokens, 2): each token's range of `text` without white space at its ends."""
-    trimmed = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-    for row, (start, end) in enumerate(encoding.offsets):
-        covered = text[start:end]
+    offsets = encoding.offsets
+    trimmed = np.array(offsets, dtype=np.int64).reshape(-1, 2)
+    covers = [text[start:end] for start, end in offsets]
+    for row, covered in enumerate(covers):
         if covered[:1].isspace() or covered[-1:].isspace():
+            start = offsets[row][0]
             begin = start + len(covered) - len(covered.lstrip())
             trimmed[row] = begin, max(begin, start + len(covered.rstrip()))
     return trimmed

@@ -32,19 +32,22 @@ def words_of(encoding: Encoding, text: str, left_out: Collection[str]) -> Words:
     Tokens of one word share its number; words are numbered in order without gaps. Special tokens,
     punctuation, and the words in `left_out` (lower case) are no words.
     """
+    numbered = encoding.word_ids
     extents: dict[int, tuple[int, int]] = {}  # by the tokenizer's number of the word
-    for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+    for word, extent in zip(numbered, encoding.offsets, strict=True):
         if word is not None:
-            first, last = extents.get(word, (start, end))
-            extents[word] = min(first, start), max(last, end)
-    kept = [
-        word
-        for word, (start, end) in extents.items()
-        if any(character.isalnum() for character in text[start:end])
-        and text[start:end].lower() not in left_out
-    ]
+            known = extents.get(word)
+            if known is not None:
+                extent = min(known[0], extent[0]), max(known[1], extent[1])  # noqa: PLW2901
+            extents[word] = extent
+    kept = []
+    for word, (start, end) in extents.items():
+        written = text[start:end]
+        is_word = written[:1].isalnum() or any(map(str.isalnum, written))
+        if is_word and written.lower() not in left_out:
+            kept.append(word)
     numbers = {word: number for number, word in enumerate(kept)}
-    of_token = [NO_WORD if w is None else numbers.get(w, NO_WORD) for w in encoding.word_ids]
+    of_token = [NO_WORD if w is None else numbers.get(w, NO_WORD) for w in numbered]
     return Words(
         np.array(of_token, np.int64),
         np.array([extents[word] for word in kept], np.int64).reshape(-1, 2),

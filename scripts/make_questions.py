@@ -47,7 +47,6 @@ def write(
     from models.question_generation import (  # noqa: PLC0415 - likewise
         QUESTION_TOKENS,
         columns_for,
-        fast_in_bfloat16,
     )
     from models.question_sampling import (  # noqa: PLC0415 - likewise
         Sampling,
@@ -55,6 +54,7 @@ def write(
         texts_of,
         worth_keeping,
     )
+    from models.tensors import fast_in_bfloat16  # noqa: PLC0415 - likewise
 
     device = model.bias.device
     if fast_in_bfloat16(device):
