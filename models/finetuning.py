@@ -134,10 +134,18 @@ def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def blend(network: Network, base: Path, share: float) -> None:
-    """Move each weight of a network towards that of the reader in `base`, by `share` of the way."""
+    """Move each weight of a network towards that of the reader in `base`, by `share` of the way.
+
+    Raises ModelError where that has other weights.
+    """
     device = next(network.parameters()).device
     other = load_network(base, device.type, new_head=False).state_dict()
-    for name, value in network.state_dict().items():
+    own = network.state_dict()
+    if {name: value.shape for name, value in own.items()} != {
+        name: value.shape for name, value in other.items()
+    }:
+        raise ModelError(f"{base} has another architecture: there is no mean of the two")
+    for name, value in own.items():
         value.lerp_(other[name].to(value.dtype), share)
 
 

@@ -22,13 +22,12 @@ from scripts.mined_passages import Mined, kept
 from scripts.pairs import context_pairs, right_passages, wrong_passages
 from scripts.reader_examples import Asked, planned
 from scripts.reader_training import train
-from scripts.training_runs import Source, replacing, same_run, share, source
+from scripts.training_runs import TOKENIZER_FILES, Source, replacing, same_run, share, source
 
 if TYPE_CHECKING:
     from models.finetuning import Network
 
 _NEAR = 3  # passages on either side
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
 def publish(network: "Network", base: Path, output: Path, base_share: float) -> None:
@@ -42,7 +41,7 @@ def publish(network: "Network", base: Path, output: Path, base_share: float) -> 
     if base_share:
         blend(network, base, base_share)
     with replacing(output) as folder:
-        for name in _TOKENIZER_FILES:
+        for name in TOKENIZER_FILES:
             if (base / name).is_file():
                 shutil.copy(base / name, folder / name)
         network.half().save_pretrained(folder)  # type: ignore[operator]

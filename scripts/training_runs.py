@@ -13,6 +13,9 @@ from models.contracts import ModelError
 
 _MOST_PASSES = 100
 
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+"""What a model that was trained takes over from its base, besides its configuration."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

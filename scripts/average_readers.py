@@ -1,0 +1,83 @@
+"""Writes a reader whose weights are the mean of several readers' of one architecture.
+
+Wortsman et al., "Model soups" (2022): the mean of readers that were trained from a common one, on
+other data or with another loss, often reads better than each, and costs nothing when it reads.
+"""
+
+import argparse
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.contracts import ModelError
+from models.loading import reader_folder
+from scripts.training_runs import TOKENIZER_FILES, replacing
+
+_ONE = 1e-6  # what the shares may miss of it
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A reader, by its folder or hub id, and what it counts in the mean."""
+
+    name: str
+    share: float
+
+
+def part(text: str) -> Part:
+    """Return READER=SHARE as argparse shall have it."""
+    name, _, number = text.rpartition("=")
+    try:
+        found = Part(name, float(number))
+    except ValueError:
+        found = Part(name, 0)
+    if not name or not 0 < found.share < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: write READER=SHARE, a share between 0 and 1")
+    return found
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.average_readers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: python -m scripts.average_readers FIRST=0.5 SECOND=0.5 --output MEAN",
+    )
+    add = arguments.add_argument
+    add("parts", nargs="+", type=part, metavar="READER=SHARE", help="the shares add up to 1")
+    add("--output", type=Path, required=True, metavar="DIR", help="where to write the reader")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    commands = parser()
+    options = commands.parse_args(argv)
+    parts: list[Part] = options.parts
+    if abs(sum(one.share for one in parts) - 1) > _ONE:
+        commands.error("the shares have to add up to 1")
+    try:
+        from models.finetuning import blend, load_network  # noqa: PLC0415 - seconds for --help
+
+        folders = [reader_folder(one.name) for one in parts]
+        network = load_network(folders[0], "cpu", new_head=False)
+        counted = parts[0].share
+        for one, folder in zip(parts[1:], folders[1:], strict=True):
+            counted += one.share
+            blend(network, folder, one.share / counted)
+        with replacing(options.output) as output:
+            for name in TOKENIZER_FILES:
+                if (folders[0] / name).is_file():
+                    shutil.copy(folders[0] / name, output / name)
+            network.half().save_pretrained(output)  # type: ignore[operator]
+    except ModelError as error:
+        print(f"average_readers: {error}", file=sys.stderr)
+        return 1
+    print(f"written to {options.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
