@@ -5,17 +5,18 @@ import gzip
 import hashlib
 import json
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from index.corpora.squad import read_squad
 from index.manifest import current_version
 from index.types import CorpusError
 from models.contracts import ModelError
+from scripts.made_questions import read_made_questions
 from scripts.pairs import Pair, context_pairs, corpus_pairs
-from scripts.training_runs import Source, source
+from scripts.training_runs import Source
 
 HELD_OUT = "held_out.json"
 """The file in an encoder's folder that names the papers which its training left out."""
@@ -24,17 +25,6 @@ MINED = "mined.json.gz"
 """The file in a run's folder that holds its pairs."""
 
 Kind: TypeAlias = Literal["corpus", "contexts", "made"]
-
-
-@dataclass(frozen=True, slots=True)
-class MadeSource(Source):
-    """A file of questions that were made up, as `scripts.make_questions` writes it."""
-
-
-def made_source(text: str) -> MadeSource:
-    """Return FILE or FILE=PASSES as argparse shall have it."""
-    found = source(corpus=False)(text)
-    return MadeSource(found.path, found.passes, found.corpus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +59,7 @@ def drawn_papers(sources: Sequence[Source], count: int, seed: int) -> list[str]:
 
     They are papers that people have asked about.
     """
-    asked = (one for one in sources if not isinstance(one, MadeSource))
+    asked = (one for one in sources if not one.made)
     papers = sorted({gold.cord_uid for one in asked for gold in read_squad(one.path)} - {""})
     return sorted(random.Random(seed).sample(papers, min(count, len(papers))))  # noqa: S311
 
@@ -77,37 +67,17 @@ def drawn_papers(sources: Sequence[Source], count: int, seed: int) -> list[str]:
 def made_pairs(path: Path, held_out: Collection[str]) -> list[Pair]:
     """Return a pair for each question that was made up about a passage, without wrong passages.
 
-    A line of the file is a passage, with its paper's `cord_uid` where that is known and the
-    `questions`. Raises CorpusError where it can't be read.
+    Those about papers that are held out are left out. Raises CorpusError where it can't be read.
     """
     # an index is built with it, by what a machine that only trains may lack
     from index.embedding import embedding_text  # noqa: PLC0415
 
-    pairs = []
-    for number, line in enumerate(_lines(path), 1):
-        try:
-            row: dict[str, Any] = json.loads(line)
-            text = embedding_text(str(row["title"]), str(row["section"]), str(row["text"]))
-            questions = [str(question).strip() for question in row["questions"]]
-            paper = str(row.get("cord_uid") or "")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CorpusError(
-                f"{path}, line {number}, is no passage with questions: {error!r}"
-            ) from error
-        if paper not in held_out:
-            pairs += [Pair(question, text, (), ()) for question in questions if question]
-    return pairs
-
-
-def _lines(path: Path) -> Iterator[str]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            yield from (line for line in file if line.strip())
-    except (OSError, EOFError) as error:
-        raise CorpusError(f"{path} cannot be read: {error}") from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path} is not UTF-8: {error}") from error
+    return [
+        Pair(question, embedding_text(one.title, one.section, one.text), (), ())
+        for one in read_made_questions(path)
+        if one.cord_uid not in held_out
+        for question in one.questions
+    ]
 
 
 def mined(options: argparse.Namespace, base: Path) -> tuple[list[str], list[PairSet]]:
@@ -145,13 +115,13 @@ def _version(index: Path | None, sources: Sequence[Source]) -> Path:
 
 
 def _kind(one: Source) -> Kind:
-    if isinstance(one, MadeSource):
+    if one.made:
         return "made"
     return "corpus" if one.corpus else "contexts"
 
 
 def _mined(one: Source, version: Path, held_out: set[str]) -> PairSet:
-    if isinstance(one, MadeSource):
+    if one.made:
         pairs = made_pairs(one.path, held_out)
         count = len(pairs)
     else:

@@ -30,13 +30,15 @@ def read_made_questions(path: Path) -> Iterator[MadeQuestions]:
     try:
         with opened(path, "rt", encoding="utf-8") as file:
             for number, line in enumerate(file, 1):  # noqa: B007 - for the error's message
+                if not line.strip():
+                    continue
                 row = json.loads(line)
                 yield MadeQuestions(
                     str(row.get("cord_uid") or ""),
                     str(row.get("title") or ""),
                     str(row.get("section") or ""),
                     str(row["text"]),
-                    tuple(map(str, row.get("questions") or ())),
+                    tuple(text for one in row.get("questions") or () if (text := str(one).strip())),
                 )
     except (OSError, EOFError) as error:
         raise CorpusError(f"{path} cannot be read: {error}") from error

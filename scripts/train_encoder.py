@@ -18,7 +18,7 @@ from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import STOCK, encoder_folder, pick_device
 from scripts.arguments import at_least
-from scripts.encoder_pairs import HELD_OUT, PairSet, made_source, mined
+from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.training_runs import replacing, same_run, share, source
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
         "--made-questions",
         dest="sources",
         action="append",
-        type=made_source,
+        type=source(made=True),
         metavar="FILE[=PASSES]",
         help="likewise, as scripts.make_questions writes it: JSON lines, of a passage each",
     )

@@ -10,9 +10,9 @@ import pytest
 
 from index.types import CorpusError
 from models.contracts import ModelError
-from scripts.encoder_pairs import MINED, MadeSource, PairSet, made_pairs, made_source, mined
+from scripts.encoder_pairs import MINED, PairSet, made_pairs, mined
 from scripts.pairs import Pair
-from scripts.training_runs import Source
+from scripts.training_runs import Source, source
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -51,11 +51,11 @@ def test_a_made_up_question_has_its_passage_as_the_index_embeds_it(
     ("content", "message"),
     [
         (None, "cannot be read"),
-        (b"{", "line 1, is no passage with questions"),
-        (b'{"title": "t"}', "line 1, is no passage with questions"),
-        (b'\n{"title": "t", "section": "", "text": "", "questions": 1}', "is no passage"),
-        (b"[]", "line 1, is no passage with questions"),
-        (b"\xff", "is not UTF-8"),
+        (b"{", "line 1: no passage with questions"),
+        (b'{"title": "t"}', "line 1: no passage with questions"),
+        (b'\n{"title": "t", "section": "", "text": "", "questions": 1}', "line 2: no passage"),
+        (b"[]", "line 1: no passage with questions"),
+        (b"\xff", "no passage with questions"),
     ],
 )
 def test_a_file_that_is_no_such_thing(tmp_path: Path, content: bytes | None, message: str) -> None:
@@ -67,8 +67,8 @@ def test_a_file_that_is_no_such_thing(tmp_path: Path, content: bytes | None, mes
 
 
 def test_a_source_says_that_its_questions_were_made_up() -> None:
-    found = made_source("a/b.jsonl=2.5")
-    assert found == MadeSource(Path("a/b.jsonl"), 2.5, corpus=False)
+    found = source(made=True)("a/b.jsonl=2.5")
+    assert found == Source(Path("a/b.jsonl"), 2.5, corpus=False, made=True)
     assert repr(found) != repr(Source(Path("a/b.jsonl"), 2.5, corpus=False))
 
 
@@ -100,7 +100,8 @@ def contexts(tmp_path: Path) -> Source:
 
 
 def test_pairs_are_kept_and_read_where_the_files_are_not(tmp_path: Path) -> None:
-    asked, made = contexts(tmp_path), MadeSource(write(tmp_path / "m.jsonl"), 2.0, corpus=False)
+    asked = contexts(tmp_path)
+    made = Source(write(tmp_path / "m.jsonl"), 2.0, corpus=False, made=True)
     held_out, sets = mined(options(tmp_path, asked, made), tmp_path)
     assert held_out == []
     assert [(some.kind, some.passes, len(some.pairs)) for some in sets] == [
@@ -113,14 +114,14 @@ def test_pairs_are_kept_and_read_where_the_files_are_not(tmp_path: Path) -> None
     made.path.unlink()
     assert mined(options(tmp_path, asked, made), tmp_path) == (held_out, sets)
     # passes are the run's own
-    once = MadeSource(made.path, 1.0, corpus=False)
+    once = Source(made.path, 1.0, corpus=False, made=True)
     assert mined(options(tmp_path, asked, once), tmp_path)[1][1] == PairSet(
         sets[1].pairs, 1.0, "made"
     )
 
 
 def test_pairs_of_other_sources_are_refused(tmp_path: Path) -> None:
-    made = MadeSource(write(tmp_path / "m.jsonl"), 1.0, corpus=False)
+    made = Source(write(tmp_path / "m.jsonl"), 1.0, corpus=False, made=True)
     mined(options(tmp_path, made), tmp_path)
     with pytest.raises(ModelError, match="pairs of other files: remove it"):
         mined(options(tmp_path, made, made), tmp_path)
@@ -137,7 +138,7 @@ def test_pairs_of_other_sources_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1")])
 def test_damaged_pairs_are_refused(tmp_path: Path, content: bytes) -> None:
-    made = MadeSource(write(tmp_path / "m.jsonl"), 1.0, corpus=False)
+    made = Source(write(tmp_path / "m.jsonl"), 1.0, corpus=False, made=True)
     some = options(tmp_path, made)
     (some.work / MINED).write_bytes(content)
     with pytest.raises(ModelError, match="is damaged"):
