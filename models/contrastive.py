@@ -21,7 +21,7 @@ from transformers import AutoModel, AutoTokenizer
 from models.contracts import ModelError
 from models.late import LateConfig, LateInteraction, late_scores
 from models.late import load as load_head
-from models.tensors import fused_attention, on_device
+from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
 from models.words import IntArray
 
@@ -112,7 +112,7 @@ class TrainedEncoder(nn.Module):
             # every token's row of the mask: given only the texts' lengths, transformers looks
             # whether any is short, and waits for the GPU to say
             mask = mask.bool()[:, None, None, :].expand(-1, 1, ids.shape[1], -1).contiguous()
-        with torch.autocast(ids.device.type, dtype=torch.bfloat16), fused_attention(ids.device):
+        with torch.autocast(ids.device.type, dtype=torch.bfloat16):
             output = self.transformer(input_ids=ids, attention_mask=mask)
         states: Tensor = output.last_hidden_state.float()
         return states

@@ -12,7 +12,7 @@ from tokenizers import Encoding, Tokenizer
 from models import late
 from models.contracts import Embedded, FloatArray, ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, without_progress_bars
-from models.tensors import fused_attention, on_device
+from models.tensors import on_device
 from models.windows import without_surrogates
 from models.words import IntArray, Words, words_of
 
@@ -114,8 +114,7 @@ class SentenceEncoder:
             for name, value in features.items()
         }
         transformer, *rest = self._model
-        with fused_attention(self._model.device):
-            features = transformer(features)
+        features = transformer(features)
         features["token_embeddings"] = features["token_embeddings"].float()
         for module in rest:
             features = module.float()(features)

@@ -20,7 +20,7 @@ from transformers import AutoModelForQuestionAnswering
 from models.contracts import ModelError
 from models.fused import fuse_attention
 from models.loading import without_progress_bars
-from models.tensors import fast_in_bfloat16, fused_attention, on_device
+from models.tensors import fast_in_bfloat16, on_device
 from models.windows import Batch, Window
 
 Network = nn.Module
@@ -122,7 +122,7 @@ def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
     moved = on_device(torch.from_numpy(np.stack(list(arrays.values()))), device)
     inputs = dict(zip(arrays, moved, strict=True))
     narrow = fast_in_bfloat16(device)
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow), fused_attention(device):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow):
         output: Any = network(**inputs)
     padding = inputs["attention_mask"] == 0
     least = torch.finfo(torch.float32).min

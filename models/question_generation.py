@@ -17,6 +17,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -124,9 +125,19 @@ class QuestionGenerator(nn.Module):
         tokenizer.no_padding()
         made = cls(backbone, tokenizer)
         if (folder / HEAD).is_file():
-            made.load_state_dict(load_file(folder / HEAD), strict=False)
-            made.has_trained_head = True
+            made.load_head(folder / HEAD)
         return made
+
+    def load_head(self, path: Path) -> None:
+        """Read the head that `save` wrote. Raises ModelError where it is damaged or another's."""
+        try:
+            missing, unexpected = self.load_state_dict(load_file(path), strict=False)
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise ModelError(f"{path} is damaged or another model's: {error}") from error
+        wrong = [name for name in missing if not name.startswith("backbone.")] + unexpected
+        if wrong:
+            raise ModelError(f"{path} is another model's: see its {', '.join(sorted(wrong)[:3])}")
+        self.has_trained_head = True
 
     def save(self, folder: Path) -> None:
         """Write transformer, head and tokenizer into a folder, as `load` reads them."""

@@ -19,7 +19,7 @@ from models.question_generation import (
     columns_for,
     padded,
 )
-from models.tensors import fast_in_bfloat16, fused_attention, on_device
+from models.tensors import fast_in_bfloat16, on_device
 
 _SMOOTHING = 0.1
 _WEIGHT_DECAY = 0.01
@@ -89,7 +89,7 @@ def question_loss(model: QuestionGenerator, batch: Batch) -> Tensor:
         for array in (batch.ids, batch.places, batch.labels)
     )
     narrow = fast_in_bfloat16(device)
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow), fused_attention(device):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow):
         hidden = model(ids, batch.passage).flatten(0, 1)
         logits = model.logits(hidden.index_select(0, places))
     return nn.functional.cross_entropy(logits, labels, label_smoothing=_SMOOTHING)

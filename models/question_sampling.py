@@ -25,7 +25,7 @@ from models.question_generation import (
     padded,
     padding_of,
 )
-from models.tensors import fused_attention, on_device
+from models.tensors import on_device
 
 _CANDIDATES = 64  # the likeliest tokens: sorting all of them takes longer than computing them
 _READ_TOKENS = 65_536  # of passages that are read in one forward pass
@@ -73,9 +73,8 @@ def sampled(
     After its END, which the last of its tokens may lack, a question has END only. Passages are
     tokens without special ones, at most `model.passage_tokens`; `chance` is on the model's device.
     """
-    with fused_attention(model.bias.device):
-        kept = read(model, passages)
-        written = [write(model, kept, sampling, chance) for _ in range(times)]
+    kept = read(model, passages)
+    written = [write(model, kept, sampling, chance) for _ in range(times)]
     return [tokens.cpu().numpy() for tokens in written]
 
 

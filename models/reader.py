@@ -20,7 +20,7 @@ from models.loading import (
     without_progress_bars,
 )
 from models.reading import SpanReading
-from models.tensors import fused_attention, on_device
+from models.tensors import on_device
 from models.windows import ENOUGH, Batch, Windower
 
 
@@ -92,8 +92,7 @@ class TransformersReader:
         if self._has_types:
             arrays["token_type_ids"] = batch.type_ids
         moved = on_device(torch.from_numpy(np.stack(list(arrays.values()))), self._device)
-        with fused_attention(self._device):
-            output = self._model(**dict(zip(arrays, moved, strict=True)))
+        output = self._model(**dict(zip(arrays, moved, strict=True)))
         logits = torch.stack([output.start_logits, output.end_logits]).float().cpu().numpy()
         return logits[0], logits[1]
 

@@ -1,12 +1,6 @@
-"""Moves tensors to where a model computes, and says how it computes attention there."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+"""Moves tensors to where a model computes, and tells in which precision it is fast there."""
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-
-_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 def on_device(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
@@ -18,17 +12,6 @@ def on_device(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
     if torch.device(device).type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
-
-
-@contextmanager
-def fused_attention(device: torch.device | str) -> Iterator[None]:
-    """Keep attention on a GPU to the kernels that need no plan for each new shape.
-
-    cuDNN's do: the first batch of a shape waited some 60 ms for it on an H100, and the passages of
-    every question have another shape.
-    """
-    with sdpa_kernel(_KERNELS) if torch.device(device).type == "cuda" else nullcontext():
-        yield
 
 
 def fast_in_bfloat16(device: torch.device) -> bool:

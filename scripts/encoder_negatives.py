@@ -4,7 +4,10 @@ Xiong et al., "Approximate Nearest Neighbor Negative Contrastive Learning for De
 (2021). The search is exact, over the passages that questions were made up about.
 """
 
+import hashlib
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -21,8 +24,8 @@ from scripts.encoder_pairs import PairSet
 from scripts.pairs import Pair, normalised
 from scripts.training_plan import body
 
-DENSE = "dense.npy"
-"""The file in a run's folder that holds what was found."""
+DENSE = "dense.npz"
+"""The file in a run's folder that holds what was found, and of which texts."""
 
 SKIPPED = 5
 """The first passages that are found, and not taken: they may be right ones too."""
@@ -30,6 +33,10 @@ SKIPPED = 5
 _MORE = 16  # passages found beyond those to be taken, for some are left out
 _QUESTIONS = 1024  # searched for at a time
 _NONE = -1
+_BROKEN = (
+    *(OSError, EOFError, ValueError, TypeError, AttributeError, KeyError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def with_dense_negatives(
@@ -50,9 +57,9 @@ def with_dense_negatives(
         dict.fromkeys(pair.positive for some in sets if some.kind == "made" for pair in some.pairs)
     )
     asked = [pair for some in sets if some.kind != "contexts" for pair in some.pairs]
-    path = folder / DENSE
-    places = np.load(path, allow_pickle=False) if path.is_file() else np.empty((0, 0), np.int32)
-    if places.shape != (len(asked), count) or places.max(initial=_NONE) >= len(pool):
+    texts = _sum(asked, pool)
+    places = _kept(folder / DENSE, texts, (len(asked), count))
+    if places is None:
         began = time.monotonic()
         tables[1].add(pool, workers)
         tables[0].add([pair.question for pair in asked], workers)
@@ -63,9 +70,10 @@ def with_dense_negatives(
             f"{time.monotonic() - began:.1f} s",
             flush=True,
         )
-        with path.with_suffix(".tmp").open("wb") as file:
-            np.save(file, places, allow_pickle=False)
-        path.with_suffix(".tmp").replace(path)
+        temporary = folder / f"{DENSE}.tmp"
+        with temporary.open("wb") as file:
+            np.savez(file, places=places, texts=texts)
+        temporary.replace(folder / DENSE)
     rows = iter(places)
     return [
         some
@@ -73,6 +81,27 @@ def with_dense_negatives(
         else replace(some, pairs=[_with(pair, next(rows), pool) for pair in some.pairs])
         for some in sets
     ]
+
+
+def _sum(asked: Sequence[Pair], pool: Sequence[str]) -> str:
+    """Return a checksum of all that passages are chosen by, but for the model."""
+    digest = hashlib.sha256(f"{len(pool)}".encode())
+    for text in pool:
+        digest.update(b"\0" + text.encode())
+    for pair in asked:
+        digest.update("\0".join(["", pair.question, pair.positive, *pair.answers, ""]).encode())
+    return digest.hexdigest()
+
+
+def _kept(path: Path, texts: str, shape: tuple[int, int]) -> NDArray[np.int32] | None:
+    """Return what was found for the same texts; None where there is nothing, or it is damaged."""
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            places: NDArray[np.int32] = file["places"]
+            same = str(file["texts"]) == texts and places.shape == shape
+    except _BROKEN:
+        return None
+    return places if same else None
 
 
 def _with(pair: Pair, places: NDArray[np.int32], pool: Sequence[str]) -> Pair:

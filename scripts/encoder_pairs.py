@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import random
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ def mined(options: argparse.Namespace, base: Path) -> tuple[list[str], list[Pair
     sources: list[Source] = options.sources
     path: Path = options.work / MINED
     if path.is_file():
-        held_out, sets = _read(path, sources)
+        held_out, sets = _read(path, sources, options.hold_out)
         if (base / HELD_OUT).is_file() and left_out(base, sources, 0, 0) != held_out:
             raise ModelError(f"{path} was made for a base that left out other papers: remove it")
     else:
@@ -104,7 +105,7 @@ def mined(options: argparse.Namespace, base: Path) -> tuple[list[str], list[Pair
             "questions are about?"
         )
     if not path.is_file():
-        _write(path, sources, held_out, sets)
+        _write(path, sources, options.hold_out, held_out, sets)
     return held_out, sets
 
 
@@ -135,7 +136,11 @@ def _mined(one: Source, version: Path, held_out: set[str]) -> PairSet:
 
 
 def _write(
-    path: Path, sources: Sequence[Source], held_out: Sequence[str], sets: Sequence[PairSet]
+    path: Path,
+    sources: Sequence[Source],
+    hold_out: int,
+    held_out: Sequence[str],
+    sets: Sequence[PairSet],
 ) -> None:
     """Write pairs, complete or not at all; each text of a passage once."""
     texts: dict[str, int] = {}
@@ -152,17 +157,24 @@ def _write(
         for some in sets
     ]
     named = [{"name": one.path.name, "kind": _kind(one), "sha256": _sum(one)} for one in sources]
-    content = {"sources": named, "held_out": held_out, "texts": list(texts), "sets": rows}
+    content = {
+        "sources": named,
+        "hold_out": hold_out,
+        "held_out": held_out,
+        "texts": list(texts),
+        "sets": rows,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     with gzip.open(temporary, "wt", encoding="utf-8", compresslevel=6) as file:
         file.write(json.dumps(content))  # at once: json.dump is many times slower
     temporary.replace(path)
 
 
-def _read(path: Path, sources: Sequence[Source]) -> tuple[list[str], list[PairSet]]:
+def _read(path: Path, sources: Sequence[Source], hold_out: int) -> tuple[list[str], list[PairSet]]:
     """Return the papers left out, and the pairs; a file of questions that is not here is trusted.
 
-    Raises ModelError where they are of other sources, or damaged.
+    Raises ModelError where they are of other sources or another --hold-out, or damaged.
     """
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
@@ -176,6 +188,11 @@ def _read(path: Path, sources: Sequence[Source]) -> tuple[list[str], list[PairSe
             (kept["name"], kept["kind"], kept["sha256"]) for kept in named
         ]:
             raise ModelError(f"{path} holds the pairs of other files: remove it to find them anew")
+        if content.get("hold_out", hold_out) != hold_out:
+            raise ModelError(
+                f"{path} was made with --hold-out {content['hold_out']}: give the same, or remove "
+                "the file"
+            )
         texts: list[str] = content["texts"]
         sets = [
             PairSet(
@@ -189,7 +206,7 @@ def _read(path: Path, sources: Sequence[Source]) -> tuple[list[str], list[PairSe
             for one, rows in zip(sources, content["sets"], strict=True)
         ]
         held_out = list(map(str, content["held_out"]))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, EOFError, ValueError, LookupError, TypeError, zlib.error) as error:
         raise ModelError(f"{path} is damaged ({error!r}): remove it") from error
     print(f"{sum(len(some.pairs) for some in sets):,} pairs as found before", flush=True)
     return held_out, sets

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ def read_made_questions(path: Path) -> Iterator[MadeQuestions]:
                     str(row["text"]),
                     tuple(text for one in row.get("questions") or () if (text := str(one).strip())),
                 )
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise CorpusError(f"{path} cannot be read: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}, line {number or 1}: no passage with questions") from error

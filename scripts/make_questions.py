@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
-from scripts.arguments import at_least
+from scripts.arguments import above_0, at_least
 from scripts.question_passages import Row, expect_to_write, of_index, read_rows, write_rows
 from scripts.question_training import Watch, asked_of, train
 from scripts.training_runs import replacing, share, source
@@ -27,6 +27,7 @@ _BATCH_TOKENS = {"cpu": 2048, "cuda": 32_768}
 _TIMES = 8  # as many tokens are kept of passages as one batch of training has
 _TOKENISED = 4096  # passages at a time
 _SHOWN = 20
+_NOT_OF_AN_INDEX = ("base", "passages", "sources", "limit", "save")
 
 
 def tokenised(model: "QuestionGenerator", rows: Sequence[Row]) -> "list[IntArray]":
@@ -125,8 +126,8 @@ def parser() -> argparse.ArgumentParser:
     add("--limit", type=at_least(1), metavar="N", help="only the first N passages")
     add("--temperature", type=share(10), default=0.8, metavar="T", help="0: the likeliest tokens")
     add("--top-p", type=share(1), default=0.95, metavar="P", help="nucleus (default: 0.95)")
-    add("--rate", type=share(1), default=1e-4, help="greatest learning rate (default: 1e-4)")
-    add("--minutes", type=share(10_000), metavar="M", help="end training after so long, at rate 0")
+    add("--rate", type=above_0, default=1e-4, help="greatest learning rate (default: 1e-4)")
+    add("--minutes", type=above_0, metavar="M", help="end training after so long, at rate 0")
     add(
         "--batch-tokens",
         type=at_least(64),
@@ -189,8 +190,13 @@ def main(argv: list[str] | None = None) -> int:
     options = commands.parse_args(argv)
     if not options.index and not (options.base and options.passages):
         commands.error("give --base and --passages, or --index")
-    if options.top_p == 0 or options.rate == 0 or options.minutes == 0:
-        commands.error("--top-p, --rate and --minutes are above 0")
+    if options.index and any(getattr(options, name) for name in _NOT_OF_AN_INDEX):
+        commands.error(
+            "--index writes passages alone: it goes with no --base, --passages, --questions, "
+            "--limit or --save"
+        )
+    if options.top_p == 0:
+        commands.error("--top-p is above 0")
     try:
         if options.index:
             count = write_rows(options.output, of_index(options.index))
@@ -201,7 +207,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"make_questions: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("make_questions: stopped; nothing was written", file=sys.stderr)
+        print(f"make_questions: stopped; {options.output} was not written", file=sys.stderr)
         return 130
     return 0
 

@@ -5,6 +5,7 @@ The file can be taken to a machine that has a GPU and no index.
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +25,18 @@ class Mined:
     right: Sequence[Sequence[Example]] = ()
 
 
-def kept(path: Path, questions: Sequence[str], mine: Callable[[], Mined]) -> Mined:
-    """Return what `path` holds for these questions; where it is not there, mine and write it.
+def kept(path: Path, source: str, mine: Callable[[], Mined], *, right: bool) -> Mined:
+    """Return what `path` holds for a source; where it is not there, mine and write it.
 
-    Raises CorpusError for a file that is damaged or was made for other questions.
+    `source` tells the questions and where their passages come from; with `right`, right passages
+    have to have been looked for too, or it is mined again.
+
+    Raises CorpusError for a file that is damaged or was made for another source.
     """
     if path.is_file():
-        return _read(path, questions)
+        found, looked = _read(path, source)
+        if looked or not right:
+            return found
     mined = mine()
     texts: dict[str, int] = {}
 
@@ -38,30 +44,35 @@ def kept(path: Path, questions: Sequence[str], mine: Callable[[], Mined]) -> Min
         return texts.setdefault(text, len(texts))
 
     content = {
-        "questions": list(questions),
+        "source": source,
+        "looked for right ones": right,
         "wrong": [[number(text) for text in some] for some in mined.wrong],
-        "right": [[[number(one.context), one.start, one.end] for one in s] for s in mined.right],
+        "right": [
+            [[one.question, number(one.context), one.start, one.end] for one in some]
+            for some in mined.right
+        ],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     with gzip.open(temporary, "wt", encoding="utf-8") as file:
-        json.dump(content | {"texts": list(texts)}, file)
+        file.write(json.dumps(content | {"texts": list(texts)}))
     temporary.replace(path)
     return mined
 
 
-def _read(path: Path, questions: Sequence[str]) -> Mined:
+def _read(path: Path, source: str) -> tuple[Mined, bool]:
+    """Return what a file holds, and whether right passages were looked for."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             content = json.load(file)
-        if content["questions"] != list(questions):
+        if content["source"] != source:
             raise CorpusError(f"{path} was mined for other questions: remove it to mine again")
-        texts = content["texts"]
+        texts: list[str] = content["texts"]
         wrong = [[texts[place] for place in some] for some in content["wrong"]]
         right = [
-            [Example(question, texts[place], start, end) for place, start, end in some]
-            for question, some in zip(questions, content["right"], strict=False)
+            [Example(question, texts[place], start, end) for question, place, start, end in some]
+            for some in content["right"]
         ]
-    except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
+        return Mined(wrong, right), bool(content["looked for right ones"])
+    except (OSError, EOFError, ValueError, LookupError, TypeError, zlib.error) as error:
         raise CorpusError(f"{path} is damaged ({error}): remove it to mine again") from error
-    return Mined(wrong, right)

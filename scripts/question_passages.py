@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -48,13 +49,15 @@ def read_rows(path: Path, limit: int | None = None) -> list[Row]:
             for number, line in enumerate(file, 1):
                 if len(rows) == limit:
                     break
+                if not line.strip():
+                    continue
                 row = json.loads(line)
                 if not isinstance(row, dict) or not isinstance(row.get("text"), str):
                     raise CorpusError(f'{path}, line {number}: not a JSON object with a "text"')
                 rows.append(row)
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, zlib.error) as error:
         raise CorpusError(f"{path} is not a file of JSON lines: {error}") from error
     if not rows:
         raise CorpusError(f"{path} has no passage")

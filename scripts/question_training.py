@@ -103,8 +103,6 @@ def ahead(tasks: Sequence[Callable[[], _Made]], count: int) -> Iterator[_Made]:
                     waiting.append(pool.submit(tasks[number]))
                 if number >= count and waiting:
                     yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -129,7 +127,10 @@ def pool_of(
 
 
 def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.Namespace) -> None:
-    """Train to the end of the plan or of the time. Raises ModelError where the loss overflows."""
+    """Train to the end of the plan or of the time.
+
+    Raises CorpusError where no question can be learnt, and ModelError where the loss overflows.
+    """
     import torch  # noqa: PLC0415 - as above
 
     from models.question_learning import optimizer_of, question_loss  # noqa: PLC0415 - as above
@@ -171,12 +172,23 @@ def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.
 def _steps(
     model: "QuestionGenerator", tasks: "Sequence[Callable[[], list[Batch]]]"
 ) -> "Iterator[tuple[float, Batch]]":
-    """Yield each batch of a run, and which share of the run is behind it."""
+    """Yield each batch of a run, and which share of the run is behind it.
+
+    Raises CorpusError where there is none.
+    """
+    begun = False
     for number, batches in enumerate(ahead(tasks, _AHEAD)):
-        if number == 0 and not model.has_trained_head:
-            model.start_head(np.concatenate([batch.labels for batch in batches]))
+        if batches and not begun:
+            begun = True
+            if not model.has_trained_head:
+                model.start_head(np.concatenate([batch.labels for batch in batches]))
         for place, batch in enumerate(batches):
             yield (number + place / len(batches)) / len(tasks), batch
+    if not begun:
+        raise CorpusError(
+            "there is no question to learn from: those of more than 31 tokens are left out; give "
+            "other --questions, or more PASSES"
+        )
 
 
 def _log(watch: "Watch", loss: float, steps: int) -> None:

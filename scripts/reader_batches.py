@@ -1,6 +1,7 @@
 """Turns examples into batches of windows, and batches into a loss (torch)."""
 
 import argparse
+import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -102,17 +103,18 @@ class Lessons(Dataset[list[Lesson]]):
         )
         self._asked = asked
         self._draws = draws
+        self._pool = POOL
         self._max_tokens: int = options.batch_tokens
         self._thin: float = options.drop_words
 
     def __len__(self) -> int:
         """Return the number of pools."""
-        return len(range(0, len(self._draws), POOL))
+        return len(range(0, len(self._draws), self._pool))
 
     def __getitem__(self, pool: int) -> list[Lesson]:
         """Return the batches of a pool, shuffled."""
         groups = []
-        for draw in self._draws[pool * POOL : (pool + 1) * POOL]:
+        for draw in self._draws[pool * self._pool : (pool + 1) * self._pool]:
             made = [
                 (text, self._labelled(text, draw.seed))
                 for one in drawn(self._asked[draw.set], draw)
@@ -135,14 +137,18 @@ class Lessons(Dataset[list[Lesson]]):
             batch_size=None,
             sampler=range(first, len(self)),
             num_workers=processes,
-            collate_fn=lambda lessons: lessons,
+            collate_fn=_as_it_is,
+            worker_init_fn=_alone,
+            # not forked: a copy of this process would have locks that its threads hold
+            multiprocessing_context="spawn" if processes else None,
             prefetch_factor=2 if processes else None,
         )
 
     def share(self, pool: int, done: float) -> float:
         """Return the share of the whole plan that ends with this share of a pool."""
-        inside = min(POOL, len(self._draws) - pool * POOL)
-        return (pool * POOL + inside * done) / len(self._draws)
+        before = pool * self._pool
+        inside = min(self._pool, len(self._draws) - before)
+        return (before + inside * done) / len(self._draws)
 
     def _labelled(self, example: Example, seed: int) -> Labelled | None:
         windows = self._own.windower.split(example.question, [example.context])
@@ -170,6 +176,15 @@ class Lessons(Dataset[list[Lesson]]):
             taught,
             column,
         )
+
+
+def _as_it_is(lessons: list[Lesson]) -> list[Lesson]:
+    return lessons
+
+
+def _alone(_: int) -> None:
+    """Let a process that makes lessons use one core: there is one for each."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
 def in_batches(

@@ -122,16 +122,11 @@ def thinned(example: Example, share: float, seed: int) -> Example:
     """
     if not share:
         return example
+    # the question first: those of a group that is learnt together lose the same words of it
     chance = random.Random(seed)  # noqa: S311 - nothing secret
-    parts = [
-        _thinned(text, share, chance)
-        for text in (
-            example.context[: example.start],
-            example.context[example.end :],
-            example.question,
-        )
-    ]
-    before, after, question = parts
+    question = _thinned(example.question, share, chance)
+    before = _thinned(example.context[: example.start], share, chance)
+    after = _thinned(example.context[example.end :], share, chance)
     answer = example.context[example.start : example.end]
     return Example(
         question or example.question,
@@ -143,8 +138,13 @@ def thinned(example: Example, share: float, seed: int) -> Example:
 
 
 def _thinned(text: str, share: float, chance: random.Random) -> str:
-    """Return a text without some of its words, each with the space behind it."""
-    return "".join(part for part in re.findall(r"\s*\S+\s*", text) if chance.random() >= share)
+    """Return a text without some of its words, each with the space behind it.
+
+    Its first and its last word stay: they may be parts of a word that stands across its edge.
+    """
+    words = re.findall(r"\S+\s*|^\s+", text)
+    kept = [word for word in words[1:-1] if chance.random() >= share]
+    return "".join([*words[:1], *kept, *words[1:][-1:]])
 
 
 def _part_with(

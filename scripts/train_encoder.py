@@ -2,7 +2,8 @@
 
 The passages that look right and are not come from the index's own BM25, so build an index first,
 with the stock encoder. Training can be stopped at any time: the same command goes on. The pairs
-are kept in --work: where that folder is taken along, training needs neither index nor questions.
+are kept in --work: where that folder is taken along, training needs neither index nor questions,
+but their names.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import STOCK, encoder_folder, pick_device
-from scripts.arguments import at_least
+from scripts.arguments import above_0, at_least
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.training_runs import replacing, same_run, share, source
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
 
 _HEAD_TEXTS = 256
-_FREE = ("mine_only", "num_workers")  # arguments that don't change what a run ends with
+_FREE = ("index", "output", "work", "device", "num_workers", "mine_only")
+"""Arguments that may differ where a run goes on: its pairs are found already."""
+
 _LEFT_BEHIND = ("*.bin", "*.onnx", "*.int8.json", "*.md", ".git*", "data_config.json", "vocab.txt")
 
 
@@ -52,13 +55,6 @@ def _dimension(text: str) -> int:
     value = at_least(8)(text)
     if value % 4:
         raise argparse.ArgumentTypeError(f"{text!r} is not divisible by 4")
-    return value
-
-
-def _minutes(text: str) -> float:
-    value = share(10**6)(text)
-    if not value:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time to train in")
     return value
 
 
@@ -99,7 +95,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         type=source(made=True),
         metavar="FILE[=PASSES]",
-        help="likewise, as scripts.make_questions writes it: JSON lines, of a passage each",
+        help="passages with questions that scripts.make_questions made up; each question's right "
+        "passage is its own",
     )
     add(
         "--dense-negatives",
@@ -149,8 +146,8 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--dimension", type=_dimension, default=64, metavar="N", help="length of a word's vector")
     add("--batch", type=at_least(2), default=32, metavar="N", help="questions in a batch")
-    add("--minutes", type=_minutes, metavar="M", help="end after M minutes, whatever is left")
-    add("--rate", type=float, default=5e-5, help="greatest learning rate (default: 5e-5)")
+    add("--minutes", type=above_0, metavar="M", help="end after M minutes, whatever is left")
+    add("--rate", type=above_0, default=5e-5, help="greatest learning rate (default: 5e-5)")
     add("--seed", type=at_least(0), default=0, metavar="N")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto")
     add(
@@ -223,11 +220,13 @@ def main(argv: list[str] | None = None) -> int:
     options = commands.parse_args(argv)
     if not options.sources:
         commands.error("give at least one --corpus-questions, --questions or --made-questions")
+    if options.dense_negatives and not any(one.made for one in options.sources):
+        commands.error("--dense-negatives needs --made-questions")
     try:
-        same_run(options, free=_FREE)
         base = encoder_folder(options.base)
         held_out, sets = mined(options, base)
         if not options.mine_only:
+            same_run(options, free=_FREE)
             _train(options, base, held_out, sets)
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_encoder: {error}", file=sys.stderr)

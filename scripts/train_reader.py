@@ -7,27 +7,24 @@ show them, so build an index first. A run can be stopped at any time: the same c
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index.corpora.squad import GoldQuestion, read_squad
-from index.manifest import current_version
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import DEFAULT, STOCK, encoder_folder, pick_device, reader_folder
-from scripts.arguments import at_least
-from scripts.made_questions import read_made_questions
-from scripts.mined_passages import Mined, kept
-from scripts.pairs import context_pairs, right_passages, wrong_passages
-from scripts.reader_examples import Asked, planned
+from scripts.arguments import above_0, at_least
+from scripts.reader_examples import planned
+from scripts.reader_sources import asked_of
 from scripts.reader_training import train
-from scripts.training_runs import TOKENIZER_FILES, Source, replacing, same_run, share, source
+from scripts.training_runs import TOKENIZER_FILES, replacing, same_run, share, source
 
 if TYPE_CHECKING:
     from models.finetuning import Network
 
-_NEAR = 3  # passages on either side
+
+_FREE = ("device", "index", "mined_passages", "output", "processes", "work")
+"""Options that change nothing of what is learnt: a run may go on with others."""
 
 
 def publish(network: "Network", base: Path, output: Path, base_share: float) -> None:
@@ -45,72 +42,6 @@ def publish(network: "Network", base: Path, output: Path, base_share: float) -> 
             if (base / name).is_file():
                 shutil.copy(base / name, folder / name)
         network.half().save_pretrained(folder)  # type: ignore[operator]
-
-
-def asked_of(sources: Sequence[Source], options: argparse.Namespace) -> list[Asked]:
-    """Read each file and mine its wrong passages. Raises CorpusError, IndexingError."""
-    found = []
-    for one in sources:
-        asked = _made_up(one, options.mined) if one.made else _of_answers(one, options)
-        print(f"{one.path.name}: {len(asked.questions):,} questions, {one.passes:g} passes")
-        found.append(asked)
-    return found
-
-
-def _made_up(one: Source, mined: float) -> Asked:
-    """Return made-up questions; what looks right and isn't are passages near a question's own."""
-    passages = list(read_made_questions(one.path))
-    questions, near = [], []
-    for place, passage in enumerate(passages):
-        around = [
-            other.text
-            for other in passages[max(0, place - _NEAR) : place + _NEAR + 1]
-            if other.cord_uid == passage.cord_uid and other is not passage
-        ]
-        for text in passage.questions:
-            questions.append(GoldQuestion("", text, passage.text, (), (), passage.cord_uid))
-            near.append(around)
-    if not questions:
-        raise CorpusError(f"{one.path} has no question")
-    return Asked(questions, near, one.passes, own=0.0, mined=mined)
-
-
-def _of_answers(one: Source, options: argparse.Namespace) -> Asked:
-    questions = [gold for gold in read_squad(one.path) if gold.answers]
-    if not questions:
-        raise CorpusError(f"{one.path} has no question with an answer")
-
-    def mine() -> Mined:
-        if not one.corpus:
-            return Mined([list(pair.negatives) for pair in context_pairs(questions)])
-        version = current_version(options.index)
-        return Mined(
-            wrong_passages(questions, version),
-            right_passages(questions, version) if options.together else [],
-        )
-
-    folder = options.mined_passages or options.work / "mined"
-    name = one.path.name.removesuffix(".gz").removesuffix(".json") + ".json.gz"
-    mined = kept(folder / name, [gold.question for gold in questions], mine)
-    return Asked(
-        questions,
-        mined.wrong,
-        one.passes,
-        own=options.own if one.corpus else 0.0,
-        mined=options.mined if one.corpus else options.mined_elsewhere,
-        right=mined.right,
-        together=options.together if one.corpus and mined.right else 0,
-    )
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return value
 
 
 def parser() -> argparse.ArgumentParser:
@@ -210,10 +141,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="leave out this share of the words, but for the answer, anew each time (default: 0)",
     )
-    add("--rate", type=_positive, default=1.2e-4, help="greatest learning rate (default: 1.2e-4)")
+    add("--rate", type=above_0, default=1.2e-4, help="greatest learning rate (default: 1.2e-4)")
     add("--batch-tokens", type=at_least(64), default=5400, metavar="N", help="tokens in a batch")
     add("--max-length", type=at_least(32), default=384, metavar="N", help="tokens of a window")
-    add("--minutes", type=_positive, metavar="M", help="end after so long, at the lowest rate")
+    add("--minutes", type=above_0, metavar="M", help="end after so long, at the lowest rate")
     add(
         "--processes",
         type=at_least(0),
@@ -231,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser()
     options = commands.parse_args(argv)
     if not options.sources:
-        commands.error("give at least one --corpus-questions or --questions")
+        commands.error("give at least one --corpus-questions, --questions or --made-questions")
     if any(one.corpus for one in options.sources) and not (options.index or options.mined_passages):
         commands.error("--corpus-questions needs --index, or --mined-passages")
     if any(one.made for one in options.sources) and not options.teacher:
@@ -248,8 +179,8 @@ def main(argv: list[str] | None = None) -> int:
         base, device = resolve_base(options.base), pick_device(options.device)
         teacher = Teacher.load(options, device) if options.teacher else None
         network = load_network(base, device, new_head=options.new_head)
-        same_run(options)
         asked = asked_of(options.sources, options)
+        same_run(options, free=_FREE)
         draws = planned(asked, options.seed)
         print(f"{len(draws):,} examples", flush=True)
         train(network, Lessons(base, asked, draws, options), options, teacher)

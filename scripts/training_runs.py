@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.manifest import write_durably
@@ -67,10 +67,11 @@ def share(most: float) -> Callable[[str], float]:
 def same_run(options: argparse.Namespace, free: Collection[str] = ()) -> None:
     """Note the arguments of a run in its folder, or see that they are those of the run in it.
 
-    Those named in `free` may differ. Raises ModelError where others do: its checkpoint would go on
-    with other batches.
+    Those named in `free` may differ, and files of questions may lie in another folder. Raises
+    ModelError where others do: its checkpoint would go on with other batches. Call it once the
+    files of questions were read, for what names one that is not there is no run yet.
     """
-    arguments = {n: str(value) for n, value in sorted(vars(options).items()) if n not in free}
+    arguments = {n: _noted(value) for n, value in sorted(vars(options).items()) if n not in free}
     noted = options.work / "arguments.json"
     options.work.mkdir(parents=True, exist_ok=True)
     if not noted.is_file():
@@ -86,6 +87,13 @@ def same_run(options: argparse.Namespace, free: Collection[str] = ()) -> None:
             f"the run in {options.work} has another {', '.join(different)}: give the same "
             "arguments to go on, or another --work to start afresh"
         )
+
+
+def _noted(value: object) -> str:
+    """Return an argument's value as it is compared: of a file of questions without its folder."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_noted, value))}]"
+    return str(replace(value, path=Path(value.path.name)) if isinstance(value, Source) else value)
 
 
 @contextmanager

@@ -142,7 +142,7 @@ class Settings:
         ),
     )
     default_weight: float = field(
-        default=0.6,
+        default=0.7,
         metadata=_variable(
             "COVIDQUEST_DEFAULT_WEIGHT",
             number(0, 1),

@@ -250,6 +250,25 @@ def test_a_model_that_cannot_write_is_refused(
     assert not (folder / HEAD).exists()
 
 
+def test_a_head_that_is_damaged_or_of_another_model_is_refused(
+    model: QuestionGenerator, tmp_path: Path
+) -> None:
+    model.save(tmp_path)
+    head = load_file(tmp_path / HEAD)
+    (tmp_path / HEAD).write_bytes((tmp_path / HEAD).read_bytes()[:-9])
+    with pytest.raises(ModelError, match=rf"{HEAD} is damaged or another model's"):
+        QuestionGenerator.load(tmp_path)
+    save_file(head | {"bias": head["bias"][1:].clone()}, tmp_path / HEAD)
+    with pytest.raises(ModelError, match=rf"{HEAD} is damaged or another model's"):
+        QuestionGenerator.load(tmp_path)
+    save_file({"bias": head["bias"]}, tmp_path / HEAD)
+    with pytest.raises(ModelError, match=r"another model's: see its dense.bias, dense.weight"):
+        QuestionGenerator.load(tmp_path)
+    save_file(head | {"more": head["bias"].clone()}, tmp_path / HEAD)
+    with pytest.raises(ModelError, match=r"another model's: see its more"):
+        QuestionGenerator.load(tmp_path)
+
+
 def test_a_tokenizer_that_numbers_otherwise_is_refused(folder: Path, tmp_path: Path) -> None:
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())

@@ -72,13 +72,49 @@ def test_what_was_found_is_kept(
     model: TrainedEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = run(model, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"dense.npy"}
-    assert np.load(tmp_path / "dense.npy").shape == (len(MADE) + 1, 4)
+    assert {path.name for path in tmp_path.iterdir()} == {"dense.npz"}
+    with np.load(tmp_path / "dense.npz") as file:
+        assert file["places"].shape == (len(MADE) + 1, 4)
 
     with monkeypatch.context() as patch:
         patch.setattr(encoder_negatives, "_ranks", None)  # not to be called
         assert run(model, tmp_path) == found
     assert len(run(model, tmp_path, count=2)[2].pairs[0].negatives) == 2  # of another run
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"PK\3\4", b"half", b"flipped", b"npy"])
+def test_what_was_found_and_is_damaged_is_found_anew(
+    model: TrainedEncoder, tmp_path: Path, content: bytes
+) -> None:
+    found = run(model, tmp_path)
+    path = tmp_path / "dense.npz"
+    whole = path.read_bytes()
+    if content == b"npy":  # an array alone
+        with path.open("wb") as file:
+            np.save(file, np.zeros((len(MADE) + 1, 4), np.int32))
+    else:
+        middle = len(whole) // 3
+        flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
+        path.write_bytes(
+            {b"half": whole[: len(whole) // 2], b"flipped": flipped}.get(content, content)
+        )
+    assert run(model, tmp_path) == found
+    with np.load(path) as file:
+        assert file["places"].any()
+
+
+def test_what_was_found_for_other_texts_is_found_anew(
+    model: TrainedEncoder, tmp_path: Path
+) -> None:
+    run(model, tmp_path)
+    others = sets()
+    # as many passages and questions, in another order
+    others[2] = PairSet(MADE[::-1], 1.0, "made")
+    tables = model.tables()
+    again = with_dense_negatives(model, others, tables, tmp_path, count=4, workers=0)
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    assert again == with_dense_negatives(model, others, tables, fresh, count=4, workers=0)
 
 
 def test_there_may_be_fewer_than_are_wanted(model: TrainedEncoder, tmp_path: Path) -> None:

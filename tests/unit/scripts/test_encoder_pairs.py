@@ -136,12 +136,26 @@ def test_pairs_of_other_sources_are_refused(tmp_path: Path) -> None:
         mined(options(tmp_path, made), tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1")])
+FLIPPED = bytearray(gzip.compress(b'{"sources": []}' * 99))
+FLIPPED[10] ^= 255  # in what is compressed: zlib's own error
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1"), bytes(FLIPPED)]
+)
 def test_damaged_pairs_are_refused(tmp_path: Path, content: bytes) -> None:
     made = Source(write(tmp_path / "m.jsonl"), 1.0, corpus=False, made=True)
     some = options(tmp_path, made)
     (some.work / MINED).write_bytes(content)
     with pytest.raises(ModelError, match="is damaged"):
+        mined(some, tmp_path)
+
+
+def test_pairs_are_those_of_as_many_papers_left_out(tmp_path: Path) -> None:
+    some = options(tmp_path, Source(write(tmp_path / "m.jsonl"), 1.0, corpus=False, made=True))
+    mined(some, tmp_path)
+    some.hold_out = 2
+    with pytest.raises(ModelError, match="was made with --hold-out 0: give the same, or remove"):
         mined(some, tmp_path)
 
 

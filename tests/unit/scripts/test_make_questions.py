@@ -196,7 +196,6 @@ def test_passages_that_cannot_be_written_leave_what_was_there(tmp_path: Path) ->
         (["--questions", "nowhere.json"], "nowhere.json cannot be read"),
         (["--base", "./nowhere"], "nowhere"),
         (["--passages", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
-        (["--index", "nowhere"], "is not there: build one with"),
         ([], "has not learnt to write questions: give --questions"),
     ],
 )
@@ -220,7 +219,8 @@ def test_what_is_not_there_is_one_line(
         (b"", "has no passage"),
         (b'{"text": "a"}\n{"txt": "b"}\n', r'line 2: not a JSON object with a "text"'),
         (b'["text"]\n', "line 1"),
-        (b"{", "not a file of JSON lines"),
+        (b'\n{"text": "a"}\n \n{', "not a file of JSON lines"),
+        (b"\n \n", "has no passage"),
         (b"\xff\n", "not a file of JSON lines"),
     ],
 )
@@ -233,6 +233,19 @@ def test_a_file_that_holds_no_passages_is_told(
     with gzip.open(tmp_path / "passages.jsonl.gz", "wb") as file:
         file.write(content)
     with pytest.raises(CorpusError, match=message):
+        read_rows(tmp_path / "passages.jsonl.gz")
+
+
+def test_a_blank_line_is_no_passage(tmp_path: Path) -> None:
+    (tmp_path / "passages.jsonl").write_bytes(b'\n{"text": "a"}\n  \n{"text": "b"}\n\n')
+    assert read_rows(tmp_path / "passages.jsonl") == [{"text": "a"}, {"text": "b"}]
+
+
+def test_a_gzip_that_is_damaged_is_told(tmp_path: Path) -> None:
+    damaged = bytearray(gzip.compress(b'{"text": "a"}\n' * 99))
+    damaged[10] ^= 255  # in what is compressed: zlib's own error
+    (tmp_path / "passages.jsonl.gz").write_bytes(damaged)
+    with pytest.raises(CorpusError, match="is not a file of JSON lines: Error -3"):
         read_rows(tmp_path / "passages.jsonl.gz")
 
 
@@ -251,12 +264,69 @@ def test_a_gzip_that_is_cut_off_is_told(tmp_path: Path) -> None:
         ["--minutes", "0"],
         ["--per-passage", "0"],
         ["--rate", "x"],
+        ["--rate", "nan"],
+        ["--minutes", "-1"],
     ],
 )
 def test_arguments_out_of_range_are_refused(made: Path, tmp_path: Path, more: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         make_questions.main([*command(made, tmp_path / "new.jsonl.gz"), *more])
     assert ended.value.code == 2
+
+
+def test_an_index_that_is_not_there_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make_questions.main(["--index", "nowhere", "--output", str(tmp_path / "new.gz")]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "is not there: build one with" in error
+
+
+@pytest.mark.parametrize("name", ["base", "passages", "limit", "questions", "save"])
+def test_an_index_goes_with_nothing_that_it_would_not_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        make_questions.main(["--index", "x", "--output", str(tmp_path / "new"), f"--{name}", "1"])
+    assert ended.value.code == 2
+    assert "--index writes passages alone" in capsys.readouterr().err
+
+
+def test_who_stops_it_is_told_what_was_not_written(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(make_questions, "write", stopped)
+    more = learnt(made, "--save", str(tmp_path / "kept"), "--minutes", "0.00001")
+    assert make_questions.main(command(made, tmp_path / "new.jsonl.gz", *more)) == 130
+    assert (tmp_path / "kept" / "question_head.safetensors").is_file()
+    assert f"stopped; {tmp_path}/new.jsonl.gz was not written" in capsys.readouterr().err
+
+
+def test_questions_that_are_all_too_long_are_told(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = json.loads((made / "questions.json").read_text())
+    for paragraph in data["data"][0]["paragraphs"]:
+        paragraph["qas"][0]["question"] = "What is said of it? " * 9
+    (tmp_path / "long.json").write_text(json.dumps(data))
+    more = ("--questions", str(tmp_path / "long.json"))
+    assert make_questions.main(command(made, tmp_path / "new.jsonl.gz", *more)) == 1
+    assert "there is no question to learn from" in capsys.readouterr().err
+
+
+def test_a_head_begins_with_the_first_questions_that_are_short_enough(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(question_training, "_POOL", 1)
+    data = json.loads((made / "questions.json").read_text())
+    for paragraph in data["data"][0]["paragraphs"][:-1]:
+        paragraph["qas"][0]["question"] = "What is said of it? " * 9
+    (tmp_path / "long.json").write_text(json.dumps(data))
+    more = ("--questions", str(tmp_path / "long.json"))
+    assert make_questions.main(command(made, tmp_path / "new.jsonl.gz", *more)) == 0
 
 
 def test_passages_need_a_base(tmp_path: Path) -> None:

@@ -4,7 +4,16 @@ from collections import Counter
 import pytest
 
 from index.corpora.squad import GoldQuestion
-from scripts.reader_examples import LONGEST, SHORTEST, Asked, Draw, Example, drawn, planned
+from scripts.reader_examples import (
+    LONGEST,
+    SHORTEST,
+    Asked,
+    Draw,
+    Example,
+    drawn,
+    planned,
+    thinned,
+)
 
 LONG = " ".join(f"word{number}" for number in range(1000))
 ANSWER = "word500 word501 word502"
@@ -93,3 +102,18 @@ def test_a_right_passage_comes_with_different_wrong_ones() -> None:
     assert len({other.context for other in others}) == 4
     assert {(other.start, other.end) for other in others} == {(0, 0)}
     assert drawn(sets, draws[0]) == [first, *others] != drawn(sets, draws[1])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_words_are_left_out_around_the_answer(seed: int) -> None:
+    text = "It was shown that (Masks) lower infections by half"
+    start = text.index("Masks")
+    example = Example("How do masks lower infections?", text, start, start + 5)
+    found = thinned(example, 0.5, seed)
+    assert found.context[found.start : found.end] == "Masks"
+    assert "(Masks) " in found.context  # what it is written with stays, and the space behind it
+    assert set(found.context.split()) <= set(text.split())
+    assert set(found.question.split()) <= set(example.question.split())
+    assert thinned(example, 0.0, seed) is example
+    other = Example(example.question, "Another text.", 0, 0)
+    assert thinned(other, 0.5, seed).question == found.question  # a group is asked one question

@@ -226,6 +226,14 @@ def at_scale(made: Path, work: Path, *more: str) -> list[str]:
     return command(made, work, *made_up, *more)
 
 
+def elsewhere(made: Path, work: Path, *more: str) -> list[str]:
+    """Return the command of a machine without index and questions, whose names it has."""
+    there = [part.replace(str(made), str(work.parent)) for part in at_scale(made, work, *more)[2:]]
+    there[there.index("--base") + 1] = str(made / "base")
+    assert not any((work.parent / name).exists() for name in GONE)
+    return there
+
+
 @pytest.fixture(scope="module")
 def scaled(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run with made-up questions."""
@@ -263,18 +271,54 @@ def test_made_up_questions_are_trained_on_but_those_about_what_is_held_out(
 def test_the_folder_trains_where_there_is_neither_index_nor_question(
     made: Path, scaled: Path, tmp_path: Path
 ) -> None:
-    there = tmp_path / "there"
-    there.mkdir()
-    shutil.copy(scaled / "mined.json.gz", there)
-    arguments = [
-        part.replace(str(made / name), str(tmp_path / name))
-        for part in at_scale(made, there)
-        for name in (next((n for n in GONE if str(made / n) in part), "index"),)
-    ]
-    assert arguments != at_scale(made, there)
-    assert train_encoder.main(arguments) == 0
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert train_encoder.main(at_scale(made, here, "--mine-only", "--dimension", "16")) == 0
+    here.rename(there)  # the pairs alone
+    assert train_encoder.main(elsewhere(made, there)) == 0
     expected = weights(scaled)
     assert all(torch.equal(value, expected[name]) for name, value in weights(there).items())
+
+
+def test_a_run_goes_on_on_another_machine(
+    made: Path, scaled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "there"
+    shutil.copytree(scaled, there, ignore=shutil.ignore_patterns("encoder"))
+    monkeypatch.setattr(contrastive, "batch_loss", None)  # not to be called: it was done
+    assert train_encoder.main(elsewhere(made, there, "--num-workers", "1")) == 0
+    for name in ("model.safetensors", "late_interaction.safetensors"):
+        one, other = (folder / "encoder" / name for folder in (scaled, there))
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_name_that_was_mistyped_begins_no_run(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = [part.replace("about.json", "abuot.json") for part in command(made, tmp_path / "w")]
+    assert train_encoder.main(wrong) == 1
+    assert "abuot.json cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--dense-negatives", "3"], "--dense-negatives needs --made-questions"),
+        (["--rate", "nan"], "'nan' is not a number above 0"),
+        (["--rate", "-1"], "'-1' is not a number above 0"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(
+    made: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    message: str,
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        train_encoder.main(command(made, tmp_path, *more))
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_processes_that_cut_texts_change_nothing(
@@ -288,7 +332,7 @@ def test_processes_that_cut_texts_change_nothing(
 
 def test_pairs_can_be_found_first(made: Path, straight: Trained, tmp_path: Path) -> None:
     assert train_encoder.main(command(made, tmp_path, "--mine-only")) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"arguments.json", "mined.json.gz"}
+    assert {path.name for path in tmp_path.iterdir()} == {"mined.json.gz"}
     assert train_encoder.main(command(made, tmp_path)) == 0
     expected = weights(straight.folder)
     assert all(torch.equal(value, expected[name]) for name, value in weights(tmp_path).items())

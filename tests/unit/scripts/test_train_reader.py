@@ -19,11 +19,15 @@ from index.corpora.squad import GoldQuestion
 from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES
+from index.types import CorpusError
 from models.finetuning import labelled, load_network, logits_of
 from models.reader import TransformersReader
 from scripts import reader_batches, reader_training, train_reader
+from scripts.mined_passages import Mined, kept
 from scripts.reader_batches import Lesson, Lessons, Teacher, Tokens, lined_up
 from scripts.reader_examples import Asked, Draw, Example
+from scripts.reader_sources import made_up
+from scripts.training_runs import Source
 from tests.making_models import tiny_encoder, tiny_reader
 from tests.unit.index.fake_encoder import ENCODER, Silent
 
@@ -218,32 +222,61 @@ def test_the_teacher_tells_of_the_tokens_that_both_have(made: Path) -> None:
     assert torch.equal(start[0, begin : begin + 4], expected[0, begin : begin + 4])
 
 
-def test_windows_made_by_other_processes_are_the_same(made: Path, tmp_path: Path) -> None:
-    for processes in ("0", "2"):
-        arguments = [*command(made, tmp_path / processes), "--processes", processes]
-        assert train_reader.main(arguments) == 0
-    alone = load_file(tmp_path / "0" / "reader" / "model.safetensors")
-    for name, value in load_file(tmp_path / "2" / "reader" / "model.safetensors").items():
+def test_windows_made_by_other_processes_are_the_same(
+    made: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_batches, "POOL", 64)
+    assert train_reader.main([*command(made, tmp_path), "--processes", "2"]) == 0
+    alone = load_file(straight / "reader" / "model.safetensors")
+    for name, value in load_file(tmp_path / "reader" / "model.safetensors").items():
         assert torch.equal(value, alone[name]), name
 
 
 def test_what_was_mined_stands_in_for_an_index(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [*command(made, tmp_path / "first"), "--minutes", "0.00001", "--together", "2"]
-    arguments += ["--mined-passages", str(tmp_path / "mined")]
-    assert train_reader.main(arguments) == 0
-    elsewhere = [part for part in arguments if part not in {"--index", str(made / "index")}]
-    assert "--index" not in elsewhere
-    elsewhere[elsewhere.index(str(tmp_path / "first"))] = str(tmp_path / "second")
-    assert train_reader.main(elsewhere) == 0
-    (tmp_path / "mined" / "questions.json.gz").write_bytes(b"cut short")
-    elsewhere[elsewhere.index(str(tmp_path / "second"))] = str(tmp_path / "third")
-    assert train_reader.main(elsewhere) == 1
-    assert "is damaged" in capsys.readouterr().err
+    def run(name: str, *more: str, index: bool = False) -> int:
+        arguments = command(made, tmp_path / name, "--minutes", "0.00001", *more)
+        place = arguments.index("--index")
+        return train_reader.main(arguments if index else arguments[:place] + arguments[place + 2 :])
+
+    folder = tmp_path / "mined"
+    carried = ["--mined-passages", str(folder)]
+    assert run("none", *carried) == 1
+    assert "is not there: give --index to mine questions.json" in capsys.readouterr().err
+    assert run("first", *carried, index=True) == 0
+    names = sorted(path.name.split("-")[1] for path in folder.iterdir())
+    assert names == ["contexts", "corpus"]  # one file of questions, mined in two ways
+    assert run("second", *carried) == 0
+    # right passages were not looked for: that takes the index once more
+    assert run("third", *carried, "--together", "2") == 1
+    assert run("third", *carried, "--together", "2", index=True) == 0
+    assert run("fourth", *carried, "--together", "2") == 0
+    for path in folder.iterdir():
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] + b"damaged" + whole[len(whole) // 2 + 7 :])
+        assert run("fifth", *carried) == 1
+        assert "is damaged" in capsys.readouterr().err
+        path.write_bytes(whole)
 
 
-def test_made_up_questions_are_learnt_from_the_teacher(made: Path, tmp_path: Path) -> None:
+def test_what_was_mined_for_other_questions_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mined.json.gz"
+    right = [[Example("Q?", "some text", 0, 4)]]
+    mined = Mined([["other", "text"]], right)
+    assert kept(path, "one", lambda: mined, right=True) == mined
+    again = kept(path, "one", lambda: pytest.fail("mined again"), right=False)
+    assert (list(map(list, again.wrong)), list(map(list, again.right))) == (
+        [["other", "text"]],
+        right,
+    )
+    with pytest.raises(CorpusError, match="was mined for other questions"):
+        kept(path, "another", lambda: mined, right=False)
+
+
+def test_made_up_questions_are_learnt_from_the_teacher(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [
         {"cord_uid": "a", "text": "Masks lowered infections by half.", "questions": ["By what?"]},
         {"cord_uid": "a", "text": "The trial took two years.", "questions": ["How long?", "Who?"]},
@@ -251,13 +284,27 @@ def test_made_up_questions_are_learnt_from_the_teacher(made: Path, tmp_path: Pat
     ]
     file = tmp_path / "made.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = made_up(Source(file, 3, corpus=False, made=True), 1.0)
+    assert [gold.question for gold in asked.questions] == ["By what?", "How long?", "Who?"]
+    assert asked.wrong[0] == ["The trial took two years."]  # of the same paper
     more = ["--made-questions", f"{file}=3"]
     with pytest.raises(SystemExit):
         train_reader.main([*command(made, tmp_path), *more])
+    unknown = 0
+    original = reader_batches.loss_of
+
+    def watched(network: Any, lesson: Lesson, teacher: Any) -> Any:
+        nonlocal unknown
+        unknown += int((lesson.known == 0).sum())
+        return original(network, lesson, teacher)
+
+    monkeypatch.setattr(reader_batches, "loss_of", watched)
     more += ["--teacher", str(made / "teacher"), "--drop-words", "0.1"]
     assert train_reader.main([*command(made, tmp_path), *more]) == 0
-    (tmp_path / "made.jsonl").write_text('{"title": "no text"}')
+    assert unknown == 2 * 3 * 3  # each with its own passage and one near it, three times
+    file.write_text('{"title": "no text"}')
     assert train_reader.main([*command(made, tmp_path / "other"), *more]) == 1
+    assert "no passage with questions" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

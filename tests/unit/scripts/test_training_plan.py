@@ -134,7 +134,7 @@ def test_the_rate_rises_and_falls() -> None:
         ((), "give at least one --corpus-questions, --questions or --made-questions"),
         (("--questions", "q.json=often"), "write FILE or FILE=PASSES"),
         (("--made-questions", "q.json=0"), "write FILE or FILE=PASSES"),
-        (("--questions", "q.json", "--minutes", "0"), "is no time to train in"),
+        (("--questions", "q.json", "--minutes", "0"), "is not a number above 0"),
         (("--questions", "q.json", "--minutes", "soon"), "is not a number"),
         (("--questions", "q.json=0"), "write FILE or FILE=PASSES"),
         (("--questions", "q.json=-1"), "write FILE or FILE=PASSES"),

@@ -184,7 +184,7 @@ def test_what_is_wrong_is_told_in_place_and_nothing_typed_is_lost(
     assert f'href="#{field}"' in page
     assert re.search(f'id="{field}-problem">[^<]*{re.escape(said)}', page)
     assert f"{data.get('questions', '')}</textarea>" in page
-    assert f'value="{data.get("weight", "0.6")}"' in page
+    assert f'value="{data.get("weight", "0.7")}"' in page
 
     problem = client.post("/batch", data=sent(), headers=SCRIPT)
     assert (problem.status_code, problem.mimetype) == (422, "application/problem+json")

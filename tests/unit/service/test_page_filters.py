@@ -116,7 +116,7 @@ def test_where_no_paper_matches_that_is_said_with_a_way_on(client: FlaskClient) 
     assert "Remove one of them, or widen the dates." in response.text
     assert "No passage found" not in response.text
     assert "Searched 0 of 1,204 passages" in response.text
-    fields = {"question": ["Why?"], "weight": ["0.6"], "top_k": ["5"]}
+    fields = {"question": ["Why?"], "weight": ["0.7"], "top_k": ["5"]}
     assert removals(response.text) == {"Remove the filter Journal: Nowhere": fields}
 
 

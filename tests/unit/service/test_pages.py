@@ -61,9 +61,9 @@ def test_a_card_tells_the_source_and_the_scores(client: FlaskClient) -> None:
         "Annals of Internal Medicine",
         "10 March 2020",
         "Findings",
-        "0.89",  # of both parts
-        "0.6</span> × 0.94",
-        "0.4</span> × 0.81",
+        "0.90",  # of both parts
+        "0.7</span> × 0.94",
+        "0.3</span> × 0.81",
         "Journal article",
         "Lauer SA, Grantz KH, Bi Q, Jones FK, Zheng Q. How long COVID-19 incubates",
         "Licence: cc-by",

@@ -53,7 +53,7 @@ def test_bad_input_is_explained_in_place_and_kept(
     assert field["aria-invalid"] == "true"
     assert page.by_id(str(field["aria-describedby"]))
     assert page.by_id("question")["value"] == fields.get("question", "")
-    assert page.by_id("weight")["value"] == fields.get("weight", "0.6")
+    assert page.by_id("weight")["value"] == fields.get("weight", "0.7")
     assert "<article" not in response.text
 
 

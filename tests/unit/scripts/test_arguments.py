@@ -1,0 +1,24 @@
+"""Argument types that several commands share."""
+
+import argparse
+
+import pytest
+
+from scripts.arguments import above_0, at_least
+
+
+def test_a_number_above_0() -> None:
+    assert [above_0(text) for text in ("1e-4", "2")] == [1e-4, 2.0]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])
+def test_other_numbers_are_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}' is not a number above 0"):
+        above_0(text)
+
+
+def test_a_whole_number_from_some_up() -> None:
+    assert at_least(2)("2") == 2
+    for text in ("1", "2.5", "x"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number from 2 up"):
+            at_least(2)(text)

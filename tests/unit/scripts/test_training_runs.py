@@ -1,0 +1,37 @@
+"""What a run notes of its arguments."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from models.contracts import ModelError
+from scripts.training_runs import Source, same_run
+
+
+def options(work: Path, path: str, passes: float = 1.0, **more: object) -> argparse.Namespace:
+    asked = Source(Path(path), passes, corpus=False)
+    return argparse.Namespace(work=work, sources=[asked], **more)
+
+
+def test_files_of_questions_may_lie_elsewhere(tmp_path: Path) -> None:
+    same_run(options(tmp_path, "/a/q.json", seed=1))
+    same_run(options(tmp_path, "b/q.json", seed=1))
+    with pytest.raises(ModelError, match="has another sources: give the same"):
+        same_run(options(tmp_path, "/a/p.json", seed=1))
+    with pytest.raises(ModelError, match="has another sources: give the same"):
+        same_run(options(tmp_path, "/a/q.json", 1.0000001, seed=1))
+    made = options(tmp_path, "/a/q.json", seed=1)
+    made.sources = [Source(Path("/a/q.json"), 1.0, corpus=False, made=True)]
+    with pytest.raises(ModelError, match="has another sources: give the same"):
+        same_run(made)
+
+
+def test_what_is_free_is_neither_noted_nor_compared(tmp_path: Path) -> None:
+    same_run(options(tmp_path, "q.json", seed=1, device="cpu"), free=("device", "work"))
+    noted = json.loads((tmp_path / "arguments.json").read_text())
+    assert noted.keys() == {"seed", "sources"}
+    same_run(options(tmp_path, "q.json", seed=1, device="cuda"), free=("device", "work"))
+    with pytest.raises(ModelError, match="has another seed: give the same"):
+        same_run(options(tmp_path, "q.json", seed=2, device="cuda"), free=("device", "work"))
