@@ -161,7 +161,7 @@ def test_answers_can_be_taken_away(visit_to: Open) -> None:
     page = visit.page
     links = page.locator(".export")
     expect(links).to_have_text(["RIS", "BibTeX", "CSV", "JSON"])
-    query = "question=Why+is+it%3F&weight=0.6&top_k=5&published_from=2020"
+    query = "question=Why+is+it%3F&weight=0.7&top_k=5&published_from=2020"
     for link, kind in zip(links.all(), ["ris", "bib", "csv", "json"], strict=True):
         expect(link).to_have_attribute("href", f"/export.{kind}?{query}")
     page.get_by_role("button", name="Copy link").click()

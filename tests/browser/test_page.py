@@ -19,12 +19,12 @@ on_a_phone = pytest.mark.parametrize("visit", [{"viewport": PHONE}], indirect=Tr
 
 @each_way
 def test_a_typed_question_is_answered(visit: Visit) -> None:
-    visit.ask("How long is the incubation period of COVID-19?")
+    visit.ask("What is the median incubation period of COVID-19?")
     page = visit.page
     results = page.locator("#resultsView")
     expect(results).to_be_in_viewport()
     expect(results.get_by_role("heading", level=2)).to_have_text(
-        "Answers to How long is the incubation period of COVID-19?"
+        "Answers to What is the median incubation period of COVID-19?"
     )
     expect(results.locator("article")).to_have_count(5)
     card = results.locator("article").first
@@ -42,10 +42,10 @@ def test_a_typed_question_is_answered(visit: Visit) -> None:
     expect(card.locator("dt")).to_have_text(["Final", "Reader", "Retrieval"])
     final, reader, retrieval = card.locator("dd").all_inner_texts()
     assert re.fullmatch(r"[01]\.\d\d", final)
-    assert re.fullmatch(r"0\.6 × [01]\.\d\d", reader)
-    assert re.fullmatch(r"0\.4 × [01]\.\d\d", retrieval)
+    assert re.fullmatch(r"0\.7 × [01]\.\d\d", reader)
+    assert re.fullmatch(r"0\.3 × [01]\.\d\d", retrieval)
     expect(page.get_by_label("Ask the COVID-19 papers")).to_have_value(
-        "How long is the incubation period of COVID-19?"
+        "What is the median incubation period of COVID-19?"
     )
 
 

@@ -66,7 +66,7 @@ def test_the_order_is_the_servers_at_every_weight(
     visit = visit_to(create_app(Settings(), answerer))
     visit.open(question="Why is it?", top_k=top_k)
     for weight in (1.0, 0.0, *WEIGHTS[1:-1]):
-        if weight == 0.6:
+        if weight == Settings().default_weight:
             continue  # the server has said so already
         visit.slide(weight)
         assert visit.order == expected(many(), weight, top_k), weight
@@ -128,7 +128,7 @@ def test_what_is_open_stays_open_when_the_server_was_asked(visit_to: Open) -> No
     card = visit.page.locator(f"#a{next(iter(kept))}")
     card.get_by_text("In its passage").click()
     visit.slide(1)
-    visit.slide(0.6)
+    visit.slide(Settings().default_weight)
     expect(card.locator(".passage")).to_be_visible()
 
 
