@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from service.questions import QUESTIONS
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 SIZES = {"": (1280, 900), "-phone": (390, 844)}
 """The ends of the pictures' names, and the widths and heights of the windows, in CSS pixels."""
 SCHEMES = {"": "light", "-dark": "dark"}
+_QUESTION = "What is the median incubation period of COVID-19?"
 _LOADING = 120  # seconds until the service must be ready
 
 
@@ -35,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
     parse = argparse.ArgumentParser(prog="python -m scripts.screenshots", description=__doc__)
     parse.add_argument("--index", default="var/sample", help="the index to answer from")
-    parse.add_argument("--question", default=QUESTIONS[1].text, help="the question that is asked")
+    parse.add_argument("--question", default=_QUESTION, help="the question that is asked")
     parse.add_argument("--output", type=Path, default=Path("docs/images"), help="a folder")
     parse.add_argument("--whole", action="store_true", help="the whole page, not only the window")
     return parse
