@@ -61,7 +61,7 @@ def columns_for(tokens: int) -> int:
 
 
 class QuestionGenerator(nn.Module):
-    """An MPNet, and a head that foretells the next token of a question.
+    """An MPNet, and a head that predicts the next token of a question.
 
     The head is that of a masked language model: its last matrix are the word embeddings.
     """

@@ -1,4 +1,4 @@
-"""Trains a question generator: each token of a question is foretold from those before it (torch).
+"""Trains a question generator: each token of a question is predicted from those before it (torch).
 
 The loss is cross-entropy with smoothed labels (Szegedy et al., "Rethinking the Inception
 architecture for computer vision", 2016, section 7) of the question alone.
@@ -32,7 +32,7 @@ class Batch:
 
     `ids`, shape (n, columns), has passages in its first `passage` columns, then END and the
     questions, as `QuestionGenerator.forward` takes them. `places`, shape (targets,), are the
-    positions in `ids`, read row by row, from which a token is foretold, and `labels`, of the same
+    positions in `ids`, read row by row, from which a token is predicted, and `labels`, of the same
     shape, those tokens. All are int64.
     """
 
