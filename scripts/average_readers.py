@@ -5,14 +5,13 @@ other data or with another loss, often reads better than each, and costs nothing
 """
 
 import argparse
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.contracts import ModelError
 from models.loading import reader_folder
-from scripts.training_runs import TOKENIZER_FILES, replacing
+from scripts.train_reader import publish
 
 _ONE = 1e-6  # what the shares may miss of it
 
@@ -67,11 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         for one, folder in zip(parts[1:], folders[1:], strict=True):
             counted += one.share
             blend(network, folder, one.share / counted)
-        with replacing(options.output) as output:
-            for name in TOKENIZER_FILES:
-                if (folders[0] / name).is_file():
-                    shutil.copy(folders[0] / name, output / name)
-            network.half().save_pretrained(output)  # type: ignore[operator]
+        publish(network, folders[0], options.output, base_share=0.0)
     except ModelError as error:
         print(f"average_readers: {error}", file=sys.stderr)
         return 1
