@@ -17,7 +17,7 @@ from models import late
 from models.contracts import ModelError
 from models.loading import without_progress_bars
 from models.onnx.files import OPSET
-from models.onnx.graph import constants_first, plain_norms, without_padding
+from models.onnx.graph import constants_first, plain_biases, plain_norms, without_padding
 from models.onnx.pooling import CLS, pooling_of
 
 READER_OUTPUTS = ("start_logits", "end_logits")
@@ -136,4 +136,5 @@ def _graph(network: nn.Module, config: Any, outputs: tuple[str, ...]) -> ModelPr
     constants_first(fused)
     without_padding(fused)
     plain_norms(fused)
+    plain_biases(fused)
     return fused

@@ -8,6 +8,8 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from models.contracts import FloatArray
 
+_BIAS = 3  # which input of MultiHeadAttention is the bias of all three of its values
+
 HEADS = ("/qa_outputs/", "/projection/", "/importance/")
 """Parts of the names of products that stay as they are: small, and what comes out counts most."""
 
@@ -76,6 +78,34 @@ def plain_norms(model: ModelProto) -> None:
         norm = [f"{out}_sum", gamma, beta]
         nodes.append(helper.make_node("LayerNormalization", norm, [out], axis=-1, epsilon=epsilon))
     replace(model.graph.node, nodes)
+
+
+def plain_biases(model: ModelProto) -> None:
+    """Write each bias as an addition right after its product, so that the two can become one.
+
+    The optimiser has hidden some in BiasGelu and MultiHeadAttention.
+    """
+    given = {one.name: one for one in model.graph.initializer}
+    nodes: list[NodeProto] = []
+    for node in model.graph.node:
+        if node.op_type == "BiasGelu":
+            value, bias = node.input
+            nodes.append(helper.make_node("Add", [value, bias], [f"{value}_biased"]))
+            node = helper.make_node(  # noqa: PLW2901 - written instead
+                "Gelu", [f"{value}_biased"], node.output, node.name, domain=node.domain
+            )
+        elif node.op_type == "MultiHeadAttention" and len(node.input) > _BIAS and node.input[_BIAS]:
+            whole = numpy_helper.to_array(given[node.input[_BIAS]])
+            for place, bias in enumerate(whole.reshape(3, -1)):
+                value = node.input[place]
+                added = numpy_helper.from_array(bias, f"{node.output[0]}_bias_{place}")
+                model.graph.initializer.append(added)
+                nodes.append(helper.make_node("Add", [value, added.name], [f"{value}_biased"]))
+                node.input[place] = f"{value}_biased"
+            node.input[_BIAS] = ""
+        nodes.append(node)
+    replace(model.graph.node, nodes)
+    prune(model.graph)
 
 
 def constants_first(model: ModelProto) -> None:

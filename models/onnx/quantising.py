@@ -1,9 +1,9 @@
 """Rewrites a network in single precision as one of 8-bit integers.
 
-A matrix product `x @ w` becomes: find each row's scale, round the row to 8 bits, multiply integers,
-multiply by the two scales. Scales of rows, where ONNX Runtime's own dynamic quantisation has one
-for the whole input, cost about a seventh of the time; and the result for a text does not depend on
-what else is in its batch, so it can be cached, and reading can stop early.
+A matrix product `x @ w + b` becomes: find the scale of x, round it to 8 bits, multiply integers,
+multiply by the scales of x and of each column of w, and add b, the last three in one operator. The
+scale is one for all of x. So a batch has to be one text: what comes out for it then depends on no
+other, can be cached, and reading can stop early.
 
 Integers are multiplied in two dimensions: between the attentions everything is kept in the shape
 (tokens, width), and brought into (batch, tokens, width) where an operator needs that.
@@ -20,11 +20,10 @@ from models.contracts import FloatArray
 from models.onnx.graph import HEADS, Activations, prune, replace
 from models.onnx.weights import error_factors, rounded_blocks, rounded_matrix, rounded_rows
 
-_ELEMENTWISE = {"Add", "Sub", "Mul", "Div", "Erf", "Tanh", "Gelu", "BiasGelu", "LayerNormalization"}
+_ELEMENTWISE = {"Add", "Sub", "Mul", "Div", "Erf", "Tanh", "Gelu", "LayerNormalization"}
 _MICROSOFT = "com.microsoft"
+_ATTENTION = "MultiHeadAttention"
 _TABLE_ROWS = 64  # a table of fewer rows is too small to be worth rounding
-_CENTRED, _RAISED = 128, 32  # the integer that stands for 0: for most inputs, for hardly negative
-_LEAST_SCALE = np.float32(1e-9)
 _OUTLIER = 3.0
 _BLOCK = 32
 _EIGHT_BITS = 4  # ONNX Runtime's number for products of 8-bit integers
@@ -33,7 +32,9 @@ _EIGHT_BITS = 4  # ONNX Runtime's number for products of 8-bit integers
 def quantised(model: ModelProto, seen: Mapping[str, Activations]) -> ModelProto:
     """Return the network with 8-bit products and tables.
 
-    A product whose input `seen` describes is rounded by rows and columns, any other by blocks.
+    Where `seen` describes a product's input, that has one scale, and so has each column of the
+    matrix; any other product is rounded by blocks. A graph with products of the first kind takes
+    one text at a time.
     """
     rewriting = _Rewriting(model, seen)
     for node in model.graph.node:
@@ -47,6 +48,9 @@ def quantised(model: ModelProto, seen: Mapping[str, Activations]) -> ModelProto:
     )
     for output in model.graph.output:
         rewriting.deep(output.name)
+    if rewriting.rounded:
+        for taken in graph.input:
+            taken.type.tensor_type.shape.dim[0].dim_value = 1
     replace(graph.node, rewriting.nodes)
     prune(graph)
     made = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
@@ -58,7 +62,9 @@ def quantised(model: ModelProto, seen: Mapping[str, Activations]) -> ModelProto:
 class _Rewriting:
     """The graph that comes into being. `flat` names a tensor's form in two dimensions.
 
-    `widths` holds the tensors that exist only in that form, by the name of the other.
+    `widths` holds the tensors that exist only in that form, by the name of the other, `readers`
+    the old graph's nodes by the names of what they take, `done` the outputs of those that need
+    not be written any more, `smoothed` the values whose columns are divided already.
     """
 
     model: ModelProto
@@ -69,13 +75,22 @@ class _Rewriting:
     widths: dict[str, int] = field(default_factory=dict)
     rounded: dict[str, "_Rounded"] = field(default_factory=dict)
     given: dict[str, TensorProto] = field(init=False)
+    readers: dict[str, list[NodeProto]] = field(init=False)
     names: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
+    smoothed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.given = {one.name: one for one in self.model.graph.initializer}
+        self.readers = {}
+        for node in self.model.graph.node:
+            for name in node.input:
+                self.readers.setdefault(name, []).append(node)
 
     def take(self, node: NodeProto) -> None:
         """Write one node of the old graph into the new one."""
+        if node.output[0] in self.done:
+            return
         is_table = node.op_type == "Gather" and node.input[0] in self.given
         if self._is_product(node):
             write = self._product if node.input[0] in self.seen else self._blocks
@@ -103,20 +118,44 @@ class _Rewriting:
         self.nodes.append(helper.make_node("Reshape", [self.flat[name], shape], [name]))
 
     def _product(self, node: NodeProto) -> None:
-        out = node.output[0]
         value = self._rounded(node.input[0])
         matrix = numpy_helper.to_array(self.given[node.input[1]]) * value.smoothing[:, None]
         weights, scales = rounded_matrix(matrix, value.factors)
+        out, bias = self._biased(node.output[0], len(scales))
+        smoothing = self._smoothing_after(out, len(scales))
         inputs = [
             value.name,
             self._constant(f"{out}_weights", weights),
-            self._constant("one", np.float32(1)),
-            self._constant(f"{out}_scales", scales),
-            self._constant(f"zero_{value.zero}", np.uint8(value.zero)),
+            value.scale,
+            self._constant(f"{out}_scales", scales / smoothing),
+            value.zero,
+            "",  # the weights' own zero is 0
+            self._constant(f"{out}_bias", bias / smoothing),
         ]
-        whole = self._add("MatMulIntegerToFloat", inputs, f"{out}_whole", domain=_MICROSOFT)
-        self._add("Mul", [whole, value.scales], f"{out}_flat")
-        self._is_flat(out, weights.shape[1])
+        self._add("MatMulIntegerToFloat", inputs, f"{out}_flat", domain=_MICROSOFT)
+        self._is_flat(out, len(scales))
+
+    def _biased(self, product: str, width: int) -> tuple[str, FloatArray]:
+        """Return what a product is called once its bias, shape (width,), is added, and that."""
+        readers = self.readers.get(product, [])
+        if len(readers) == 1 and readers[0].op_type == "Add":
+            (other,) = set(readers[0].input) - {product} or {product}
+            if other in self.given and list(self.given[other].dims) == [width]:
+                self.done.add(readers[0].output[0])
+                return readers[0].output[0], numpy_helper.to_array(self.given[other])
+        return product, np.zeros(width, np.float32)
+
+    def _smoothing_after(self, value: str, width: int) -> FloatArray:
+        """Return what the columns of a value are to be divided by where attention is the next.
+
+        What attention makes is a mean of its values, so these can be divided in its place.
+        """
+        for node in self.readers.get(value, []):
+            made = node.output[0]
+            if node.op_type == _ATTENTION and node.input[2] == value and made in self.seen:
+                self.smoothed.add(made)
+                return _smoothing(self.seen[made])
+        return np.ones(width, np.float32)
 
     def _is_product(self, node: NodeProto) -> bool:
         matrix = self.given.get(node.input[1]) if node.op_type == "MatMul" else None
@@ -144,43 +183,21 @@ class _Rewriting:
         )
 
     def _rounded(self, name: str) -> "_Rounded":
-        """Return the input of a product in 8 bits, each row by its own scale."""
+        """Return the input of a product in 8 bits."""
         if name in self.rounded:
             return self.rounded[name]
         seen = self.seen[name]
         smoothing = _smoothing(seen)
         flat = self._flattened(name, len(smoothing))
-        if (smoothing != 1).any():
+        if (smoothing != 1).any() and name not in self.smoothed:
             inverse = self._constant(f"{name}_smoothing", 1 / smoothing)
             flat = self._add("Mul", [flat, inverse], f"{name}_smooth")
-        least, greatest = (seen.least / smoothing).min(), (seen.greatest / smoothing).max()
-        zero = _RAISED if -least * (255 - _RAISED) < greatest * _RAISED else _CENTRED
-        scales = self._row_scales(name, flat, zero)
-        rows = self._add("Reshape", [scales, self._constant("all", [-1])], f"{name}_row_scales")
-        counted = self._once("rows", "Shape", [rows])
-        value = helper.make_tensor("zero", TensorProto.UINT8, [1], [zero])
-        zeros = self._once(f"zeros_{zero}", "ConstantOfShape", [counted], value=value)
-        whole = self._add("QuantizeLinear", [flat, rows, zeros], f"{name}_rounded", axis=0)
         factors = error_factors(seen.products / np.outer(smoothing, smoothing))
-        self.rounded[name] = _Rounded(whole, scales, smoothing, zero, factors)
-        return self.rounded[name]
-
-    def _row_scales(self, name: str, flat: str, zero: int) -> str:
-        """Return the scale of each row, shape (tokens, 1)."""
-
-        def extreme(operator: str, of: str, factor: float) -> str:
-            found = self._add(operator, [of], f"{name}_{operator}", axes=[-1], keepdims=1)
-            by = self._constant(f"by_{factor:.8f}", np.float32(factor))
-            return self._add("Mul", [found, by], f"{name}_{operator}_scale")
-
-        bounds = [self._constant("least_scale", _LEAST_SCALE)]
-        if zero == _CENTRED:
-            size = self._add("Abs", [flat], f"{name}_size")
-            bounds.append(extreme("ReduceMax", size, 1 / (255 - zero)))
-        else:
-            bounds.append(extreme("ReduceMax", flat, 1 / (255 - zero)))
-            bounds.append(extreme("ReduceMin", flat, -1 / zero))
-        return self._add("Max", bounds, f"{name}_scales")
+        made = _Rounded(f"{name}_rounded", f"{name}_scale", f"{name}_zero", smoothing, factors)
+        outputs = [made.name, made.scale, made.zero]
+        self.nodes.append(helper.make_node("DynamicQuantizeLinear", [flat], outputs))
+        self.rounded[name] = made
+        return made
 
     def _table(self, node: NodeProto) -> None:
         """Write a table of embeddings in 8 bits, each row by its own scale."""
@@ -246,16 +263,16 @@ class _Rewriting:
 
 @dataclass(frozen=True, slots=True)
 class _Rounded:
-    """The input of a product in 8 bits: `name` has shape (tokens, width), `scales` (tokens, 1).
+    """The input of a product in 8 bits: `name` has shape (tokens, width), the next two are numbers.
 
-    What it stands for is `(name - zero) * scales * smoothing`; `smoothing` has shape (width,).
+    What it stands for is `(name - zero) * scale * smoothing`; `smoothing` has shape (width,).
     `factors` are the `error_factors` of the input divided by `smoothing`.
     """
 
     name: str
-    scales: str
+    scale: str
+    zero: str
     smoothing: FloatArray
-    zero: int
     factors: FloatArray
 
 

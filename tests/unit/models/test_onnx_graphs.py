@@ -1,5 +1,6 @@
 """The graph in single precision and in integers, on tiny models of every architecture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import ModelProto
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from transformers import AutoModelForQuestionAnswering
 
 from models.contracts import FloatArray
@@ -66,31 +68,62 @@ def test_the_graph_computes_what_torch_does(
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("by_rows", [True, False])
+@pytest.mark.parametrize("by_columns", [True, False])
 def test_integers_compute_nearly_the_same(
-    graphs: dict[str, ModelProto], name: str, *, by_rows: bool
+    graphs: dict[str, ModelProto], name: str, *, by_columns: bool
 ) -> None:
     graph = graphs[name]
-    seen = calibrate(graph, _feeds(64, 50, 20)) if by_rows else {}
+    seen = calibrate(graph, _feeds(64, 50, 20)) if by_columns else {}
     model = quantised(graph, seen)
     kinds = [node.op_type for node in model.graph.node]
     expected = sum(len(nodes) for nodes in products_of(graph).values())
     assert expected >= 12  # six products in each of two layers
-    assert kinds.count("MatMulIntegerToFloat" if by_rows else "MatMulNBits") == expected
+    assert kinds.count("MatMulIntegerToFloat" if by_columns else "MatMulNBits") == expected
     [feed] = _feeds(45)
     found, exact = _run(model, feed), _run(graph, feed)
     assert np.abs(found - exact).mean() < 0.1 * exact.std()
     assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.99
 
 
-@pytest.mark.parametrize("by_rows", [True, False])
-def test_what_a_text_gets_does_not_depend_on_its_batch(
-    graphs: dict[str, ModelProto], *, by_rows: bool
-) -> None:
-    graph = graphs["bert"]
-    model = quantised(graph, calibrate(graph, _feeds(64, 20)) if by_rows else {})
+def test_what_a_text_gets_does_not_depend_on_its_batch(graphs: dict[str, ModelProto]) -> None:
+    model = quantised(graphs["bert"], {})
     [feed] = _feeds(40, texts=3)
     together = _run(model, feed)
     for place in range(3):
         alone = _run(model, {name: array[place : place + 1] for name, array in feed.items()})
         np.testing.assert_array_equal(alone[:, 0], together[:, place])
+
+
+def test_a_graph_with_one_scale_for_all_tokens_refuses_two_texts(
+    graphs: dict[str, ModelProto],
+) -> None:
+    model = quantised(graphs["bert"], calibrate(graphs["bert"], _feeds(64, 20)))
+    with pytest.raises(InvalidArgument, match="index: 0 Got: 2 Expected: 1"):
+        _run(model, _feeds(40, texts=2)[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_biases_are_added_by_the_products(graphs: dict[str, ModelProto], name: str) -> None:
+    model = quantised(graphs[name], calibrate(graphs[name], _feeds(64, 50, 20)))
+    made = {one for node in model.graph.node for one in node.output}
+    vectors = {one.name for one in model.graph.initializer if len(one.dims) == 1}
+    products = {n.output[0] for n in model.graph.node if n.op_type == "MatMulIntegerToFloat"}
+    for node in model.graph.node:
+        if node.op_type == "Add" and products.intersection(node.input):
+            assert made.issuperset(node.input)  # the residual: no constant is left to be added
+        assert node.op_type != "MultiHeadAttention" or not vectors.intersection(node.input)
+
+
+def test_attention_values_are_smoothed_in_its_place(graphs: dict[str, ModelProto]) -> None:
+    graph = graphs["bert"]
+    seen = dict(calibrate(graph, _feeds(64, 50, 20)))
+    attentions = [n.output[0] for n in graph.graph.node if n.op_type == "MultiHeadAttention"]
+    assert attentions
+    for name in attentions:  # as if the first column reached far
+        factors = np.where(np.arange(len(seen[name].least)) == 0, 50, 1).astype(np.float32)
+        seen[name] = replace(seen[name], greatest=seen[name].greatest * factors)
+    model = quantised(graph, seen)
+    multiplied = {one for node in model.graph.node if node.op_type == "Mul" for one in node.input}
+    assert not multiplied.intersection({*attentions, *(f"{name}_flat" for name in attentions)})
+    [feed] = _feeds(45)
+    assert np.corrcoef(_run(model, feed).ravel(), _run(graph, feed).ravel())[0, 1] > 0.99
