@@ -22,6 +22,7 @@ ENOUGH = 512
 """Tokens from which on a CPU gains nothing by more of them in a batch."""
 
 _ALIKE = 0.9  # of the longest window's length
+_BLANK = re.compile(r"\s")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -217,12 +218,13 @@ def _join(parts: Sequence[_Tokens]) -> _Tokens:
 
 def _trimmed_offsets(text: str, encoding: Encoding) -> IntArray:
     """Return shape (tokens, 2): each token's range of `text` without white space at its ends."""
-    offsets = encoding.offsets
-    trimmed = np.array(offsets, dtype=np.int64).reshape(-1, 2)
-    covers = [text[start:end] for start, end in offsets]
-    for row, covered in enumerate(covers):
-        if covered[:1].isspace() or covered[-1:].isspace():
-            start = offsets[row][0]
-            begin = start + len(covered) - len(covered.lstrip())
-            trimmed[row] = begin, max(begin, start + len(covered.rstrip()))
+    trimmed = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+    blank = np.zeros(len(text) + 1, bool)
+    blank[[place.start() for place in _BLANK.finditer(text)]] = True
+    starts, ends = trimmed.T
+    for row in np.flatnonzero((ends > starts) & (blank[starts] | blank[ends - 1])).tolist():
+        start, end = trimmed[row].tolist()
+        covered = text[start:end]
+        begin = start + len(covered) - len(covered.lstrip())
+        trimmed[row] = begin, max(begin, start + len(covered.rstrip()))
     return trimmed
