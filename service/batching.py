@@ -1,7 +1,7 @@
-"""One thread that computes with the models for all requests, in batches that these share.
+"""One thread, or two, that compute with the models for all requests, in batches that these share.
 
 Two forward passes side by side take longer than one after the other, so they take turns here. A
-request that comes alone is computed at once. What comes while the thread computes is its next
+request that comes alone is computed at once. What comes while a thread computes is its next
 batch: a share of each request in turn, beginning with the nearest deadline, until it is full.
 """
 
@@ -26,11 +26,15 @@ _LINGER = 0.002
 
 @dataclass(eq=False, slots=True)
 class _Job:
-    """What one request wants computed; `items` before place `taken` are in a batch already."""
+    """What one request wants computed.
+
+    `items` before place `taken` are in a batch already; `left` have no result yet.
+    """
 
     items: Sequence[Any]
     patience: Patience
     results: list[Any]
+    left: int
     taken: int = 0
     done: "Future[None]" = field(default_factory=Future)
 
@@ -60,7 +64,8 @@ class _Part:
 
     def finish(self, results: Sequence[Any]) -> None:
         self.job.results[self.begin : self.end] = results
-        if self.end == len(self.job.items) and not self.job.done.done():
+        self.job.left -= len(results)
+        if not self.job.left and not self.job.done.done():
             self.job.done.set_result(None)
 
     def fail(self, error: Exception) -> None:
@@ -102,9 +107,11 @@ class Lane(Generic[In, Out]):
 
 
 class Batcher:
-    """Computes for all threads on one of its own. Earlier lanes go first: theirs is less work.
+    """Computes for all threads on its own. Earlier lanes go first: theirs is less work.
 
-    `inside()` tells how many requests there are that may want something computed.
+    `inside()` tells how many requests there are that may want something computed. Two `threads`
+    are for models that share a pool of threads between the batches they are given: while one batch
+    is cut into tokens, or its answers are looked for, the next one is computed.
     """
 
     def __init__(
@@ -113,13 +120,15 @@ class Batcher:
         *,
         inside: Callable[[], int],
         metrics: Metrics,
+        threads: int = 1,
     ) -> None:
-        """Start the thread; it doesn't hold up the end of the process."""
+        """Start the threads; they don't hold up the end of the process."""
         self._lanes = lanes
         self._inside = inside
         self._metrics = metrics
         self._changed = Condition()
-        Thread(target=self._run, name="models", daemon=True).start()
+        for number in range(1, threads + 1):
+            Thread(target=self._run, name=f"models-{number}", daemon=True).start()
 
     def compute(self, lane: Lane[In, Out], items: Sequence[In]) -> list[Out]:
         """Return the lane's result for each item, in order.
@@ -129,7 +138,7 @@ class Batcher:
         """
         patience = current()
         patience.check()
-        job = _Job(items, patience, [None] * len(items))
+        job = _Job(items, patience, [None] * len(items), len(items))
         if not items:
             return []
         with self._changed:
@@ -184,6 +193,7 @@ class Batcher:
                     self._compute(lane, [part])
             return
         at = 0
-        for part in parts:
-            part.finish(results[at : at + part.end - part.begin])
-            at += part.end - part.begin
+        with self._changed:
+            for part in parts:
+                part.finish(results[at : at + part.end - part.begin])
+                at += part.end - part.begin

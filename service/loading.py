@@ -91,7 +91,12 @@ def load_models(settings: Settings, metrics: Metrics | None = None) -> SharedMod
             "(nvidia-smi), or set COVIDQUEST_DEVICE=cpu to say that this is meant"
         )
     return SharedModels(
-        encoder, reader, device=device, queue=settings.queue, metrics=metrics or Metrics()
+        encoder,
+        reader,
+        device=device,
+        queue=settings.queue,
+        metrics=metrics or Metrics(),
+        at_once=1 if TORCH in runs else 2,
     )
 
 

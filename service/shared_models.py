@@ -1,4 +1,4 @@
-"""The models as requests use them: all of them share one thread (`service.batching`)."""
+"""The models as requests use them: all of them share a thread or two (`service.batching`)."""
 
 from collections.abc import Hashable, Sequence
 
@@ -22,9 +22,19 @@ class SharedModels:
     """
 
     def __init__(
-        self, encoder: Encoder, reader: Reader, *, device: str, queue: int, metrics: Metrics
+        self,
+        encoder: Encoder,
+        reader: Reader,
+        *,
+        device: str,
+        queue: int,
+        metrics: Metrics,
+        at_once: int = 1,
     ) -> None:
-        """Join the models. `queue` requests can be inside `gate` at a time."""
+        """Join the models. `queue` requests can be inside `gate` at a time.
+
+        `at_once` batches are computed at a time: 2 is for models that have threads of their own.
+        """
         self.encoder = encoder
         self.reader = reader
         self.device = device
@@ -39,7 +49,9 @@ class SharedModels:
         most = self.step if device == "cpu" else 2 * self.step
         self._passages = Lane("passages", reader.read_pairs, most, self.step)
         lanes = (self._questions, self._sentences, self._passages)
-        self._batcher = Batcher(lanes, inside=lambda: self.gate.inside, metrics=metrics)
+        self._batcher = Batcher(
+            lanes, inside=lambda: self.gate.inside, metrics=metrics, threads=at_once
+        )
 
     def start_reading_ahead(self) -> None:
         """Take from now on what `read_ahead` offers; a process that only asks does without."""

@@ -51,10 +51,22 @@ def test_names_are_found_in_their_usual_spellings(
     assert found(keywords, question)[0] == passage
 
 
+def test_a_name_in_two_words_finds_it_in_one(tmp_path: Path) -> None:
+    texts = ["They bind ACE2.", "We raised IL6.", "A type2 patient.", "Two of a kind, 6 of 2."]
+    texts += [f"Diabetes of this type, number {number}." for number in range(40)]
+    build_keywords([("", "", text, UNKNOWN) for text in texts], tmp_path / "keywords")
+    keywords = KeywordIndex(tmp_path / "keywords")
+    assert found(keywords, "What binds ACE 2?")[0] == 0
+    assert found(keywords, "il 6")[0] == 1
+    assert keywords.terms("type 2 diabetes") == ["type", "2", "diabet"]  # 1 of 40 has it as one
+    assert keywords.terms("ACE 2 ACE 2")[-1] == "ace2"
+    assert keywords.terms("a 2, of 6, 7 8, ß 9") == ["2", "6", "7", "8", "ß", "9"]
+
+
 SPELLINGS = [
     ("SARS-CoV-2", ["SARS CoV 2", "SARSCoV2", "SARS-CoV2", "sars‐cov‐2"]),
     ("IL-6", ["IL6", "il-6", "IL 6"]),
-    ("ACE-2", ["ACE2", "ace2"]),
+    ("ACE-2", ["ACE2", "ace2", "ACE 2"]),
     ("TNF-α", ["TNFα", "TNF α", "tnf‑α", "TNF-alpha"]),
     ("COVID-19", ["COVID19", "Covid-19", "covid 19", "COVID–19"]),
 ]

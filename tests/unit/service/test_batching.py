@@ -197,6 +197,32 @@ def test_a_batch_waits_for_who_is_on_the_way_but_not_for_long(
     assert batcher.compute(lane, [1]) == [2]
 
 
+def test_two_threads_compute_two_batches_at_once(
+    lane: Lane[int, int], machine: Machine, others: ThreadPoolExecutor
+) -> None:
+    batcher = Batcher([lane], inside=lambda: 0, metrics=Metrics(), threads=2)
+    machine.go.clear()
+    asked = [others.submit(batcher.compute, lane, [number]) for number in (1, 2, 3)]
+    until(lambda: len(machine.batches) == 2)
+    machine.go.set()
+    assert [one.result(WAIT) for one in asked] == [[2], [4], [6]]
+
+
+def test_a_request_in_two_batches_waits_for_both(others: ThreadPoolExecutor) -> None:
+    second = Event()
+
+    def double(numbers: Sequence[int]) -> list[int]:
+        if 0 in numbers:
+            assert second.wait(WAIT)
+        else:
+            second.set()
+        return [2 * number for number in numbers]
+
+    lane = Lane("numbers", double, most=2, share=2)
+    batcher = Batcher([lane], inside=lambda: 0, metrics=Metrics(), threads=2)
+    assert others.submit(batcher.compute, lane, [0, 1, 2]).result(WAIT) == [0, 2, 4]
+
+
 def test_many_threads_get_their_own_results(batcher: Batcher, lane: Lane[int, int]) -> None:
     def ask(start: int) -> bool:
         numbers = list(range(start, start + start % 9))
