@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, HybridSearch, Question
 from index.keywords import KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PassageStore
-from index.types import Hit, IndexingError, Passage
+from index.types import Hit, IndexingError, Paper, Passage
 from index.vectors import EMBEDDINGS, VectorIndex, VectorRows
 from index.word_vectors import CODES, COUNTS, WordVectors
 
@@ -66,9 +69,17 @@ class PassageIndex:
         """Return the best `k` passages of the search by words alone."""
         return self._search.by_words(question, k)
 
+    def rarities(self, question: Question) -> NDArray[np.float32]:
+        """Return how rare each word of a question is in this corpus, shape (words,)."""
+        return self._search.rarities(question)
+
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """Return the passages with these ids, in their order."""
         return self._store.get(ids)
+
+    def papers(self, cord_uids: Sequence[str]) -> dict[str, Paper]:
+        """Return the papers of these cord_uids, by cord_uid."""
+        return self._store.get_papers(cord_uids)
 
     def of_paper(self, cord_uid: str) -> list[Passage]:
         """Return the passages of a paper, by id; none where the index does not have it."""

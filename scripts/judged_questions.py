@@ -1,0 +1,172 @@
+"""Has a reader judge the passages that are retrieved for questions: lessons for an encoder."""
+
+import json
+import random
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from index.corpora.squad import read_squad
+from index.embedding import embedding_text
+from index.types import Passage
+from models.contracts import ModelError, Reader
+from scripts.evaluate_retrieval import gold_passages
+from scripts.made_questions import read_made_questions
+from scripts.training_plan import body
+from scripts.training_runs import Source
+from service.answering import Answerer
+
+_DEPTH = 40  # passages that are retrieved for a question
+_BEST = 10  # of these are always judged; others are drawn
+_LEAST, _MOST = -8.0, 12.0  # judgements are clipped here: beyond, they only look like noise
+_ASKED_BY_PEOPLE, _MADE_UP = 4.0, 1.5
+"""What is added to the judgement of a right passage, in logits: how sure it is to be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and the passages that answer it as the encoder is shown them."""
+
+    question: str
+    right: tuple[str, ...]
+    sure: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A question, its passages as the encoder sees them, and how well the reader likes each.
+
+    `judgements` are in logits, the right passage's the first. `rarity` has an entry a word of
+    the question.
+    """
+
+    question: str
+    rarity: tuple[float, ...]
+    passages: tuple[str, ...]
+    judgements: tuple[float, ...]
+
+
+def questions_of(answerer: Answerer, source: Source, held_out: Collection[str]) -> list[Asked]:
+    """Return a source's questions, but for those about papers that are held out.
+
+    Raises CorpusError where the file can't be read.
+    """
+    if source.made:
+        return [
+            Asked(question, (embedding_text(one.title, one.section, one.text),), _MADE_UP)
+            for one in read_made_questions(source.path)
+            if one.cord_uid not in held_out
+            for question in one.questions
+        ]
+    asked = []
+    for gold in read_squad(source.path):
+        if gold.cord_uid and gold.cord_uid not in held_out:
+            passages = answerer.index.passages(gold_passages(answerer, gold))
+            texts = tuple(_shown(answerer, passages))
+            if texts:
+                asked.append(Asked(gold.question, texts, _ASKED_BY_PEOPLE))
+    return asked
+
+
+def mixed(sources: Sequence[tuple[Sequence[Asked], float]], seed: int) -> list[Asked]:
+    """Return all sources' questions in one order, a share of each as its passes say.
+
+    >>> a, b = Asked("a", ("x",), 1.0), Asked("b", ("y",), 1.0)
+    >>> [one.question for one in mixed([([a, a], 0.5), ([b], 1.0)], 0)]
+    ['b', 'a']
+    """
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    every: list[Asked] = []
+    for asked, passes in sources:
+        drawn = list(asked)
+        chance.shuffle(drawn)
+        whole, part = divmod(round(passes * len(drawn)), max(len(drawn), 1))
+        every += drawn * whole + drawn[:part]
+    chance.shuffle(every)
+    return every
+
+
+def judge(
+    answerer: Answerer, reader: Reader, asked: Sequence[Asked], path: Path, *, most: int, seed: int
+) -> None:
+    """Have up to `most` passages of each question judged, and keep that in `path`, a line each.
+
+    What is there already is not judged again.
+    """
+    done = _whole_lines(path)
+    with path.open("a", encoding="utf-8") as file:
+        for place in tqdm(
+            range(done, len(asked)), desc="judging", unit=" questions", mininterval=5
+        ):
+            chance = random.Random(seed + place)  # noqa: S311 - nothing secret
+            made = _judged(answerer, reader, asked[place], most, chance)
+            file.write(json.dumps(asdict(made)) + "\n")
+            file.flush()
+
+
+def read_judged(path: Path) -> list[Judged]:
+    """Return what was judged. Raises ModelError where the file is damaged."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return [_parsed(json.loads(line)) for line in file]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ModelError(f"{path} is damaged ({error}): remove it") from error
+
+
+def _parsed(row: dict[str, Any]) -> Judged:
+    one = Judged(
+        str(row["question"]),
+        tuple(map(float, row["rarity"])),
+        tuple(map(str, row["passages"])),
+        tuple(map(float, row["judgements"])),
+    )
+    if not one.passages or len(one.passages) != len(one.judgements):
+        raise ValueError("a passage lacks its judgement")
+    return one
+
+
+def _judged(
+    answerer: Answerer, reader: Reader, asked: Asked, most: int, chance: random.Random
+) -> Judged:
+    question = answerer.encode(asked.question)
+    found = [one for one, _ in answerer.best(answerer.index.candidates(question), _DEPTH)]
+    shown = [
+        embedding_text(one.paper.title, one.passage.section, one.passage.text) for one in found
+    ]
+    # of several right passages the one that the search likes best, for it is to be found
+    right = next((text for text in shown if text in asked.right), asked.right[0])
+    others = [text for text in shown if text not in asked.right]
+    rest = others[_BEST:]
+    chosen = [right, *others[:_BEST], *chance.sample(rest, len(rest))][:most]
+    spans = reader.read(asked.question, [body(text) for text in chosen])
+    judgements = np.clip(np.nan_to_num([one.score for one in spans]), _LEAST, _MOST)
+    judgements[0] += asked.sure
+    rarity = answerer.index.rarities(question)
+    return Judged(
+        asked.question,
+        tuple(np.round(rarity, 4).tolist()),
+        tuple(chosen),
+        tuple(np.round(judgements, 3).tolist()),
+    )
+
+
+def _shown(answerer: Answerer, passages: Sequence[Passage]) -> Iterator[str]:
+    papers = answerer.index.papers(sorted({one.cord_uid for one in passages}))
+    for one in passages:
+        yield embedding_text(papers[one.cord_uid].title, one.section, one.text)
+
+
+def _whole_lines(path: Path) -> int:
+    """Return how many lines a file has, after cutting off one that was not written to its end."""
+    if not path.is_file():
+        return 0
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with path.open("r+b") as file:
+            file.truncate(whole)
+    return content.count(b"\n")

@@ -1,0 +1,161 @@
+"""Teaches an encoder's words to order passages as a reader does.
+
+For each question the passages that the index finds are judged by the reader, which takes most of
+the time; then the encoder learns from these judgements. A run can be stopped at any time: the same
+command goes on. The vectors of whole texts stay near to what they are, so of the index only the
+words' vectors change, but it has to be built again with the new encoder.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from index.types import CorpusError, IndexingError
+from models.backends import load_reader
+from models.contracts import ModelError
+from models.loading import DEFAULT, encoder_folder, pick_device
+from scripts.arguments import above_0, at_least
+from scripts.encoder_pairs import left_out
+from scripts.judged_questions import judge, mixed, questions_of, read_judged
+from scripts.train_encoder import publish
+from scripts.training_runs import Source, same_run, share, source
+from service.loading import StartError, load_models, snapshot
+from service.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from scripts.judged_questions import Judged
+
+_JUDGED = "judged.jsonl"
+_FREE = ("index", "output", "work", "device", "judge_only")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m scripts.teach_encoder",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = arguments.add_argument
+    add(
+        "--index",
+        type=Path,
+        metavar="DIR",
+        help="an index that was built with the base (default: COVIDQUEST_INDEX)",
+    )
+    add(
+        "--corpus-questions",
+        dest="sources",
+        action="append",
+        type=source(corpus=True),
+        metavar="FILE[=PASSES]",
+        help="SQuAD format, with the cord_uid of each paragraph; PASSES is the share of the "
+        "questions that is judged, or how often they are (default: 1)",
+    )
+    add(
+        "--made-questions",
+        dest="sources",
+        action="append",
+        type=source(made=True),
+        metavar="FILE[=PASSES]",
+        help="likewise: passages with questions that scripts.make_questions made up",
+    )
+    add("--reader", default=DEFAULT, metavar="DIR_OR_ID", help="the reader (default: the shipped)")
+    add("--base", default=DEFAULT, metavar="DIR_OR_ID", help="the encoder to begin with (likewise)")
+    add("--output", type=Path, required=True, metavar="DIR", help="where to write the encoder")
+    add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
+    add("--judged", type=at_least(2), default=16, metavar="N", help="passages of each question")
+    add("--judge-only", action="store_true", help="judge, and end")
+    add("--passes", type=above_0, default=1.0, metavar="N", help="how often all are learnt from")
+    add("--batch", type=at_least(2), default=8, metavar="N", help="questions in a batch")
+    add("--learnt", type=at_least(2), default=6, metavar="N", help="passages of each in a batch")
+    add(
+        "--temperature", type=above_0, default=1.5, metavar="T", help="judgements are divided by it"
+    )
+    add("--rate", type=above_0, default=4e-5, help="greatest learning rate (default: 4e-5)")
+    add("--minutes", type=above_0, metavar="M", help="learn for M minutes, whatever is left")
+    add(
+        "--base-share",
+        type=share(1),
+        default=0.0,
+        metavar="S",
+        help="publish the mean of the trained weights and the base's, which count S (default: 0)",
+    )
+    add("--seed", type=at_least(0), default=0, metavar="N")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    return arguments
+
+
+def _judge(options: argparse.Namespace, base: Path, held_out: Sequence[str]) -> None:
+    """Have the questions judged that are not yet."""
+    sources: list[Source] = options.sources
+    settings = Settings.from_environment(os.environ)
+    settings = replace(
+        settings, index=options.index or settings.index, encoder=str(base), device=options.device
+    )
+    models = load_models(settings)
+    answerer = snapshot(settings, models)
+    reader = load_reader(options.reader, backend=settings.backend, device=options.device)
+    asked = mixed(
+        [(questions_of(answerer, one, set(held_out)), one.passes) for one in sources], options.seed
+    )
+    if not asked:
+        raise CorpusError("no question has a passage in the index that answers it")
+    judge(answerer, reader, asked, options.work / _JUDGED, most=options.judged, seed=options.seed)
+
+
+def _learn(
+    options: argparse.Namespace, base: Path, held_out: Sequence[str], judged: Sequence["Judged"]
+) -> None:
+    import torch  # noqa: PLC0415 - seconds that --help need not wait
+
+    from models.contrastive import TrainedEncoder  # noqa: PLC0415 - likewise
+    from scripts.judged_training import Learning, train  # noqa: PLC0415 - likewise
+
+    torch.manual_seed(options.seed)
+    device = pick_device(options.device)
+    model, kept = (TrainedEncoder(base, 0, ()).to(device) for _ in range(2))
+    if not model.has_trained_head:
+        raise ModelError(f"{base} has no vectors of words: train them first (train_encoder)")
+    learning = Learning(
+        rate=options.rate,
+        temperature=options.temperature,
+        passes=options.passes,
+        minutes=options.minutes,
+        batch=options.batch,
+        passages=options.learnt,
+        seed=options.seed,
+    )
+    train(model, kept.eval(), judged, options.work, learning)
+    publish(model.to("cpu"), base, options.output, held_out, options.base_share)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    commands = parser()
+    options = commands.parse_args(argv)
+    if not options.sources:
+        commands.error("give at least one --corpus-questions or --made-questions")
+    try:
+        base = encoder_folder(options.base)
+        held_out = left_out(base, options.sources, 0, options.seed)
+        same_run(options, free=_FREE)
+        _judge(options, base, held_out)
+        if not options.judge_only:
+            _learn(options, base, held_out, read_judged(options.work / _JUDGED))
+    except (CorpusError, IndexingError, ModelError, SettingsError, StartError) as error:
+        print(f"teach_encoder: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("teach_encoder: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    print(f"written to {options.work / _JUDGED if options.judge_only else options.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
