@@ -26,7 +26,9 @@ class JudgedLists:
 
     `rarity`, shape (q, most words), is how rare each word of a question is. `own`, shape (q, m),
     holds the places of each question's passages, its right one first, and `judgements`, of the
-    same shape, how well the reader likes each, in logits: -inf where there are fewer.
+    same shape, how well the reader likes each, in logits: -inf where there are fewer. `excluded`,
+    boolean of shape (q, p), names the passages that are no easy wrong ones of a question: its own,
+    wherever they stand; but not the place of its right one.
     """
 
     questions: Tokens
@@ -34,6 +36,7 @@ class JudgedLists:
     rarity: Tensor
     own: Tensor
     judgements: Tensor
+    excluded: Tensor
 
 
 def listwise_loss(scores: Tensor, judgements: Tensor, temperature: float) -> Tensor:
@@ -75,15 +78,12 @@ def losses(
     order = listwise_loss(
         scores.gather(1, lists.own) * model.late_scale.exp(), lists.judgements, temperature
     )
-    excluded = torch.zeros_like(scores, dtype=torch.bool)
-    excluded.scatter_(1, lists.own[:, 1:], value=True)  # places of padding are the right one's,
-    excluded.diagonal().fill_(value=False)  # which counts
     with torch.no_grad():
         kept = torch.cat([base.vectors(lists.questions), base.vectors(lists.passages)])
     return torch.stack(
         [
             order,
-            contrastive_loss(scores, model.late_scale.exp(), excluded),
+            contrastive_loss(scores, model.late_scale.exp(), lists.excluded),
             anchor_loss(torch.cat([asked.vectors, found.vectors]), kept),
         ]
     )

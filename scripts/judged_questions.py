@@ -95,9 +95,12 @@ def judge(
 ) -> None:
     """Have up to `most` passages of each question judged, and keep that in `path`, a line each.
 
-    What is there already is not judged again.
+    What is there already is not judged again. Raises ModelError where that is of other questions.
     """
     done = _whole_lines(path)
+    kept = read_judged(path) if done else []
+    if [one.question for one in kept] != [one.question for one in asked[:done]]:
+        raise ModelError(f"{path} holds judgements of other questions: remove it to judge anew")
     with path.open("a", encoding="utf-8") as file:
         for place in tqdm(
             range(done, len(asked)), desc="judging", unit=" questions", mininterval=5

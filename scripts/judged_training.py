@@ -74,13 +74,15 @@ def lists_of(
         judgements[row, : len(kept)] = [one.judgements[place] for place in kept]
         own[row, 1 : len(kept)] = np.arange(len(texts), len(texts) + len(kept) - 1)
         texts += [one.passages[place] for place in kept[1:]]
+    excluded = np.array([[text in one.passages for text in texts] for one in some])
+    excluded[np.diag_indices(len(some))] = False
     rarity = np.zeros((len(some), max((len(one.rarity) for one in some), default=0)), np.float32)
     for row, one in enumerate(some):
         rarity[row, : len(one.rarity)] = one.rarity
     return JudgedLists(
         tables[0].of([one.question for one in some]),
         tables[1].of(texts),
-        *(torch.from_numpy(array).to(device) for array in (rarity, own, judgements)),
+        *(torch.from_numpy(array).to(device) for array in (rarity, own, judgements, excluded)),
     )
 
 
@@ -112,13 +114,15 @@ def train(
         parts.append(listwise.step(model, base, optimizer, lists, learning.temperature))
         at += 1
         now = time.monotonic()
-        if now - written > _LOG_SECONDS or at == steps:
+        if now - written > _LOG_SECONDS:
             _log(folder, at, steps, now - began, torch.stack(parts).mean(0).tolist())
             written, parts = now, []
         if now - saved > _CHECKPOINT_SECONDS:
             save_checkpoint(folder, model, optimizer, {"step": at, "seconds": now - began})
             saved = now
     seconds = time.monotonic() - began
+    if parts:
+        _log(folder, at, steps, seconds, torch.stack(parts).mean(0).tolist())
     save_checkpoint(folder, model, optimizer, {"step": at, "seconds": seconds})
 
 

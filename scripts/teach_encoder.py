@@ -2,8 +2,8 @@
 
 For each question the passages that the index finds are judged by the reader, which takes most of
 the time; then the encoder learns from these judgements. A run can be stopped at any time: the same
-command goes on. The vectors of whole texts stay near to what they are, so of the index only the
-words' vectors change, but it has to be built again with the new encoder.
+command goes on. The vectors of whole texts stay near to what they are. The index has to be built
+again with the new encoder.
 """
 
 import argparse
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.types import CorpusError, IndexingError
-from models.backends import load_reader
 from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, pick_device
 from scripts.arguments import above_0, at_least
@@ -30,7 +29,11 @@ if TYPE_CHECKING:
     from scripts.judged_questions import Judged
 
 _JUDGED = "judged.jsonl"
+_LEARNING = "learning"
+_HEAD = "late_interaction.json"  # as in models.late, which imports torch
 _FREE = ("index", "output", "work", "device", "judge_only")
+_OF_LEARNING = ("passes", "batch", "learnt", "temperature", "rate", "minutes", "base_share")
+"""Arguments that may differ where questions are judged already, for another learning."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,7 +70,14 @@ def parser() -> argparse.ArgumentParser:
     add("--reader", default=DEFAULT, metavar="DIR_OR_ID", help="the reader (default: the shipped)")
     add("--base", default=DEFAULT, metavar="DIR_OR_ID", help="the encoder to begin with (likewise)")
     add("--output", type=Path, required=True, metavar="DIR", help="where to write the encoder")
-    add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
+    add(
+        "--work",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the judgements, and in its folder learning of checkpoint and log: remove "
+        "that one to learn anew from the same judgements",
+    )
     add("--judged", type=at_least(2), default=16, metavar="N", help="passages of each question")
     add("--judge-only", action="store_true", help="judge, and end")
     add("--passes", type=above_0, default=1.0, metavar="N", help="how often all are learnt from")
@@ -77,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
         "--temperature", type=above_0, default=1.5, metavar="T", help="judgements are divided by it"
     )
     add("--rate", type=above_0, default=4e-5, help="greatest learning rate (default: 4e-5)")
-    add("--minutes", type=above_0, metavar="M", help="learn for M minutes, whatever is left")
+    add("--minutes", type=above_0, metavar="M", help="end the learning after M minutes")
     add(
         "--base-share",
         type=share(1),
@@ -90,22 +100,40 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
+def _see_that_it_has_words(base: Path) -> None:
+    """Raise ModelError now, rather than after minutes of judging."""
+    if not (base / _HEAD).is_file():
+        raise ModelError(f"{base} has no vectors of words: train them first (train_encoder)")
+
+
 def _judge(options: argparse.Namespace, base: Path, held_out: Sequence[str]) -> None:
     """Have the questions judged that are not yet."""
     sources: list[Source] = options.sources
     settings = Settings.from_environment(os.environ)
     settings = replace(
-        settings, index=options.index or settings.index, encoder=str(base), device=options.device
+        settings,
+        index=options.index or settings.index,
+        encoder=str(base),
+        reader=options.reader,
+        device=options.device,
     )
     models = load_models(settings)
     answerer = snapshot(settings, models)
-    reader = load_reader(options.reader, backend=settings.backend, device=options.device)
     asked = mixed(
         [(questions_of(answerer, one, set(held_out)), one.passes) for one in sources], options.seed
     )
     if not asked:
         raise CorpusError("no question has a passage in the index that answers it")
-    judge(answerer, reader, asked, options.work / _JUDGED, most=options.judged, seed=options.seed)
+    same_run(options, free=(*_FREE, *_OF_LEARNING))
+    path = options.work / _JUDGED
+    judge(answerer, models.reader, asked, path, most=options.judged, seed=options.seed)
+
+
+def _learning_folder(options: argparse.Namespace) -> Path:
+    """Return where checkpoint and log are, once it is seen to be of a run like this one."""
+    folder = Path(options.work / _LEARNING)
+    same_run(argparse.Namespace(**vars(options) | {"work": folder}), free=_FREE)
+    return folder
 
 
 def _learn(
@@ -116,11 +144,10 @@ def _learn(
     from models.contrastive import TrainedEncoder  # noqa: PLC0415 - likewise
     from scripts.judged_training import Learning, train  # noqa: PLC0415 - likewise
 
+    folder = _learning_folder(options)
     torch.manual_seed(options.seed)
     device = pick_device(options.device)
     model, kept = (TrainedEncoder(base, 0, ()).to(device) for _ in range(2))
-    if not model.has_trained_head:
-        raise ModelError(f"{base} has no vectors of words: train them first (train_encoder)")
     learning = Learning(
         rate=options.rate,
         temperature=options.temperature,
@@ -130,7 +157,7 @@ def _learn(
         passages=options.learnt,
         seed=options.seed,
     )
-    train(model, kept.eval(), judged, options.work, learning)
+    train(model, kept.eval(), judged, folder, learning)
     publish(model.to("cpu"), base, options.output, held_out, options.base_share)
 
 
@@ -142,8 +169,8 @@ def main(argv: list[str] | None = None) -> int:
         commands.error("give at least one --corpus-questions or --made-questions")
     try:
         base = encoder_folder(options.base)
+        _see_that_it_has_words(base)
         held_out = left_out(base, options.sources, 0, options.seed)
-        same_run(options, free=_FREE)
         _judge(options, base, held_out)
         if not options.judge_only:
             _learn(options, base, held_out, read_judged(options.work / _JUDGED))

@@ -1,6 +1,7 @@
 """One thread, or two, that compute with the models for all requests, in batches that these share.
 
-Two forward passes side by side take longer than one after the other, so they take turns here. A
+Two forward passes of torch side by side take longer than one after the other, so they take turns
+here; ONNX Runtime's texts take turns in its own threads, so two batches may be under way. A
 request that comes alone is computed at once. What comes while a thread computes is its next
 batch: a share of each request in turn, beginning with the nearest deadline, until it is full.
 """
@@ -162,9 +163,9 @@ class Batcher:
                 while not any(lane.jobs for lane in self._lanes):
                     self._changed.wait()
                 self._linger()
-                lane = next(lane for lane in self._lanes if lane.jobs)
-                parts = lane.take()
-            if parts:
+                lane = next((lane for lane in self._lanes if lane.jobs), None)
+                parts = lane.take() if lane else []  # another thread may have taken all meanwhile
+            if lane and parts:
                 self._compute(lane, parts)
 
     def _linger(self) -> None:
@@ -187,7 +188,8 @@ class Batcher:
             results = lane.compute(items)
         except Exception as error:  # noqa: BLE001 - whoever asked is told
             if len(parts) == 1:
-                parts[0].fail(error)
+                with self._changed:
+                    parts[0].fail(error)
             else:
                 for part in parts:
                     self._compute(lane, [part])

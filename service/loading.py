@@ -96,7 +96,8 @@ def load_models(settings: Settings, metrics: Metrics | None = None) -> SharedMod
         device=device,
         queue=settings.queue,
         metrics=metrics or Metrics(),
-        at_once=1 if TORCH in runs else 2,
+        # one text is computed by whoever asks, so with one thread a second would be a second core
+        at_once=1 if TORCH in runs or settings.threads == 1 else 2,
     )
 
 

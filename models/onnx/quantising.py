@@ -167,16 +167,18 @@ class _Rewriting:
 
         Slower than `_product` on many rows, twice as exact, and nothing needs to be seen before.
         """
-        out = node.output[0]
         matrix = numpy_helper.to_array(self.given[node.input[1]])
+        height, width = matrix.shape
+        out, bias = self._biased(node.output[0], width)
         weights, scales = rounded_blocks(matrix, _BLOCK)
         self.deep(node.input[0])
         inputs = [
             node.input[0],
             self._constant(f"{out}_weights", weights),
             self._constant(f"{out}_scales", scales),
+            *("", ""),  # zeros and an order of the inputs, which there are none of
+            self._constant(f"{out}_bias", bias),
         ]
-        height, width = matrix.shape
         sizes = {"K": height, "N": width, "bits": 8, "block_size": _BLOCK}
         self._add(
             "MatMulNBits", inputs, out, domain=_MICROSOFT, accuracy_level=_EIGHT_BITS, **sizes

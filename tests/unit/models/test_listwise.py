@@ -60,6 +60,7 @@ def _lists(model: TrainedEncoder) -> JudgedLists:
         torch.tensor([[1.0, 2.0, 3.0]]).expand(2, 3),
         torch.tensor([[0, 2, 3], [1, 3, 1]]),  # the second question has one wrong passage only
         torch.tensor([[1.0, 5.0, -3.0], [1.0, -2.0, -INFINITE]]),
+        torch.tensor([[False, False, True, True], [False, False, False, True]]),
     )
 
 
@@ -84,9 +85,7 @@ def test_a_questions_own_other_passages_are_no_easy_ones(folder: Path) -> None:
     with torch.inference_mode():
         easy = losses(model, model, lists, 1.0)[1]
         asked, found = model(lists.questions), model(lists.passages)
-        weights = rarely_weighted(
-            asked.weights, torch.tensor([1.0, 2, 3, 0, 0, 0]).expand(2, -1)
-        )
+        weights = rarely_weighted(asked.weights, torch.tensor([1.0, 2, 3, 0, 0, 0]).expand(2, -1))
         scores = late_scores(asked.words, weights, found.words) * 30
     # against the first question stands passage 1, against the second 0 and 2
     expected = [scores[0, [0, 1]], scores[1, [1, 0, 2]]]

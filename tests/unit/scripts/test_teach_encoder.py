@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,9 @@ def test_judged_and_taught(made: Path, tmp_path: Path, capsys: pytest.CaptureFix
     name = "late_interaction.safetensors"
     before, after = (load_file(folder / name) for folder in (made / "base", tmp_path / "encoder"))
     assert any(not torch.equal(before[key], after[key]) for key in before)
-    logged = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    logged = [
+        json.loads(line) for line in (tmp_path / "learning" / "log.jsonl").read_text().splitlines()
+    ]
     assert logged[-1]["step"] == logged[-1]["of"] == 6
     assert "step 6 of 6" in capsys.readouterr().out
 
@@ -139,6 +142,36 @@ def test_what_is_missing_is_said_in_a_line(
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith("teach_encoder: ")
     assert said in line
+    assert not (tmp_path / "arguments.json").exists()  # nothing is noted that would refuse a retry
+
+
+def test_another_learning_from_the_same_judgements(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert teach_encoder.main(command(made, tmp_path, "--judge-only")) == 0
+    assert teach_encoder.main(command(made, tmp_path, "--rate", "1e-3")) == 0
+    assert teach_encoder.main(command(made, tmp_path, "--rate", "2e-3")) == 1
+    assert "learning has another rate" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "learning")
+    assert teach_encoder.main(command(made, tmp_path, "--rate", "2e-3")) == 0
+    about = json.loads((made / "about.json").read_text())
+    other = tmp_path / "other" / "about.json"
+    other.parent.mkdir()
+    other.write_text(json.dumps({"data": about["data"][:3]}))
+    more = ("--corpus-questions", f"{other}")
+    arguments = [one for one in command(made, tmp_path) if not one.endswith("about.json")]
+    arguments[arguments.index("--corpus-questions") : arguments.index("--made-questions")] = more
+    assert teach_encoder.main(arguments) == 1
+    assert "judgements of other questions" in capsys.readouterr().err
+
+
+def test_a_base_without_words_is_refused_before_anything_is_judged(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = tiny_encoder(tmp_path / "bare")
+    assert teach_encoder.main([*command(made, tmp_path), "--base", str(bare)]) == 1
+    assert "has no vectors of words" in capsys.readouterr().err
+    assert not (tmp_path / "judged.jsonl").exists()
 
 
 def test_no_questions_and_damaged_judgements(

@@ -1,10 +1,11 @@
-"""One thread for all requests: shared batches, fair turns, and nothing for who has given up."""
+"""A thread or two for all requests: shared batches, fair turns, nothing for who has given up."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
+from threading import enumerate as enumerate_threads
 
 import pytest
 
@@ -206,6 +207,18 @@ def test_two_threads_compute_two_batches_at_once(
     until(lambda: len(machine.batches) == 2)
     machine.go.set()
     assert [one.result(WAIT) for one in asked] == [[2], [4], [6]]
+
+
+def test_no_thread_ends_when_another_takes_what_it_waited_for(lane: Lane[int, int]) -> None:
+    before = set(enumerate_threads())
+    batcher = Batcher([lane], inside=lambda: 2, metrics=Metrics(), threads=2)
+    started = set(enumerate_threads()) - before
+    for number in range(
+        100, 120
+    ):  # both threads wait for a second request; one of them takes this one
+        assert batcher.compute(lane, [number]) == [2 * number]
+    assert len(started) == 2
+    assert all(thread.is_alive() for thread in started)
 
 
 def test_a_request_in_two_batches_waits_for_both(others: ThreadPoolExecutor) -> None:
