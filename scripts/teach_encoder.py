@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _JUDGED = "judged.jsonl"
 _LEARNING = "learning"
-_HEAD = "late_interaction.json"  # as in models.late, which imports torch
 _FREE = ("index", "output", "work", "device", "judge_only")
 _OF_LEARNING = ("passes", "batch", "learnt", "temperature", "rate", "minutes", "base_share")
 """Arguments that may differ where questions are judged already, for another learning."""
@@ -102,7 +101,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _see_that_it_has_words(base: Path) -> None:
     """Raise ModelError now, rather than after minutes of judging."""
-    if not (base / _HEAD).is_file():
+    from models.late import CONFIG  # noqa: PLC0415 - it imports torch, for which --help need not wait
+
+    if not (base / CONFIG).is_file():
         raise ModelError(f"{base} has no vectors of words: train them first (train_encoder)")
 
 
