@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import ir_measures
-from ir_measures import Measure, Qrel, R, ScoredDoc, Success, nDCG
+from ir_measures import Judged, Measure, Qrel, R, ScoredDoc, Success, nDCG
 from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion, read_squad
@@ -36,6 +36,8 @@ class RetrievalFigures:
     For questions, "recall@k" is the share of them for which one of the first k passages is of the
     right paper and holds a gold answer, word for word. For topics it is the mean share of the
     relevant papers that are among the first k, each paper standing where its best passage does.
+    "judged@10" is the share of the first 10 papers that somebody judged at all; "nDCG@10" counts
+    the others as irrelevant, and "nDCG'@10" leaves them out before it counts to 10 (Sakai, 2007).
     """
 
     n: int
@@ -64,7 +66,12 @@ def of_topics(
     """Measure the ranking of papers for topics, (number, question) each, against judgments."""
     place = {topic: str(number) for number, (topic, _) in enumerate(topics)}
     gold = [Qrel(place[q.query_id], q.doc_id, q.relevance) for q in judged if q.query_id in place]
-    measures = {**{f"recall@{k}": R @ k for k in DEPTHS}, "nDCG@10": nDCG @ 10}
+    measures = {
+        **{f"recall@{k}": R @ k for k in DEPTHS},
+        "nDCG@10": nDCG @ 10,
+        "judged@10": Judged @ 10,
+        "nDCG'@10": nDCG(judged_only=True) @ 10,
+    }
     asked = [question for _, question in topics]
     return _figures(answerer, "topics", asked, gold, measures, papers=True)
 

@@ -124,7 +124,13 @@ def test_papers_stand_where_their_best_passage_does() -> None:
     assert dense["recall@5"] == pytest.approx((1 + 0.5) / 2)
     ideal = 2 + 1 / math.log2(3)  # grades 2 and 1 at ranks 1 and 2
     assert dense["nDCG@10"] == pytest.approx((1 / math.log2(3) + 2 / ideal) / 2, abs=1e-4)
+    # p2 was never judged: of topic 9 p1 neither
+    assert dense["judged@10"] == pytest.approx((2 / 3 + 1 / 3) / 2, abs=1e-4)
+    assert dense["nDCG'@10"] == dense["nDCG@10"]  # what was judged comes first, in both
     # bm25: p1 (passage 2), p0
+    bm25 = figures.modes["bm25"]
+    assert bm25["nDCG@10"] == pytest.approx((1 + 2 / math.log2(3) / ideal) / 2, abs=1e-4)
+    assert bm25["nDCG'@10"] == pytest.approx((1 + 2 / ideal) / 2, abs=1e-4)  # p1 is left out
     assert figures.modes["bm25"]["recall@1"] == pytest.approx((1 + 0) / 2)
     assert answerer.index.depths == {1000}  # ten passages for each of a hundred papers
 
