@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
-from scripts.arguments import above_0, at_least
+from scripts.arguments import at_least
 from scripts.question_passages import Row, expect_to_write, of_index, read_rows, write_rows
 from scripts.question_training import Watch, asked_of, train
-from scripts.training_runs import replacing, share, source
+from scripts.training_arguments import add_course, add_sources, command
+from scripts.training_runs import replacing, share
 
 if TYPE_CHECKING:
     from models.question_generation import IntArray, QuestionGenerator
@@ -92,11 +93,7 @@ def show(rows: Sequence[Row], seed: int) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.make_questions",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    arguments = command("make_questions", __doc__)
     add = arguments.add_argument
     add("--index", type=Path, metavar="DIR", help="write its passages to --output, and no question")
     add(
@@ -104,16 +101,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR_OR_ID",
         help="the encoder to begin with, an MPNet, or a generator that --save wrote",
     )
-    add(
-        "--questions",
-        dest="sources",
-        action="append",
-        default=[],
-        type=source(corpus=False),
-        metavar="FILE[=PASSES]",
-        help="SQuAD format, to learn from; PASSES is how often the run goes through the file "
-        "(default: 1)",
-    )
+    add_sources(arguments, questions="SQuAD format, to learn from")
     add("--passages", type=Path, metavar="FILE", help='JSON lines, each an object with a "text"')
     add(
         "--output",
@@ -126,8 +114,6 @@ def parser() -> argparse.ArgumentParser:
     add("--limit", type=at_least(1), metavar="N", help="only the first N passages")
     add("--temperature", type=share(10), default=0.8, metavar="T", help="0: the likeliest tokens")
     add("--top-p", type=share(1), default=0.95, metavar="P", help="nucleus (default: 0.95)")
-    add("--rate", type=above_0, default=1e-4, help="greatest learning rate (default: 1e-4)")
-    add("--minutes", type=above_0, metavar="M", help="end training after so long, at rate 0")
     add(
         "--batch-tokens",
         type=at_least(64),
@@ -136,8 +122,7 @@ def parser() -> argparse.ArgumentParser:
         "(default: 2048 on a CPU, 32768 on a GPU)",
     )
     add("--save", type=Path, metavar="DIR", help="keep the generator there")
-    add("--seed", type=at_least(0), default=0, metavar="N")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add_course(arguments, rate="1e-4")
     return arguments
 
 

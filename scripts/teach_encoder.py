@@ -21,7 +21,8 @@ from scripts.arguments import above_0, at_least
 from scripts.encoder_pairs import left_out
 from scripts.judged_questions import judge, mixed, questions_of, read_judged
 from scripts.train_encoder import publish
-from scripts.training_runs import Source, same_run, share, source
+from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
+from scripts.training_runs import Source, same_run
 from service.loading import StartError, load_models, snapshot
 from service.settings import Settings, SettingsError
 
@@ -37,11 +38,7 @@ _OF_LEARNING = ("passes", "batch", "learnt", "temperature", "rate", "minutes", "
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.teach_encoder",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    arguments = command("teach_encoder", __doc__)
     add = arguments.add_argument
     add(
         "--index",
@@ -49,34 +46,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="an index that was built with the base (default: COVIDQUEST_INDEX)",
     )
-    add(
-        "--corpus-questions",
-        dest="sources",
-        action="append",
-        type=source(corpus=True),
-        metavar="FILE[=PASSES]",
-        help="SQuAD format, with the cord_uid of each paragraph; PASSES is the share of the "
-        "questions that is judged, or how often they are (default: 1)",
+    add_sources(
+        arguments,
+        corpus_questions="SQuAD format, with the cord_uid of each paragraph",
+        made_questions="likewise: passages with questions that scripts.make_questions made up",
+        passes="PASSES is the share of the questions that is judged, or how often they are "
+        "(default: 1)",
     )
-    add(
-        "--made-questions",
-        dest="sources",
-        action="append",
-        type=source(made=True),
-        metavar="FILE[=PASSES]",
-        help="likewise: passages with questions that scripts.make_questions made up",
+    add_output(
+        arguments,
+        "encoder",
+        "the judgements, and in its folder learning of checkpoint and log: remove that one to "
+        "learn anew from the same judgements",
     )
     add("--reader", default=DEFAULT, metavar="DIR_OR_ID", help="the reader (default: the shipped)")
     add("--base", default=DEFAULT, metavar="DIR_OR_ID", help="the encoder to begin with (likewise)")
-    add("--output", type=Path, required=True, metavar="DIR", help="where to write the encoder")
-    add(
-        "--work",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder of the judgements, and in its folder learning of checkpoint and log: remove "
-        "that one to learn anew from the same judgements",
-    )
     add("--judged", type=at_least(2), default=16, metavar="N", help="passages of each question")
     add("--judge-only", action="store_true", help="judge, and end")
     add("--passes", type=above_0, default=1.0, metavar="N", help="how often all are learnt from")
@@ -85,17 +69,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--temperature", type=above_0, default=1.5, metavar="T", help="judgements are divided by it"
     )
-    add("--rate", type=above_0, default=4e-5, help="greatest learning rate (default: 4e-5)")
-    add("--minutes", type=above_0, metavar="M", help="end the learning after M minutes")
-    add(
-        "--base-share",
-        type=share(1),
-        default=0.0,
-        metavar="S",
-        help="publish the mean of the trained weights and the base's, which count S (default: 0)",
-    )
-    add("--seed", type=at_least(0), default=0, metavar="N")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add_base_share(arguments)
+    add_course(arguments, rate="4e-5")
     return arguments
 
 

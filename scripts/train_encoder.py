@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import STOCK, encoder_folder, pick_device
-from scripts.arguments import above_0, at_least
+from scripts.arguments import at_least
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
-from scripts.training_runs import replacing, same_run, share, source
+from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
+from scripts.training_runs import replacing, same_run, share
 
 if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
@@ -60,11 +61,7 @@ def _dimension(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.train_encoder",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    arguments = command("train_encoder", __doc__)
     add = arguments.add_argument
     add(
         "--index",
@@ -72,32 +69,15 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="an index of the corpus; wrong passages come from its BM25",
     )
-    add(
-        "--corpus-questions",
-        dest="sources",
-        action="append",
-        type=source(corpus=True),
-        metavar="FILE[=PASSES]",
-        help="SQuAD format; wrong passages from the corpus, and right ones too where a paragraph "
-        "has a cord_uid; PASSES is how often the run goes through the file (default: 1)",
+    add_sources(
+        arguments,
+        corpus_questions="SQuAD format; wrong passages from the corpus, and right ones too where "
+        "a paragraph has a cord_uid",
+        questions="likewise; right and wrong passages from the file's own contexts",
+        made_questions="passages with questions that scripts.make_questions made up; each "
+        "question's right passage is its own",
     )
-    add(
-        "--questions",
-        dest="sources",
-        action="append",
-        type=source(corpus=False),
-        metavar="FILE[=PASSES]",
-        help="likewise; right and wrong passages from the file's own contexts",
-    )
-    add(
-        "--made-questions",
-        dest="sources",
-        action="append",
-        type=source(made=True),
-        metavar="FILE[=PASSES]",
-        help="passages with questions that scripts.make_questions made up; each question's right "
-        "passage is its own",
-    )
+    add_output(arguments, "encoder", "checkpoint and log")
     add(
         "--dense-negatives",
         type=at_least(0),
@@ -106,13 +86,7 @@ def parser() -> argparse.ArgumentParser:
         help="take N more wrong passages for each question, that the encoder itself finds before "
         "it is trained, among those with made-up questions",
     )
-    add(
-        "--base-share",
-        type=share(1),
-        default=0.0,
-        metavar="S",
-        help="publish the mean of the trained weights and the base's, which count S (default: 0)",
-    )
+    add_base_share(arguments)
     add(
         "--anchor",
         metavar="DIR_OR_ID",
@@ -133,8 +107,6 @@ def parser() -> argparse.ArgumentParser:
         help="how much the loss of the words' vectors counts, beside that of whole texts' "
         "(default: 1)",
     )
-    add("--output", type=Path, required=True, metavar="DIR", help="where to write the encoder")
-    add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
     add("--base", default=STOCK, metavar="DIR_OR_ID", help="the encoder to begin with")
     add(
         "--hold-out",
@@ -146,10 +118,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--dimension", type=_dimension, default=64, metavar="N", help="length of a word's vector")
     add("--batch", type=at_least(2), default=32, metavar="N", help="questions in a batch")
-    add("--minutes", type=above_0, metavar="M", help="end after M minutes, whatever is left")
-    add("--rate", type=above_0, default=5e-5, help="greatest learning rate (default: 5e-5)")
-    add("--seed", type=at_least(0), default=0, metavar="N")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add_course(arguments, rate="5e-5")
     add(
         "--num-workers",
         type=at_least(0),

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import DEFAULT, STOCK, encoder_folder, pick_device, reader_folder
-from scripts.arguments import above_0, at_least
+from scripts.arguments import at_least
 from scripts.reader_examples import planned
 from scripts.reader_sources import asked_of
 from scripts.reader_training import train
-from scripts.training_runs import TOKENIZER_FILES, replacing, same_run, share, source
+from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
+from scripts.training_runs import TOKENIZER_FILES, replacing, same_run, share
 
 if TYPE_CHECKING:
     from models.finetuning import Network
@@ -46,38 +47,17 @@ def publish(network: "Network", base: Path, output: Path, base_share: float) -> 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.train_reader",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    arguments = command("train_reader", __doc__)
     add = arguments.add_argument
-    add(
-        "--corpus-questions",
-        dest="sources",
-        action="append",
-        type=source(corpus=True),
-        metavar="FILE[=PASSES]",
-        help="SQuAD format; unanswerable windows come from the rest of the same text and from the "
-        "index; PASSES is how often the run goes through the file (default: 1)",
+    add_sources(
+        arguments,
+        corpus_questions="SQuAD format; unanswerable windows come from the rest of the same text "
+        "and from the index",
+        questions="likewise; unanswerable windows come from the file's own contexts",
+        made_questions="passages with questions that were made up (see make_questions); needs "
+        "--teacher, which has to say what the answer is",
     )
-    add(
-        "--questions",
-        dest="sources",
-        action="append",
-        type=source(corpus=False),
-        metavar="FILE[=PASSES]",
-        help="likewise; unanswerable windows come from the file's own contexts",
-    )
-    add(
-        "--made-questions",
-        dest="sources",
-        action="append",
-        type=source(made=True),
-        metavar="FILE[=PASSES]",
-        help="passages with questions that were made up (see make_questions); needs --teacher, "
-        "which has to say what the answer is",
-    )
+    add_output(arguments, "reader", "checkpoint and log")
     add("--index", type=Path, metavar="DIR", help="an index of the corpus, for its BM25")
     add(
         "--mined-passages",
@@ -86,8 +66,6 @@ def parser() -> argparse.ArgumentParser:
         help="where the wrong passages are kept once they are mined: with that folder a run needs "
         "no index (default: in --work)",
     )
-    add("--output", type=Path, required=True, metavar="DIR", help="where to write the reader")
-    add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
     add(
         "--base",
         default=DEFAULT,
@@ -125,13 +103,7 @@ def parser() -> argparse.ArgumentParser:
         help="also learn each question's passage of the index that holds the answer together with "
         "N wrong ones, whose spans must score less (default: 0, not)",
     )
-    add(
-        "--base-share",
-        type=share(1),
-        default=0.0,
-        metavar="S",
-        help="publish the mean of the trained weights and the base's, which count S (default: 0)",
-    )
+    add_base_share(arguments)
     add("--teacher", metavar="DIR_OR_ID", help="a larger reader whose distributions are learnt too")
     add("--teacher-weight", type=share(1), default=0.5, metavar="W", help="its share of the loss")
     add(
@@ -141,10 +113,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="leave out this share of the words, but for the answer, anew each time (default: 0)",
     )
-    add("--rate", type=above_0, default=1.2e-4, help="greatest learning rate (default: 1.2e-4)")
     add("--batch-tokens", type=at_least(64), default=5400, metavar="N", help="tokens in a batch")
     add("--max-length", type=at_least(32), default=384, metavar="N", help="tokens of a window")
-    add("--minutes", type=above_0, metavar="M", help="end after so long, at the lowest rate")
     add(
         "--processes",
         type=at_least(0),
@@ -152,8 +122,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="make windows in N other processes: a GPU needs about 8 (default: 0, in this one)",
     )
-    add("--seed", type=at_least(0), default=0, metavar="N")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add_course(arguments, rate="1.2e-4")
     return arguments
 
 
