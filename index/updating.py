@@ -15,17 +15,21 @@ from index.reuse import KnownVectors
 from index.search import PASSAGES, checked
 from index.types import IndexingError, Progress
 from index.unfinished import alone, begin, discard, remove_scaffolds
-from index.vector_kinds import kept_kind
+from index.vector_kinds import is_kind, kept_kind
 
 _TRIAL = ".trial"
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateReport:
-    """What an update changed, or would; `built` is None when no version was published."""
+    """What an update changed, or would; `built` is None when no version was published.
+
+    `needed` tells whether there was a reason for one: a change, or another kind of vector index.
+    """
 
     version: str
     changes: Changes
+    needed: bool
     built: BuildReport | None
 
 
@@ -45,11 +49,12 @@ def update_index(
     """Publish a version of the index in `index_dir` that holds what `corpus` holds now.
 
     Passages that the current version holds as they are keep their vectors. When nothing has
-    changed, nothing is published. `encoder` is the encoder's name; `encode` is called only when
-    there is something to embed, and may wait till then with loading a model. With `resume`, an
-    update that was cut off goes on; with `dry_run`, the index and any unfinished build stay as
-    they are. `vector_index` and `questions` are those of `build_index`; by default a kind that
-    was chosen stays, as it may have been chosen for a machine's memory.
+    changed and no other kind of vector index is wanted, nothing is published. `encoder` is the
+    encoder's name; `encode` is called only when there is something to embed, and may wait till
+    then with loading a model. With `resume`, an update that was cut off goes on; with `dry_run`,
+    the index and any unfinished build stay as they are. `vector_index` and `questions` are those
+    of `build_index`; by default a kind that was chosen stays, as it may have been chosen for a
+    machine's memory.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that is not
     there, is damaged, is of another encoder or chunker, or cannot be written; what is published
@@ -72,11 +77,13 @@ def update_index(
         finally:
             if dry_run:
                 discard(building)
+        kind = vector_index or kept_kind(manifest.vector_index, manifest.passages)
+        needed = found.any_change or not is_kind(manifest.vector_index, kind, manifest.passages)
         if dry_run:
-            return UpdateReport(current.name, found, None)
-        if not found.any_change:
+            return UpdateReport(current.name, found, needed, None)
+        if not needed:
             discard(building)
-            return UpdateReport(current.name, found, None)
+            return UpdateReport(current.name, found, needed, None)
         spec = EncoderSpec(encoder, manifest.dimension, encode, manifest.word_dimension)
         with closing(KnownVectors(current)) as known:
             folder = complete(
@@ -86,12 +93,12 @@ def update_index(
                 spec,
                 progress,
                 known=known,
-                vector_index=vector_index or kept_kind(manifest.vector_index, manifest.passages),
+                vector_index=kind,
                 questions=questions,
             )
         report = report_of(folder, started)
         remove_scaffolds(folder)
-        return UpdateReport(folder.name, found, report)
+        return UpdateReport(folder.name, found, needed, report)
 
 
 def _updatable(index_dir: Path, encoder: str) -> tuple[Path, Manifest]:

@@ -1,6 +1,8 @@
 """The kinds of vector index, which of them fits how many passages, and how one is built.
 
     fp16    every vector in half precision, all of them compared: exact
+    pq4     every two components in 4 bits, product-quantised, all of them compared with what the
+            processor's registers hold (André, Kermarrec and Le Scouarnec, 2015)
     sq8     a byte for each component, all of them compared
     ivfpq   the vectors in lists around centroids, and of each the product-quantised difference to
             its centroid (Jégou et al., 2011): only the lists nearest to a question are compared
@@ -22,16 +24,18 @@ from index.types import IndexingError
 
 AUTO = "auto"
 EXACT = "fp16"
-KINDS = (EXACT, "sq8", "ivfpq")
+KINDS = (EXACT, "pq4", "sq8", "ivfpq")
 """The names of the kinds, as `--vector-index` takes them and a manifest holds them."""
 
-_MOST_EXACT = 250_000  # vectors that are searched without any loss
+_MOST_EXACT = 30_000  # vectors that are searched without any loss
 _MOST_SCANNED = 1_000_000  # vectors that are all compared
 _FEWEST_IVFPQ = 9_984  # 39 for each of a sub-quantiser's 256 centroids, as FAISS advises
 _MOST_LISTS = 16_384
 _SAMPLE = 65_536  # vectors to train with, or _PER_LIST for each list, where those are more
 _PER_LIST = 16
 _COMPONENTS = 8  # that one byte of ivfpq stands for, where that divides the dimension
+_FEWEST_PQ4 = 16  # one for each centroid
+_COMPONENTS_PQ4 = 2  # that 4 bits of pq4 stand for, likewise
 _ROUNDS = 10  # of k-means; more move the centroids hardly
 _PQ_POINTS = 64  # training vectors for each centroid of a sub-quantiser
 _SLAB = 65_536  # rows converted at a time
@@ -40,12 +44,12 @@ _SLAB = 65_536  # rows converted at a time
 def kind_for(passages: int) -> str:
     """Return the kind that fits so many passages.
 
-    >>> kind_for(90_000), kind_for(1_000_000), kind_for(20_000_000)
-    ('fp16', 'sq8', 'ivfpq')
+    >>> kind_for(9_000), kind_for(1_000_000), kind_for(20_000_000)
+    ('fp16', 'pq4', 'ivfpq')
     """
     if passages <= _MOST_EXACT:
         return EXACT
-    return "sq8" if passages <= _MOST_SCANNED else "ivfpq"
+    return "pq4" if passages <= _MOST_SCANNED else "ivfpq"
 
 
 def kept_kind(kind: str, passages: int) -> str:
@@ -53,10 +57,19 @@ def kept_kind(kind: str, passages: int) -> str:
 
     A kind that was chosen stays; one that fits the number of passages goes on doing so.
 
-    >>> kept_kind("ivfpq", 90_000), kept_kind("fp16", 90_000)
+    >>> kept_kind("ivfpq", 90_000), kept_kind("pq4", 90_000)
     ('ivfpq', 'auto')
     """
     return AUTO if kind == kind_for(passages) else kind
+
+
+def is_kind(built: str, wanted: str, passages: int) -> bool:
+    """Tell whether an index of so many passages that was `built` is of the kind that is `wanted`.
+
+    >>> is_kind("pq4", "auto", 90_000), is_kind("pq4", "fp16", 90_000)
+    (True, False)
+    """
+    return built == (kind_for(passages) if wanted == AUTO else wanted)
 
 
 def build_faiss(vectors: NDArray[np.float16], path: Path, kind: str = AUTO) -> str:
@@ -89,20 +102,39 @@ def _empty(kind: str, count: int, dimension: int) -> Any:  # noqa: ANN401 - FAIS
         if count == 0:
             raise IndexingError("an index of the kind sq8 needs a passage: choose fp16")
         return faiss.index_factory(dimension, "SQ8", faiss.METRIC_INNER_PRODUCT)
+    if kind == "pq4":
+        return _pq4(count, dimension)
     if kind != "ivfpq":
         raise IndexingError(f"there is no vector index {kind!r}: choose one of {', '.join(KINDS)}")
     if count < _FEWEST_IVFPQ:
         raise IndexingError(
             f"a vector index of the kind ivfpq needs {_FEWEST_IVFPQ:,} passages, and there are "
-            f"{count:,}: choose fp16 or sq8"
+            f"{count:,}: choose fp16 or pq4"
         )
-    pieces = next(n for n in range(max(1, dimension // _COMPONENTS), 0, -1) if dimension % n == 0)
+    pieces = _pieces(dimension, _COMPONENTS)
     text = f"IVF{_lists(count)},PQ{pieces}np"  # no polysemous training: unused, and slow
     index: Any = faiss.index_factory(dimension, text, faiss.METRIC_INNER_PRODUCT)
     index.cp.min_points_per_centroid = 1  # the sample's size is chosen above; don't print about it
     index.cp.niter = index.pq.cp.niter = _ROUNDS
     index.pq.cp.max_points_per_centroid = _PQ_POINTS
     return index
+
+
+def _pq4(count: int, dimension: int) -> Any:  # noqa: ANN401 - FAISS's stubs lack most fields
+    if count < _FEWEST_PQ4:
+        raise IndexingError(
+            f"a vector index of the kind pq4 needs {_FEWEST_PQ4} passages, and there are {count}: "
+            "choose fp16"
+        )
+    pieces = _pieces(dimension, _COMPONENTS_PQ4)
+    index: Any = faiss.index_factory(dimension, f"PQ{pieces}x4fs", faiss.METRIC_INNER_PRODUCT)
+    index.pq.cp.min_points_per_centroid = 1  # don't print that there are few
+    return index
+
+
+def _pieces(dimension: int, components: int) -> int:
+    """Return into how many pieces of as many components, or more, a vector is cut evenly."""
+    return next(n for n in range(max(1, dimension // components), 0, -1) if dimension % n == 0)
 
 
 def _lists(count: int) -> int:

@@ -18,10 +18,11 @@ EMBEDDINGS = "embeddings.f16"
 """The name of the vector file in an index."""
 
 _SLAB = 4096  # rows converted at a time
-_SMALLEST = 64  # bytes of an index; FAISS 1.15.1 crashes where a mapped file ends in its header
+_SMALLEST = 80  # bytes of an index; FAISS 1.15.1 crashes where a mapped file ends in its header
 _PROBES = 256  # lists that a question is compared with
 _FEWEST = 100  # hits that FAISS is asked for: by codes alone it can miss the very best
 _FEW = 20_000  # allowed rows that are scored one and all, rather than looked for in lists
+_FEW_SCANNED = 4_000  # the same, rather than looked for among codes of which all are compared
 
 # FAISS's stubs describe the classes of C++, not the Python constructors put over them
 _parameters: Any = faiss.SearchParameters
@@ -119,9 +120,9 @@ class VectorRows:
 class VectorIndex:
     """A FAISS inner-product index over the rows of a `VectorFile`. Safe to use from threads.
 
-    The index is mapped, not read: memory holds the parts that searches touch, and the system
-    may drop those. Scores are exact cosines to half precision whatever the kind of the index,
-    since what FAISS finds is scored again by the rows.
+    The index is mapped, not read, unless its kind has to be: memory holds the parts that searches
+    touch, and the system may drop those. Scores are exact cosines to half precision whatever the
+    kind of the index, since what FAISS finds is scored again by the rows.
     """
 
     def __init__(self, path: Path, rows: Rows) -> None:
@@ -140,6 +141,7 @@ class VectorIndex:
             )
         self._rows = rows.view(np.ndarray) if isinstance(rows, np.memmap) else rows  # faster
         self._lists: int = getattr(self._index, "nlist", 0)
+        self._selects = not isinstance(self._index, faiss.IndexPQFastScan)
         self._widening = _widening(self._index, path)
 
     def search(
@@ -154,7 +156,7 @@ class VectorIndex:
         among = self.size if allowed is None else len(allowed)
         if min(k, among) == 0:
             return [[] for _ in vectors]
-        if allowed is not None and self._lists and among <= _FEW:
+        if allowed is not None and among <= self._few:
             return [self._best(vector, allowed, k) for vector in vectors]
         with _one_core():
             found = self._find(vectors, min(k, among), among, allowed)
@@ -170,6 +172,11 @@ class VectorIndex:
         scores = self._scores(vector, np.array(ids, np.int64))
         return dict(zip(ids, scores.tolist(), strict=True))
 
+    @property
+    def _few(self) -> int:
+        """How many allowed rows are scored one and all: where finding them takes as long."""
+        return _FEW if self._lists else 0 if self._selects else _FEW_SCANNED
+
     def _find(
         self,
         vectors: NDArray[np.float32],
@@ -178,8 +185,10 @@ class VectorIndex:
         allowed: NDArray[np.int64] | None,
     ) -> NDArray[np.int64]:
         """Return the ids of likely rows, `needed` at least; shape (n, any), -1 where none is."""
-        selector = None if allowed is None else _selector(allowed, self.size)
         count = min(among, max(needed, _FEWEST) * self._widening)
+        if not self._selects and allowed is not None:
+            return self._sift(vectors, count, allowed)
+        selector = None if allowed is None else _selector(allowed, self.size)
         if not self._lists:
             only = None if selector is None else _parameters(sel=selector)
             return np.asarray(self._index.search(vectors, count, params=only)[1])
@@ -190,6 +199,23 @@ class VectorIndex:
             if probes >= self._lists or (found[:, needed - 1] >= 0).all():
                 return found
             probes *= 4
+
+    def _sift(
+        self, vectors: NDArray[np.float32], count: int, allowed: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return what `_find` does, at least half of `count` ids, from an index without selectors.
+
+        More are asked for, as many as are thrown away again; that takes hardly longer.
+        """
+        permitted = np.zeros(self.size, np.bool_)
+        permitted[allowed] = True
+        asked = count * self.size // len(allowed)
+        while True:
+            found = np.asarray(self._index.search(vectors, min(asked, self.size))[1])
+            right = permitted[found]
+            if asked >= self.size or (right.sum(1) >= count / 2).all():
+                return np.where(right & (right.cumsum(1) <= count), found, -1)
+            asked *= 4
 
     def _best(self, vector: NDArray[np.float32], ids: NDArray[np.int64], k: int) -> list[Hit]:
         """Return the best `k` of these rows; of equal ones, those that come first."""
@@ -219,6 +245,8 @@ def _widening(index: Any, path: Path) -> int:  # noqa: ANN401 - FAISS's stubs la
     """Return how many times as many rows as are wanted FAISS is asked for, to be scored again."""
     if isinstance(index, faiss.IndexIVFPQ):
         return 20
+    if isinstance(index, faiss.IndexPQFastScan):
+        return 4
     if isinstance(index, faiss.IndexScalarQuantizer):
         return 1 if index.sq.qtype == faiss.ScalarQuantizer.QT_fp16 else 2
     if isinstance(index, faiss.IndexFlat):

@@ -38,7 +38,7 @@ def described(report: UpdateReport, *, dry_run: bool) -> str:
         lines.append(" ".join([f"{name:<10}", *(f"{n:>10,}" for n in astuple(counts))]))
     if report.built is not None:
         lines += ["", summary(report.built)]
-    elif not report.changes.any_change:
+    elif not report.needed:
         lines.append(f"up to date: version {report.version} stays")
     elif dry_run:
         lines.append(f"dry run: version {report.version} stays")

@@ -268,6 +268,21 @@ def test_a_kind_of_vector_index_that_was_chosen_stays(corpus: Path, index: Path)
     assert kinds == ["fp16", "sq8", "sq8", "fp16", "fp16"]
 
 
+def test_another_kind_of_vector_index_is_a_reason_for_a_version(corpus: Path, index: Path) -> None:
+    before = current_version(index).name
+    trial = update(corpus, index, vector_index="sq8", dry_run=True)
+    assert (trial.version, trial.needed, trial.changes.any_change) == (before, True, False)
+    assert checked(index)[1].vector_index == "fp16"
+    done = update(corpus, index, vector_index="sq8")
+    assert done.built is not None
+    assert done.version == current_version(index).name > before
+    assert checked(index)[1].vector_index == "sq8"
+    assert not update(corpus, index, vector_index="sq8").needed
+    assert not update(corpus, index).needed
+    assert update(corpus, index, vector_index="auto").built is not None
+    assert checked(index)[1].vector_index == "fp16"
+
+
 def refused(corpus: Path, index: Path, **options: object) -> str:
     """Return the one line with which an update is refused; nothing has changed."""
     before = files(index)

@@ -15,12 +15,13 @@ from tests.making import unit
 def test_the_kind_follows_from_the_number_of_passages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [kind_for(n) for n in (0, 1, 90_000)] == [EXACT] * 3
+    assert [kind_for(n) for n in (0, 1, 20_000)] == [EXACT] * 3
+    assert [kind_for(n) for n in (90_000, 900_000)] == ["pq4"] * 2
     assert kind_for(20_000_000) == "ivfpq"
     monkeypatch.setattr("index.vector_kinds._MOST_EXACT", 100)
     monkeypatch.setattr("index.vector_kinds._MOST_SCANNED", 9_999)
     rows = unit(10_000).astype(np.float16)
-    for count, kind in [(100, EXACT), (101, "sq8"), (9_999, "sq8"), (10_000, "ivfpq")]:
+    for count, kind in [(100, EXACT), (101, "pq4"), (9_999, "pq4"), (10_000, "ivfpq")]:
         assert build_faiss(rows[:count], tmp_path / "v") == kind == kind_for(count)
 
 
@@ -54,9 +55,10 @@ def test_slabs_make_no_difference(
 @pytest.mark.parametrize(
     ("kind", "count", "message"),
     [
-        ("ivfpq", 9_983, "needs 9,984 passages, and there are 9,983: choose fp16 or sq8"),
+        ("ivfpq", 9_983, "needs 9,984 passages, and there are 9,983: choose fp16 or pq4"),
+        ("pq4", 15, "needs 16 passages, and there are 15: choose fp16"),
         ("sq8", 0, "needs a passage"),
-        ("flat", 10, "no vector index 'flat': choose one of fp16, sq8, ivfpq"),
+        ("flat", 10, "no vector index 'flat': choose one of fp16, pq4, sq8, ivfpq"),
     ],
 )
 def test_a_kind_that_does_not_fit_is_refused(
@@ -67,10 +69,11 @@ def test_a_kind_that_does_not_fit_is_refused(
     assert not (tmp_path / "v").exists()
 
 
+@pytest.mark.parametrize("kind", ["pq4", "ivfpq"])
 @pytest.mark.parametrize("dimension", [1, 7, 12, 20])
-def test_any_dimension_can_be_quantised(tmp_path: Path, dimension: int) -> None:
+def test_any_dimension_can_be_quantised(tmp_path: Path, dimension: int, kind: str) -> None:
     rows = unit(10_000, dimension).astype(np.float16)
-    build_faiss(rows, tmp_path / "v", "ivfpq")
+    build_faiss(rows, tmp_path / "v", kind)
     question = unit(1, dimension, seed=1)
     best = exact_scores(rows, question, 1)[0, 0]
     hit = VectorIndex(tmp_path / "v", rows).search(question, 1)[0][0]
