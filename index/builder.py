@@ -174,6 +174,7 @@ def complete(
         passages=passages,
         files=described,
         recall=recall,
+        vector_index_chosen=vector_index != AUTO,
     )
     manifest.write(building)
     folder = publish(building, index_dir, manifest.version)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.manifest import Manifest, current_version, differences, read_manifest
-from index.search import PASSAGES
+from index.search import PASSAGES, missing_parts
 from index.types import IndexingError
 from index.words import count_words
 
@@ -78,9 +78,8 @@ def inspect_index(index_dir: Path, samples: int = 3) -> Inspection:
     manifest = read_manifest(folder)
     wrong = dict(differences(folder, manifest))
     problems = [f"{name} {problem}" for name, problem in wrong.items()]
-    if PASSAGES not in manifest.files:
-        problems.append(f"{PASSAGES} is not in the manifest")
-    elif PASSAGES not in wrong:
+    problems += [f"{name} is not in the manifest" for name in missing_parts(manifest)]
+    if PASSAGES in manifest.files and PASSAGES not in wrong:
         contents = read_contents(folder / PASSAGES, samples)
         for what, found, said in [
             ("papers", contents.papers, manifest.papers),

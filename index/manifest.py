@@ -38,7 +38,8 @@ class Manifest:
     `files` maps each file's name to its size in bytes and its SHA-256. `built_at` is UTC,
     ISO 8601. `word_dimension` is 0 for an index without vectors of words. `metric` is always
     "inner_product": of unit vectors, their cosine. `vector_index` is one of
-    `index.vector_kinds.KINDS`, and `recall` is None where it was not measured.
+    `index.vector_kinds.KINDS`, and somebody chose it or the number of passages did. `recall` is
+    None where it was not measured.
     """
 
     format: int
@@ -55,6 +56,7 @@ class Manifest:
     passages: int
     files: dict[str, tuple[int, str]]
     recall: VectorRecall | None = None
+    vector_index_chosen: bool = False
 
     def write(self, folder: Path) -> None:
         """Write the manifest into `folder`."""

@@ -5,6 +5,7 @@ fitted on it. The same index always gives the same bytes.
 """
 
 import hashlib
+import io
 import os
 import shutil
 import tarfile
@@ -14,7 +15,7 @@ from typing import IO, cast
 
 from index.corpora.parses import checked as checked_name
 from index.corpora.tar import DamagedError, Member, open_tar
-from index.manifest import CURRENT, publish
+from index.manifest import CURRENT, Manifest, publish
 from index.search import checked
 from index.types import CorpusError, IndexingError
 
@@ -22,17 +23,19 @@ CALIBRATION = "calibration"
 _CHUNK = 1 << 20  # bytes
 
 
-def pack(index_dir: Path, target: Path) -> str:
-    """Write the current version of an index to the file `target`; return the file's SHA-256.
+def pack(index_dir: Path, target: Path) -> tuple[str, Manifest]:
+    """Write the current version of an index to the file `target`.
 
-    `target` is complete or absent. Raises IndexingError when the index is not whole, and OSError
-    when the file cannot be written.
+    Returns the file's SHA-256, and the manifest of the version. `target` is complete or absent.
+    Raises IndexingError when the index is not whole, or its version gives way to newer ones
+    meanwhile, and OSError when the file cannot be written.
     """
     version, manifest = checked(index_dir)
-    names = [CURRENT, f"{version.name}/manifest.json"]
+    names = [f"{version.name}/manifest.json"]
     names += [f"{version.name}/{name}" for name in sorted(manifest.files)]
     fitted = sorted((index_dir / CALIBRATION).glob("*.json"))
     names += [f"{CALIBRATION}/{path.name}" for path in fitted]
+    named = f"{version.name}\n".encode()
     part = target.with_name(target.name + ".part")
     try:
         with part.open("wb") as file:
@@ -40,24 +43,35 @@ def pack(index_dir: Path, target: Path) -> str:
             with tarfile.open(
                 fileobj=cast("IO[bytes]", written), mode="w|", format=tarfile.PAX_FORMAT
             ) as tar:
+                _add(tar, CURRENT, len(named), io.BytesIO(named))  # not what is current by now
                 for name in names:
-                    _add(tar, index_dir / name, name)
+                    with _opened(index_dir / name) as content:
+                        _add(tar, name, os.fstat(content.fileno()).st_size, content)
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    return written.digest.hexdigest()
+    return written.digest.hexdigest(), manifest
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file of the index. Raises IndexingError where it went with its version."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise IndexingError(
+            f"{path} is gone: newer versions were published meanwhile; pack the index again"
+        ) from error
+
+
+def _add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
     """Add a file with nothing of where, when and by whom it was written."""
     member = tarfile.TarInfo(name)
-    member.size = path.stat().st_size
+    member.size = size
     member.mode = 0o644
-    with path.open("rb") as file:
-        tar.addfile(member, file)
+    tar.addfile(member, content)
 
 
 class _Hashed:

@@ -100,6 +100,13 @@ class PassageIndex:
         return len(self._store.matching(filters)) if filters else self.manifest.passages
 
 
+def missing_parts(manifest: Manifest) -> list[str]:
+    """Return the names of what an index needs and a manifest does not list, sorted."""
+    parts = {name.split("/")[0] for name in manifest.files}
+    words = {CODES, COUNTS} if manifest.word_dimension else set()
+    return sorted(({PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS} | words) - parts)
+
+
 def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest]:
     """Return folder and manifest of the current version, after verifying every file of it.
 
@@ -114,11 +121,7 @@ def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest
             f"the index {index_dir} was built with the encoder {manifest.encoder}, and questions "
             f"would be embedded with {encoder}: use that encoder, or build the index again"
         )
-    parts = {name.split("/")[0] for name in manifest.files}
-    words = {CODES, COUNTS} if manifest.word_dimension else set()
-    if missing := ({PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS} | words) - parts:
-        raise IndexingError(
-            f"the index {folder} has no {', '.join(sorted(missing))}: build it again"
-        )
+    if missing := missing_parts(manifest):
+        raise IndexingError(f"the index {folder} has no {', '.join(missing)}: build it again")
     verify(folder, manifest)
     return folder, manifest

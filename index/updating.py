@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.builder import BuildReport, arguments_of, complete, read_corpus, report_of
@@ -15,7 +15,7 @@ from index.reuse import KnownVectors
 from index.search import PASSAGES, checked
 from index.types import IndexingError, Progress
 from index.unfinished import alone, begin, discard, remove_scaffolds
-from index.vector_kinds import is_kind, kept_kind
+from index.vector_kinds import AUTO, resolved
 
 _TRIAL = ".trial"
 
@@ -24,13 +24,18 @@ _TRIAL = ".trial"
 class UpdateReport:
     """What an update changed, or would; `built` is None when no version was published.
 
-    `needed` tells whether there was a reason for one: a change, or another kind of vector index.
+    `becomes` is the kind of vector index that it then has, where another one was asked for.
     """
 
     version: str
     changes: Changes
-    needed: bool
+    becomes: str | None
     built: BuildReport | None
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is a reason to publish a version."""
+        return self.changes.any_change or self.becomes is not None
 
 
 def update_index(
@@ -50,11 +55,11 @@ def update_index(
 
     Passages that the current version holds as they are keep their vectors. When nothing has
     changed and no other kind of vector index is wanted, nothing is published. `encoder` is the
-    encoder's name; `encode` is called only when there is something to embed, and may wait till
-    then with loading a model. With `resume`, an update that was cut off goes on; with `dry_run`,
-    the index and any unfinished build stay as they are. `vector_index` and `questions` are those
-    of `build_index`; by default a kind that was chosen stays, as it may have been chosen for a
-    machine's memory.
+    encoder's name; `encode` is called only when there is something to embed, or questions to
+    measure a vector index by, and may wait till then with loading a model. With `resume`, an
+    update that was cut off goes on; with `dry_run`, the index and any unfinished build stay as
+    they are. `vector_index` and `questions` are those of `build_index`; by default a kind that was
+    chosen stays, as it may have been chosen for a machine's memory.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that is not
     there, is damaged, is of another encoder or chunker, or cannot be written; what is published
@@ -65,9 +70,9 @@ def update_index(
     current_version(index_dir)  # before `alone` would make the folder
     with alone(index_dir):
         current, manifest = _updatable(index_dir, encoder)
+        discard(index_dir / _TRIAL)  # of a trial that was killed
         if dry_run:
             building = index_dir / _TRIAL
-            discard(building)  # of a trial that was killed
             building.mkdir()
         else:
             building = begin(index_dir, arguments, resume=resume)
@@ -77,13 +82,12 @@ def update_index(
         finally:
             if dry_run:
                 discard(building)
-        kind = vector_index or kept_kind(manifest.vector_index, manifest.passages)
-        needed = found.any_change or not is_kind(manifest.vector_index, kind, manifest.passages)
+        report = UpdateReport(current.name, found, _becomes(manifest, vector_index), None)
         if dry_run:
-            return UpdateReport(current.name, found, needed, None)
-        if not needed:
+            return report
+        if not report.needed:
             discard(building)
-            return UpdateReport(current.name, found, needed, None)
+            return report
         spec = EncoderSpec(encoder, manifest.dimension, encode, manifest.word_dimension)
         with closing(KnownVectors(current)) as known:
             folder = complete(
@@ -93,12 +97,23 @@ def update_index(
                 spec,
                 progress,
                 known=known,
-                vector_index=kind,
+                vector_index=vector_index or _chosen(manifest),
                 questions=questions,
             )
-        report = report_of(folder, started)
+        built = report_of(folder, started)
         remove_scaffolds(folder)
-        return UpdateReport(folder.name, found, needed, report)
+        return replace(report, version=folder.name, built=built)
+
+
+def _chosen(manifest: Manifest) -> str:
+    """Return the kind that the vector index has because somebody wanted it, or `AUTO`."""
+    return manifest.vector_index if manifest.vector_index_chosen else AUTO
+
+
+def _becomes(manifest: Manifest, wanted: str | None) -> str | None:
+    """Return the kind that is wanted instead of what there is, if any."""
+    kind = manifest.vector_index if wanted is None else resolved(wanted, manifest.passages)
+    return None if kind == manifest.vector_index else kind
 
 
 def _updatable(index_dir: Path, encoder: str) -> tuple[Path, Manifest]:

@@ -52,24 +52,13 @@ def kind_for(passages: int) -> str:
     return "pq4" if passages <= _MOST_SCANNED else "ivfpq"
 
 
-def kept_kind(kind: str, passages: int) -> str:
-    """Return the kind for the next version of an index of a kind and so many passages.
+def resolved(kind: str, passages: int) -> str:
+    """Return which one of `KINDS` a kind is for so many passages: that of `AUTO` follows from them.
 
-    A kind that was chosen stays; one that fits the number of passages goes on doing so.
-
-    >>> kept_kind("ivfpq", 90_000), kept_kind("pq4", 90_000)
-    ('ivfpq', 'auto')
+    >>> resolved("auto", 90_000), resolved("fp16", 90_000)
+    ('pq4', 'fp16')
     """
-    return AUTO if kind == kind_for(passages) else kind
-
-
-def is_kind(built: str, wanted: str, passages: int) -> bool:
-    """Tell whether an index of so many passages that was `built` is of the kind that is `wanted`.
-
-    >>> is_kind("pq4", "auto", 90_000), is_kind("pq4", "fp16", 90_000)
-    (True, False)
-    """
-    return built == (kind_for(passages) if wanted == AUTO else wanted)
+    return kind_for(passages) if kind == AUTO else kind
 
 
 def build_faiss(vectors: NDArray[np.float16], path: Path, kind: str = AUTO) -> str:
@@ -80,8 +69,7 @@ def build_faiss(vectors: NDArray[np.float16], path: Path, kind: str = AUTO) -> s
 
     Raises IndexingError when the file cannot be written, and for too few vectors for `kind`.
     """
-    if kind == AUTO:
-        kind = kind_for(len(vectors))
+    kind = resolved(kind, len(vectors))
     index = _empty(kind, *vectors.shape)
     if not index.is_trained:
         index.train(_sample(vectors, _lists(len(vectors)) if kind == "ivfpq" else 0))

@@ -19,10 +19,11 @@ EMBEDDINGS = "embeddings.f16"
 
 _SLAB = 4096  # rows converted at a time
 _SMALLEST = 80  # bytes of an index; FAISS 1.15.1 crashes where a mapped file ends in its header
+_FAST_SCAN = b"IPfs"  # how the file of such an index begins
 _PROBES = 256  # lists that a question is compared with
 _FEWEST = 100  # hits that FAISS is asked for: by codes alone it can miss the very best
 _FEW = 20_000  # allowed rows that are scored one and all, rather than looked for in lists
-_FEW_SCANNED = 4_000  # the same, rather than looked for among codes of which all are compared
+_FEW_SCANNED = 4_000  # the same, or a hundredth, rather than found by codes of which all are read
 
 # FAISS's stubs describe the classes of C++, not the Python constructors put over them
 _parameters: Any = faiss.SearchParameters
@@ -175,7 +176,9 @@ class VectorIndex:
     @property
     def _few(self) -> int:
         """How many allowed rows are scored one and all: where finding them takes as long."""
-        return _FEW if self._lists else 0 if self._selects else _FEW_SCANNED
+        if self._selects:
+            return _FEW if self._lists else 0
+        return max(_FEW_SCANNED, self.size // 100)
 
     def _find(
         self,
@@ -205,16 +208,20 @@ class VectorIndex:
     ) -> NDArray[np.int64]:
         """Return what `_find` does, at least half of `count` ids, from an index without selectors.
 
-        More are asked for, as many as are thrown away again; that takes hardly longer.
+        More are asked for, as many as are thrown away again. Where too few are left, the allowed
+        rows are far from the question: then a few of them are all returned, and of many more are
+        asked for.
         """
         permitted = np.zeros(self.size, np.bool_)
         permitted[allowed] = True
         asked = count * self.size // len(allowed)
         while True:
             found = np.asarray(self._index.search(vectors, min(asked, self.size))[1])
-            right = permitted[found]
+            right = permitted[found] & (found >= 0)
             if asked >= self.size or (right.sum(1) >= count / 2).all():
                 return np.where(right & (right.cumsum(1) <= count), found, -1)
+            if len(allowed) <= _FEW:
+                return np.tile(allowed, (len(vectors), 1))
             asked *= 4
 
     def _best(self, vector: NDArray[np.float32], ids: NDArray[np.int64], k: int) -> list[Hit]:
@@ -235,8 +242,13 @@ class VectorIndex:
 def _mapped(path: Path) -> Any:  # noqa: ANN401 - FAISS's stubs lack the wrappers
     """Return the FAISS index at `path`, mapped; None when there is none."""
     try:
-        whole = path.stat().st_size >= _SMALLEST
-        return faiss.read_index(os.fspath(path), faiss.IO_FLAG_MMAP_IFC) if whole else None
+        with path.open("rb") as file:
+            head = file.read(_SMALLEST)
+        if len(head) < _SMALLEST:
+            return None
+        # codes that are searched fast are read in any case; mapped, a file cut short would crash
+        flags = 0 if head.startswith(_FAST_SCAN) else faiss.IO_FLAG_MMAP_IFC
+        return faiss.read_index(os.fspath(path), flags)
     except (OSError, RuntimeError):
         return None
 

@@ -115,7 +115,7 @@ def warn_of_recall(command: str, report: BuildReport) -> None:
     if report.recall is not None and report.recall.at_100 < LOW:
         print(
             f"{command}: the vector index finds {report.recall.at_100:.1%} of the nearest 100 "
-            f"passages, and less than {LOW:.0%} costs answers: give --vector-index fp16 or pq4",
+            f"passages, and less than {LOW:.0%} costs answers: give --vector-index fp16 or sq8",
             file=sys.stderr,
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from index.corpora.cleaning import clean
 from index.inspection import WORDS_PER_BIN, Contents, Inspection, ShownPassage, inspect_index
 from index.manifest import Manifest
 from index.types import IndexingError
@@ -98,13 +99,15 @@ def _bars(title: str, counts: Mapping[str, int]) -> Iterator[str]:
     shown = list(counts.items())
     greatest = max(counts.values())
     for name, count in shown[:_MOST_LINES]:
-        yield f"{count:>10,}  {'▇' * round(_BAR * count / greatest) or '▏':<{_BAR}}  {name}"
+        bar = "▇" * round(_BAR * count / greatest) or "▏"
+        yield f"{count:>10,}  {bar:<{_BAR}}  {clean(name)}"
     if rest := shown[_MOST_LINES:]:
         yield f"{sum(count for _, count in rest):>10,}  {'':<{_BAR}}  {len(rest)} others"
 
 
 def _passage(title: str, passage: ShownPassage) -> Iterator[str]:
-    yield f"\n{title}: {passage.words} words, passage {passage.id} of paper {passage.cord_uid}"
+    paper = clean(passage.cord_uid)  # what a release holds is not to steer the terminal
+    yield f"\n{title}: {passage.words} words, passage {passage.id} of paper {paper}"
     heading = " / ".join(part for part in (passage.title, passage.section) if part)
     width = min(100, shutil.get_terminal_size().columns)
     for text in (heading, passage.text):

@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from index.manifest import current_version, read_manifest
 from index.packing import pack
 from index.types import IndexingError
 
@@ -27,8 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
-        sha256 = pack(options.index, options.output)
-        manifest = read_manifest(current_version(options.index))
+        sha256, manifest = pack(options.index, options.output)
         size = options.output.stat().st_size
     except IndexingError as error:
         print(f"pack_index: {error}", file=sys.stderr)

@@ -41,6 +41,8 @@ def described(report: UpdateReport, *, dry_run: bool) -> str:
     elif not report.needed:
         lines.append(f"up to date: version {report.version} stays")
     elif dry_run:
+        if report.becomes:
+            lines.append(f"the vector index would become {report.becomes}")
         lines.append(f"dry run: version {report.version} stays")
     return "\n".join(lines)
 

@@ -14,7 +14,7 @@ from tests.unit.index.release_server import serving as serving_files
 
 @pytest.fixture
 def release(sample_index: Path, tmp_path: Path) -> Iterator[tuple[Release, str]]:
-    sha256 = pack(sample_index, tmp_path / "index.tar")
+    sha256, _ = pack(sample_index, tmp_path / "index.tar")
     with serving_files(Release((tmp_path / "index.tar").read_bytes())) as served:
         yield served, sha256
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from index.builder import build_index
-from index.manifest import CURRENT, current_version
+from index.manifest import CURRENT, Manifest, current_version, read_manifest
 from index.packing import pack, unpack
-from index.search import PassageIndex
+from index.search import PassageIndex, checked
 from index.types import IndexingError
 from tests.unit.index.disk import largest_file
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -87,7 +87,9 @@ def test_the_same_index_gives_the_same_bytes_and_their_checksum(
     built: Path, archive: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(built, tmp_path / "copy"))
-    assert pack(copy, tmp_path / "again.tar") == hashlib.sha256(archive.read_bytes()).hexdigest()
+    sha256, manifest = pack(copy, tmp_path / "again.tar")
+    assert sha256 == hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert manifest == read_manifest(current_version(copy))
     assert (tmp_path / "again.tar").read_bytes() == archive.read_bytes()
     with tarfile.open(archive) as tar:
         assert {(m.uid, m.gid, m.mtime, m.uname) for m in tar} == {(0, 0, 0, "")}
@@ -108,6 +110,34 @@ def test_a_damaged_index_is_not_packed(built: Path, tmp_path: Path) -> None:
     with pytest.raises(IndexingError, match=r"vectors\.faiss has 1 bytes"):
         pack(folder, tmp_path / "index.tar")
     assert not (tmp_path / "index.tar").exists()
+
+
+@pytest.mark.parametrize("updates", [1, 2])
+def test_versions_that_are_published_meanwhile(
+    built: Path, tmp_path: Path, updates: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(built, tmp_path / "copy"))
+    before = current_version(folder).name
+
+    def checked_slowly(index_dir: Path) -> tuple[Path, Manifest]:
+        found = checked(index_dir)
+        record = {"cord_uid": "u2", "title": "Gowns", "abstract": "Five words are just enough."}
+        corpus = write_release(tmp_path / "corpus", [record], {})
+        for _ in range(updates):
+            build_index(corpus, index_dir, ENCODER, Silent(), workers=1)
+        return found
+
+    monkeypatch.setattr("index.packing.checked", checked_slowly)
+    target = tmp_path / "index.tar"
+    if updates == 1:  # the version before is kept
+        pack(folder, target)
+        monkeypatch.undo()
+        assert unpack(target, tmp_path / "there", limit=LIMIT).name == before
+        assert current_version(folder).name != before
+    else:
+        with pytest.raises(IndexingError, match="gone: newer versions were published meanwhile"):
+            pack(folder, target)
+        assert not target.exists()
 
 
 def test_a_full_disk_leaves_no_half_file(built: Path, tmp_path: Path) -> None:

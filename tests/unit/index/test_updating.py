@@ -268,10 +268,41 @@ def test_a_kind_of_vector_index_that_was_chosen_stays(corpus: Path, index: Path)
     assert kinds == ["fp16", "sq8", "sq8", "fp16", "fp16"]
 
 
+def test_a_kind_that_was_chosen_stays_where_another_number_would_have_another(
+    corpus: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update(corpus, index, vector_index="fp16")  # what there is already
+    rewrite(corpus, lambda records: records[1:])
+    update(corpus, index, vector_index="fp16")
+    monkeypatch.setattr("index.vector_kinds._MOST_EXACT", 10)
+    kinds = []
+    for chosen in (None, "auto", None):
+        rewrite(corpus, lambda records: records[1:])
+        update(corpus, index, vector_index=chosen)
+        kinds.append(checked(index)[1].vector_index)
+    assert kinds == ["fp16", "pq4", "pq4"]
+
+
+def test_questions_for_another_kind_are_embedded(corpus: Path, index: Path) -> None:
+    counting = Counting()
+    done = update(corpus, index, counting, vector_index="pq4", questions=["Why?"])
+    assert counting.texts == ["Why?"]
+    assert done.built is not None
+    assert done.built.recall is not None
+
+
+def test_a_trial_that_was_killed_is_cleared_away(corpus: Path, index: Path) -> None:
+    (index / ".trial").mkdir()
+    (index / ".trial" / "passages.sqlite").write_bytes(b"x")
+    assert not update(corpus, index).needed
+    assert not (index / ".trial").exists()
+
+
 def test_another_kind_of_vector_index_is_a_reason_for_a_version(corpus: Path, index: Path) -> None:
     before = current_version(index).name
     trial = update(corpus, index, vector_index="sq8", dry_run=True)
-    assert (trial.version, trial.needed, trial.changes.any_change) == (before, True, False)
+    assert (trial.version, trial.becomes, trial.changes.any_change) == (before, "sq8", False)
+    assert trial.needed
     assert checked(index)[1].vector_index == "fp16"
     done = update(corpus, index, vector_index="sq8")
     assert done.built is not None

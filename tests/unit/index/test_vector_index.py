@@ -183,6 +183,7 @@ def test_a_damaged_file_is_refused(
         70,
         len(whole) // 2,
         len(whole) - 9,
+        *(range(1110, 1140) if kind == "pq4" else ()),  # where its centroids end
     )  # FAISS forgives half an id
     for content in (*(whole[:cut] for cut in cuts), b"XXXX" + whole[4:]):
         path.write_bytes(content)

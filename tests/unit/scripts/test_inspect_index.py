@@ -33,6 +33,23 @@ def test_the_text_says_what_is_there(index_dir: Path, capsys: pytest.CaptureFixt
     assert max(map(len, out.splitlines())) < 120
 
 
+def test_what_a_release_holds_does_not_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "metadata.csv").write_text(
+        "cord_uid,title,abstract,license\n"
+        '"u\x1b[31m1",One,Seven words about gowns are here now.,"cc0\nOK: all is well."\n'
+    )
+    build_index(corpus, tmp_path / "index", ENCODER, Silent(), workers=1)
+    assert main(["--index", str(tmp_path / "index")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("OK:")] == [lines[-1]]
+    assert not any("\x1b" in line for line in lines)
+    assert any("cc0 OK: all is well." in line for line in lines)
+
+
 def test_json_holds_the_same(index_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--index", str(index_dir), "--json", "--samples", "0"]) == 0
     found = json.loads(capsys.readouterr().out)

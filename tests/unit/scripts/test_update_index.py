@@ -67,6 +67,18 @@ def test_it_says_what_changed(
     assert loads == ["default"]
 
 
+def test_it_says_which_kind_the_vector_index_would_become(
+    index: Path, tmp_path: Path, loads: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = current_version(index).name
+    assert run(tmp_path / "old", index, "--dry-run", "--vector-index", "sq8") == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "the vector index would become sq8",
+        f"dry run: version {before} stays",
+    ]
+    assert loads == []
+
+
 def test_it_says_that_nothing_changed_and_loads_no_model(
     index: Path, tmp_path: Path, loads: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

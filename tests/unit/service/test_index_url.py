@@ -27,7 +27,7 @@ QUICK = Patience(timeout=30.0, wait=0.001, tries=3)
 def packed(sample_index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str]:
     """Return the sample index as a file, and its SHA-256."""
     target = tmp_path_factory.mktemp("packed") / "index.tar"
-    sha256 = pack(sample_index, target)
+    sha256, _ = pack(sample_index, target)
     return target.read_bytes(), sha256
 
 
