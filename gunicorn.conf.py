@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import tempfile
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from service import gpus
@@ -21,7 +22,8 @@ except SettingsError as error:
     raise SystemExit(f"covidquest: cannot start: {error}") from None
 
 bind = settings.bind
-visible = gpus.visible(os.environ) if settings.device != "cpu" else ()
+on_cpu = settings.device == "cpu" or settings.backend == "onnx" or find_spec("torch") is None
+visible = () if on_cpu else gpus.visible(os.environ)
 workers = settings.workers or max(1, len(visible))
 worker_class = "service.worker.Worker"
 threads = settings.web_threads

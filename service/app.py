@@ -26,6 +26,7 @@ from service.fetch_progress import FetchProgress
 from service.forms import Form
 from service.gpus import LostGPUError, is_lost
 from service.hooks import add_hooks
+from service.logs import harmless
 from service.metrics import Metrics
 from service.pages import create_pages, render_page
 from service.reference import create_reference
@@ -127,7 +128,7 @@ def _add_error_handler(app: Flask, settings: Settings, answerer: Future[Answerer
         if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             if is_lost(error):
                 stop_server(LostGPUError(error))
-            log.error("cannot answer %s %s", request.method, request.path, exc_info=error)
+            log.error("cannot answer %s %s", request.method, harmless(request.path), exc_info=error)
         if request.path == "/api" or request.path.startswith("/api/"):
             return problem_response(problem)
         return render_page(settings, answerer, Form.empty(settings), problem=problem)

@@ -5,12 +5,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from itertools import islice
 from threading import BoundedSemaphore, Event
 from typing import TypeVar
 
+from service.background import stop_server
+from service.gpus import LostGPUError, is_lost
 from service.patience import Patience, use
 from service.types import AnswerList, BusyError
 from service.validation import QUESTION_LENGTH, InvalidQueryError
@@ -83,8 +85,14 @@ def outcomes(
 
     `ask` is called from other threads; a question that it refuses does not end the batch. While
     the service is busy a question is asked again, for `patience` seconds. Closing the iterator
-    asks no further question.
+    asks no further question. Called in a request, the log's lines have that one's id.
     """
+    return _outcomes(questions, ask, patience, copy_context())  # by when it runs, the id is gone
+
+
+def _outcomes(
+    questions: Sequence[Q], ask: Callable[[Q], AnswerList], patience: float, context: Context
+) -> Generator[Outcome, None, None]:
     closed = Event()
     asked: deque[tuple[Q, Future[AnswerList]]] = deque()
     pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="batch")
@@ -92,11 +100,12 @@ def outcomes(
         waiting = iter(questions)
         for number in range(1, len(questions) + 1):
             for question in islice(waiting, AHEAD - len(asked)):
-                run = copy_context().run  # the log's lines have the id of the batch's request
+                run = context.copy().run
                 future = pool.submit(run, _patiently, ask, question, patience, closed)
                 asked.append((question, future))
             question, future = asked.popleft()
-            yield Outcome(number, len(questions), _told(question), _result(future))
+            found = context.run(_result, future)
+            yield Outcome(number, len(questions), _told(question), found)
     finally:
         closed.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -106,7 +115,7 @@ def _patiently(
     ask: Callable[[Q], AnswerList], question: Q, patience: float, closed: Event
 ) -> AnswerList:
     end = time.monotonic() + patience
-    use(Patience(end, closed.is_set))
+    use(Patience(end, closed.is_set, asks_again=True))
     wait = _FIRST_WAIT
     while True:
         try:
@@ -123,5 +132,7 @@ def _result(future: Future[AnswerList]) -> AnswerList | Exception:
     except (BusyError, InvalidQueryError) as error:
         return error
     except Exception as error:
+        if is_lost(error):
+            stop_server(LostGPUError(error))
         log.exception("cannot answer a question of a batch")
         return error

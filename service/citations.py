@@ -14,7 +14,7 @@ CITED_AUTHORS = 6
 """How many authors a citation names before "et al.", as the Vancouver style has it."""
 
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
-_PREPRINT_WORDS = re.compile(r"[a-z]+rxiv|\bpreprint|\bssrn\b|\bres(earch)? sq", re.IGNORECASE)
+_PREPRINT_WORDS = re.compile(r"[a-z]rxiv|\bpreprint|\bssrn\b|\bres(earch)? sq", re.IGNORECASE)
 _PREPRINT_DOI = re.compile(
     r"10\.1101/(\d{4}\.\d\d\.\d\d\.)?\d{6,}"  # bioRxiv and medRxiv; the press has letters there
     r"|10\.(21203|20944|31219|26434|31234|2139|36227|48550|12688)/"

@@ -14,10 +14,11 @@ from service.validation import FieldProblem, InvalidQueryError
 
 BODY_LIMIT = 64 * 1024
 """The largest request body, in bytes, but for the routes of BODY_LIMITS."""
-BODY_LIMITS = {"api.batch": 1024 * 1024, "batch.post": 16 * 1024 * 1024}
+BODY_LIMITS = {"api.batch": 1024 * 1024, "batch.post": 2 * 1024 * 1024}
 """The largest request bodies of routes that take more, in bytes, by their endpoints.
 
-The page of batches takes more than the largest file, to be able to say what is wrong with one.
+The page of batches takes twice the largest file, to be able to say what is wrong with most. Each
+of the threads may hold a body and two copies of it, and all that has to fit into memory.
 """
 RETRY_AFTER = 5
 """Seconds after which a client may ask again while the service is loading or busy."""

@@ -85,7 +85,7 @@ def evidence_of(
     agreeing = tuple(group for group in groups if len(group.answers) > 1)
     kinds = dict.fromkeys(group.quantity.unit.kind for group in groups if group.quantity)
     numbers = ((kind, _of_kind(kind, groups, answers)) for kind in kinds)
-    spreads = (_spread(kind, found) for kind, found in numbers if len(found) > 1)
+    spreads = (_spread(kind, found) for kind, found in numbers if _differ(found))
     return Evidence(agreeing, tuple(spreads))
 
 
@@ -158,10 +158,10 @@ def _groups(
         vector_of = {one.answer.passage.id: rows[at] for at, one in enumerate(compared)}
 
     def alike(one: _Statement, other: _Statement) -> bool:
-        if one.quantity or other.quantity:
-            return _same_quantity(one, other)
         if one.denies != other.denies:
             return False
+        if one.quantity or other.quantity:
+            return _same_quantity(one, other)
         if one.text == other.text:
             return True
         first, second = (vector_of.get(s.answer.passage.id) for s in (one, other))
@@ -203,6 +203,11 @@ def _of_kind(kind: str, groups: Sequence[Group], answers: Sequence[Answer]) -> l
     return [group for group in rest if group.answers]
 
 
+def _differ(groups: Sequence[Group]) -> bool:
+    """Tell whether there are different numbers, not only one that is a bound here, or denied."""
+    return len({group.quantity.key[2:] for group in groups if group.quantity}) > 1
+
+
 def _spread(kind: str, groups: Sequence[Group]) -> Spread:
     """Lay numbers of one kind, and their intervals, on a common scale."""
 
@@ -232,7 +237,7 @@ def _spread(kind: str, groups: Sequence[Group]) -> Spread:
     greatest = max(measured, key=lambda one: based(one[1].high, one[1].unit))[1]
     return Spread(
         kind,
-        str(Quantity(least.low, least.low, least.unit)),
-        str(Quantity(greatest.high, greatest.high, greatest.unit)),
+        str(replace(least, high=least.low)),
+        str(replace(greatest, low=greatest.high)),
         tuple(points),
     )

@@ -6,7 +6,7 @@ No question is logged: of an address the query is left out, where the page's for
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST)
 
 _ACCESS = "gunicorn.access"
 _QUERY = re.compile(r"\?.*", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TEXT = "[%(asctime)s] [%(process)d] [%(levelname)s] [%(request_id)s] %(name)s: %(message)s"
 
 ACCESS_FORMAT = '%(h)s "%(m)s %(U)s %(H)s" %(s)s %(B)s bytes %(M)s ms'
@@ -32,6 +33,17 @@ _ACCESS_FIELDS = {
 }
 
 
+def harmless(path: str) -> str:
+    """Return a request's decoded path as it may be logged: one line, without a question.
+
+    A `?` that was percent-encoded is part of the path.
+
+    >>> harmless("/a?question=b"), harmless("/a" + chr(10) + "b")
+    ('/a?…', '/a b')
+    """
+    return _CONTROL.sub(" ", _QUERY.sub("?…", path))
+
+
 class RequestFilter(logging.Filter):
     """Gives each record the id of its request, and cuts questions out of gunicorn's messages."""
 
@@ -40,6 +52,8 @@ class RequestFilter(logging.Filter):
         id_ = request_id.get()
         if record.name == _ACCESS and isinstance(record.args, Mapping):
             id_ = str(record.args["{x-request-id}o"])
+            if isinstance(record.args, MutableMapping):
+                record.args["U"] = harmless(str(record.args["U"]))
         elif record.name.startswith("gunicorn") and "request" in str(record.msg):
             record.msg, record.args = _QUERY.sub("?…", record.getMessage()), ()
         record.request_id = id_

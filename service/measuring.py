@@ -7,6 +7,7 @@ from index.filters import Facets
 from index.types import Passage
 from models.contracts import FloatArray
 from service.metrics import Metrics
+from service.patience import current
 from service.types import AnswererProtocol, AnswerList, Query, Source
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class Measured:
 
     def answer(self, query: Query) -> AnswerList:
         """Answer one question. Errors are those of the answerer."""
-        with self._metrics.rejections():
+        with self._metrics.rejections(again=current().asks_again):
             found = self._answerer.answer(query)
         self._metrics.answered(found)
         took = found.took_ms
@@ -39,8 +40,7 @@ class Measured:
 
     def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
         """Return a unit vector a text. Errors are those of the answerer."""
-        with self._metrics.rejections():
-            return self._answerer.sentence_vectors(texts)
+        return self._answerer.sentence_vectors(texts)
 
     def passage(self, passage_id: int) -> tuple[Passage, Source]:
         """Return a passage, and what answers now. Raises KeyError where the index has none such."""

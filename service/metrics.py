@@ -103,15 +103,15 @@ class Metrics:
         self._read.observe(len(found.read))
 
     @contextmanager
-    def rejections(self) -> Iterator[None]:
-        """Count what is refused, or given up, inside."""
+    def rejections(self, *, again: bool = False) -> Iterator[None]:
+        """Count what is refused, or given up, inside; what is refused may be asked `again`."""
         try:
             yield
         except DeadlineError:
             self._rejections.labels("deadline").inc()
             raise
         except BusyError:
-            self._rejections.labels("queue full").inc()
+            self._rejections.labels("asked again" if again else "queue full").inc()
             raise
         except ClientGoneError:
             self._rejections.labels("client gone").inc()

@@ -27,10 +27,14 @@ def _never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """When a request must be done, on `time.monotonic`'s clock, and whether its client is gone."""
+    """When a request must be done, on `time.monotonic`'s clock, and whether its client is gone.
+
+    One that `asks_again` takes a refusal for a reason to wait.
+    """
 
     ends: float = math.inf
     gone: Callable[[], bool] = _never
+    asks_again: bool = False
 
     @property
     def left(self) -> float:

@@ -25,8 +25,8 @@ _UNITS = (
     Unit("%", "share", 1, r"%|per ?cent"),
     Unit("nm", "length", 1e-9, r"nm|nanomet(?:re|er)s?"),
     Unit("µm", "length", 1e-6, r"[µμu]m|micromet(?:re|er)s?|microns?"),
-    Unit("mm", "length", 1e-3, r"mm|millimet(?:re|er)s?"),
-    Unit("cm", "length", 1e-2, r"cm|centimet(?:re|er)s?"),
+    Unit("mm", "length", 1e-3, r"mm(?! ?Hg)|millimet(?:re|er)s?(?! of mercury)"),
+    Unit("cm", "length", 1e-2, r"cm(?! ?H)|centimet(?:re|er)s?(?! of water)"),
     Unit("km", "length", 1e3, r"km|kilomet(?:re|er)s?"),
     Unit("m", "length", 1, r"m|met(?:re|er)s?"),
     Unit("feet", "length", 0.3048, r"ft|feet|foot"),
@@ -55,17 +55,30 @@ _WORDS = {
     "twenty": 20,
 }
 _NUMBER = (
-    rf"(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)(?:\.\d+)?|\d+(?:[.·]\d+)?"
-    rf"|(?i:{'|'.join(_WORDS)})(?![a-z]))"
+    rf"(?:\d{{1,3}}(?:,\d{{3}}){{1,4}}(?!\d)(?:\.\d+)?|\d{{1,15}}(?!\d)(?:[.·]\d+)?"
+    rf"|(?ai:{'|'.join(_WORDS)})(?![a-z]))"
 )
+_MINUS = "-−–"  # an en dash is what typesetters often put
+_SIGNED = rf"(?:(?<![\w%)°])[{_MINUS}])?{_NUMBER}"
 _TO = r" ?(?:-|‐|–|—|to|or) ?"
 _UNIT = "|".join(f"(?P<u{n}>{unit.pattern})" for n, unit in enumerate(_UNITS))
 _QUANTITY = re.compile(
-    rf"(?P<between>\b[Bb]etween )?(?<![\w.,·])(?<![A-Za-z]-)(?P<low>{_NUMBER})(?: ?(?:%|days?|°C))?"
-    rf"(?:(?:{_TO}|(?(between) and |(?!)))(?P<high>{_NUMBER}))?"
+    rf"(?P<between>\b[Bb]etween )?(?<![\w.,·])(?<![A-Za-z]-)(?P<low>{_SIGNED})(?: ?(?:%|days?|°C))?"
+    rf"(?:(?:{_TO}|(?(between) and |(?!)))(?P<high>{_SIGNED}))?"
     rf"[ -]?(?:{_UNIT})(?![\w²³/])"
 )
 _BARE = re.compile(rf"(?<![\w.,·-])(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?(?![\w%-])")
+_BOUNDS = {
+    "<": r"(?:less|fewer|lower|shorter|smaller|younger) than|below|under|<",
+    ">": r"(?:more|greater|higher|longer|larger|older) than|above|exceed(?:s|ed|ing)?|>",
+    "≤": r"at (?:the )?most|(?:no|not) (?:more|longer|later) than|up to|≤",
+    "≥": r"at (?:the )?least|(?:no|not) (?:less|fewer) than|≥",
+}
+_BOUND = re.compile(
+    rf"(?<!\w)(?:{'|'.join(f'(?P<b{n}>{words})' for n, words in enumerate(_BOUNDS.values()))}) ?$",
+    re.IGNORECASE,
+)
+_BEFORE = 24  # characters before a number in which words that make it a bound are looked for
 _CONFIDENCE = re.compile(
     r" ?(?:%|per ?cent) ?(?:CI|CrI|C\.I\.|HPD|confidence|credib|credible|uncertainty|interval)"
 )
@@ -79,32 +92,38 @@ _INTERVAL = re.compile(
 class Quantity:
     """A number or a range of numbers, in `unit`; `low == high` for a single one.
 
-    `interval` is the confidence interval that follows it, if one does, in the same unit.
+    `interval` is the confidence interval that follows it, if one does, in the same unit. `bound` is
+    one of `<>≤≥` where the number is only said to be a bound.
     """
 
     low: float
     high: float
     unit: Unit
     interval: tuple[float, float] | None = None
+    bound: str = ""
 
     @property
-    def key(self) -> tuple[str, float, float]:
-        """What equal quantities have in common: the kind, and both ends in its base unit.
+    def key(self) -> tuple[str, str, float, float]:
+        """What equal quantities have in common: kind, bound, and both ends in its base unit.
 
         >>> one, other = quantity_in("72 hours"), quantity_in("three days")
         >>> one.key == other.key
         True
         """
         size = self.unit.size
-        return self.unit.kind, float(f"{self.low * size:.6g}"), float(f"{self.high * size:.6g}")
+        low, high = (float(f"{end * size:.6g}") for end in (self.low, self.high))
+        return self.unit.kind, self.bound, low, high
 
     def __str__(self) -> str:
         """Write the quantity as the page does.
 
-        >>> str(quantity_in("between two and 14 d")), str(quantity_in("6.40 per cent"))
-        ('2–14 days', '6.4%')
+        >>> str(quantity_in("between two and 14 d")), str(quantity_in("below 6.40 per cent"))
+        ('2–14 days', '<6.4%')
         """
-        number = f"{self.low:g}" + (f"–{self.high:g}" if self.high != self.low else "")
+        number = f"{self.low:g}"
+        if self.high != self.low:
+            number += f" to {self.high:g}" if self.low < 0 else f"–{self.high:g}"
+        number = self.bound + number.replace("-", "−")
         name = self.unit.name
         if self.low == self.high == 1:
             name = {"feet": "foot"}.get(name, name.removesuffix("s"))
@@ -145,9 +164,18 @@ def _made(found: re.Match[str], unit: Unit, sentence: str) -> Quantity:
     interval = _INTERVAL.match(sentence, found.end())
     ends = (_value(interval["low"]), _value(interval["high"])) if interval else None
     around = ends if ends and ends[0] <= low <= high <= ends[1] else None
-    return Quantity(min(low, high), max(low, high), unit, around)
+    bound = "" if found["high"] else _bound(sentence[: found.start("low")][-_BEFORE:])
+    return Quantity(min(low, high), max(low, high), unit, around, bound)
+
+
+def _bound(before: str) -> str:
+    """Return what the words before a number make it a bound of, as a sign; "" where they don't."""
+    found = _BOUND.search(before)
+    return next(sign for n, sign in enumerate(_BOUNDS) if found[f"b{n}"]) if found else ""
 
 
 def _value(text: str) -> float:
+    if text[0] in _MINUS:
+        return -_value(text[1:])
     word = _WORDS.get(text.lower())
     return float(word) if word else float(text.replace(",", "").replace("·", "."))

@@ -12,7 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Condition, Lock, Thread
 
-from service.background import log_failure
+from service.background import log_failure, stop_server
+from service.gpus import LostGPUError, is_lost
 
 _IDLE = 0.3
 """Seconds without a request after which it is read ahead: who asks in turn is not held up."""
@@ -86,6 +87,8 @@ class ReadingAhead:
             with self._stepping:
                 more = not self._stopped and step()
         except Exception as error:  # noqa: BLE001 - nobody waits for it
+            if is_lost(error):
+                stop_server(LostGPUError(error))
             log_failure(logging.WARNING, "reading ahead failed", error)
         if not more:
             with self._changed:

@@ -1,9 +1,11 @@
 """gunicorn's threaded worker, which loses no request when it is told to stop."""
 
+import struct
 import time
 from functools import partial
 from select import select
 from selectors import EVENT_READ
+from socket import SO_SNDTIMEO, SOL_SOCKET
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -12,16 +14,18 @@ from service.hooks import arrived
 
 FIRST_BYTE = 10.0
 """Seconds that a new connection may be silent; it takes up no thread for so long."""
+UNREAD = 30
+"""Seconds that a client may take nothing of its response, before its connection is closed."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """Differs from `ThreadWorker` in three things.
+    """Differs from `ThreadWorker` in four things.
 
     A new connection waits in the poller and not on a thread for its first byte, so that silent
     ones don't hold up the others. The application is told when a request came. When it is told to
     stop, it accepts what the kernel holds for it already and closes the listening sockets at once:
     `ThreadWorker` leaves them open until its last request is done, and whoever connects meanwhile
-    waits for a reset.
+    waits for a reset. A client that does not read its response does not keep a thread for ever.
     """
 
     _closed = False
@@ -41,6 +45,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     def handle(self, conn: TConn) -> Any:  # noqa: ANN401 - as gunicorn has it
         """Handle a request, on a thread."""
         arrived.set(conn.arrived)
+        conn.sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", UNREAD, 0))
         return super().handle(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:

@@ -48,6 +48,7 @@ function start() {
     startRanking(results, byId("weight"), byId("status"), addressed);
   }
   showWeight();
+  try { byId("keys").checked = localStorage.keys !== "false"; } catch {}
 }
 
 function arrived() {
@@ -74,11 +75,11 @@ function followed(event) {
   go(link.href);
 }
 
-// The keys: / for the question, j and k for the answers.
+// The keys, unless turned off: / for the question, j and k for the answers.
 function pressed(event) {
   if (event.key === "Escape") document.documentElement.classList.add("no-tips");
   const typing = event.target.matches("input:not([type=range], [type=checkbox]), textarea, select");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (typing || !byId("keys")?.checked || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "/") {
     event.preventDefault();
     byId("question").focus();
@@ -150,6 +151,9 @@ document.addEventListener("click", (event) => {
   if (button?.matches(".print")) print();
 });
 document.addEventListener("keydown", pressed);
+document.addEventListener("change", ({ target }) => {
+  if (target.id === "keys") try { localStorage.keys = target.checked; } catch {}
+});
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, (event) => {
     if (event.target.closest?.(".mark")) document.documentElement.classList.remove("no-tips");

@@ -93,6 +93,22 @@ def test_the_keyboard_is_enough(visit_to: Open) -> None:
     expect(question).to_have_value("Again?")
 
 
+def test_single_keys_can_be_turned_off_for_good(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    page = visit.page
+    question = page.get_by_label("Ask the COVID-19 papers")
+    page.get_by_label("Keys:", exact=False).uncheck()
+    page.keyboard.press("/")
+    expect(question).not_to_be_focused()
+    page.reload()
+    expect(page.get_by_label("Keys:", exact=False)).not_to_be_checked()
+    page.keyboard.press("/")
+    expect(question).not_to_be_focused()
+    page.get_by_label("Keys:", exact=False).check()
+    page.keyboard.press("/")
+    expect(question).to_be_focused()
+
+
 def test_focus_stays_where_it_is_when_cards_move(visit_to: Open) -> None:
     visit = visit_to(create_app(Settings(), FakeAnswerer()))
     visit.open(question="Why is it?")

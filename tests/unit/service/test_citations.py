@@ -77,6 +77,12 @@ def test_preprints_are_known_by_source_journal_or_doi(
     assert bibtex(paper).startswith("@misc" if preprint else "@article")
 
 
+def test_an_endless_journal_takes_no_time() -> None:
+    assert not is_preprint(
+        make_paper(journal="x" * 1_000_000, source="", doi="")
+    )  # minutes, were it quadratic
+
+
 def test_a_doi_that_is_none_is_not_cited() -> None:
     assert doi_of(make_paper(doi="not a doi")) == ""
     assert "doi" not in cite(make_paper(doi="not a doi"))

@@ -126,6 +126,30 @@ def test_what_one_paper_denies_another_does_not_confirm() -> None:
     assert not evidence_of(answers, alike_by_first_word).agreeing
 
 
+def test_a_number_that_is_denied_or_a_bound_is_another_one() -> None:
+    answers = [
+        of(1, "The quarantine is 14 days.", "14 days"),
+        of(2, "The quarantine is not 14 days.", "14 days"),
+        of(3, "The quarantine is less than 14 days.", "14 days"),
+    ]
+    found = evidence_of(answers, never)
+    assert not found.agreeing
+    assert not found.spreads  # it is the same number, at one place of a scale
+    more = evidence_of([*answers, of(4, "It is less than 20 days.", "20 days")], never).spreads[0]
+    assert (more.least, more.greatest) == ("14 days", "<20 days")
+    assert [point.group.label for point in more.points][-1] == "<20 days"
+
+
+def test_cold_and_heat_are_no_agreement() -> None:
+    answers = [
+        of(1, "It is stable at -80 °C.", "-80 °C"),
+        of(2, "It was killed at 80 °C.", "80 °C"),
+    ]
+    found = evidence_of(answers, never)
+    assert not found.agreeing
+    assert (found.spreads[0].least, found.spreads[0].greatest) == ("−80 °C", "80 °C")
+
+
 def test_no_more_sentences_are_compared_than_planned() -> None:
     asked: list[int] = []
 

@@ -35,6 +35,13 @@ def test_a_message_is_one_line_of_json_with_its_requests_id() -> None:
     assert written(record("outside"))["request_id"] == "-"
 
 
+def test_a_path_cannot_forge_a_line_nor_hold_a_question() -> None:
+    path = "/x\n[2026] [CRITICAL] forged\x1b[31m?question=who am I"
+    atoms = {"{x-request-id}o": "a-1", "U": path}
+    made = record("%(U)s", atoms, name="gunicorn.access")
+    assert made.getMessage() == "/x [2026] [CRITICAL] forged [31m?…"
+
+
 def test_a_traceback_is_part_of_it() -> None:
     made = record("failed")
     try:

@@ -4,6 +4,9 @@ import time
 import pytest
 
 from service.batch import AHEAD, Batches, Outcome, outcomes
+from service.logs import request_id
+from service.measuring import Measured
+from service.metrics import Metrics
 from service.types import AnswerList, BusyError, Query
 from service.validation import FieldProblem, InvalidQueryError
 from tests.fake_app import FakeAnswerer
@@ -43,6 +46,52 @@ def test_a_bad_question_does_not_end_the_batch(caplog: pytest.LogCaptureFixture)
     assert third.found is broken
     assert isinstance(fourth.found, AnswerList)
     assert [record.message for record in caplog.records] == ["cannot answer a question of a batch"]
+
+
+def test_the_log_has_the_id_of_the_request_that_the_batch_came_with() -> None:
+    seen: list[str] = []
+
+    def ask(question: str) -> AnswerList:
+        seen.append(request_id.get())
+        return answer(question)
+
+    token = request_id.set("batch-abc")
+    batch = outcomes(["a?", "b?", "c?"], ask)
+    request_id.reset(token)  # the response is sent when the request is over
+    assert len(list(batch)) == len(seen) == 3
+    assert set(seen) == {"batch-abc"}
+
+
+def test_a_lost_gpu_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[BaseException] = []
+    monkeypatch.setattr("service.batch.is_lost", lambda error: isinstance(error, RuntimeError))
+    monkeypatch.setattr("service.batch.stop_server", ended.append)
+
+    def ask(question: str) -> AnswerList:
+        raise RuntimeError(f"device-side assert at {question}")
+
+    assert len(list(outcomes(["a?"], ask))) == 1
+    assert "the GPU cannot be used any more (device-side assert at a?)" in str(ended[0])
+
+
+def test_a_batchs_refusals_are_counted_as_what_they_are() -> None:
+    metrics = Metrics()
+    tries = 0
+
+    class Busy(FakeAnswerer):
+        def answer(self, query: Query) -> AnswerList:
+            nonlocal tries
+            tries += 1
+            if tries < 3:
+                raise BusyError("Too many.")
+            return super().answer(query)
+
+    measured = Measured(Busy(), metrics)
+    (only,) = outcomes(["a?"], lambda text: measured.answer(Query(text, 0.5, 1)))
+    assert isinstance(only.found, AnswerList)
+    lines = metrics.text().decode().splitlines()
+    assert 'covidquest_rejections_total{reason="asked again"} 2.0' in lines
+    assert not any('reason="queue full"' in line for line in lines)
 
 
 def test_no_more_questions_are_asked_at_once_than_allowed() -> None:

@@ -27,6 +27,22 @@ from service.quantities import quantity_in
         ("a 3-fold rise", "3-fold"),
         ("R0 was 2.2 (95% CI, 1.4 to 3.9).", "2.2"),
         ("In 2020 the basic reproduction number was 3.1.", "3.1"),
+        ("stored at -80 °C", "−80 °C"),
+        ("stored at −80°C", "−80 °C"),
+        ("at (–20 °C)", "−20 °C"),
+        ("from -80 to -70 °C", "−80 to −70 °C"),
+        ("from -20 to 4 °C", "−20 to 4 °C"),
+        ("a change of -4.5%", "−4.5%"),
+        ("a day-5 sample after 3 days", "3 days"),
+        ("less than 5%", "<5%"),
+        ("in more than 5% of them", ">5%"),
+        ("at least 14 days", "≥14 days"),
+        ("for no longer than two weeks", "≤2 weeks"),
+        ("up to 3 days", "≤3 days"),
+        ("p < 5%", "<5%"),
+        ("more than 5 to 6 days", "5–6 days"),  # a range is none
+        ("twelve days", "12 days"),
+        ("the number 1234567890123456 was never 3 days", "3 days"),
     ],
 )
 def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
@@ -41,11 +57,31 @@ def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
         "COVID-19 began in 2019.",
         "at 1.5 m/s",  # another unit
         "Masks help.",
+        "PaO2 was below 60 mm Hg",  # a pressure
+        "a PEEP of 5 cm H2O",
+        "It lasts \u017fix days, or f\u0131ve.",  # letters that only look like those of a word
+        "It took " + "9" * 400 + " days.",
         "",
     ],
 )
 def test_other_numbers_are_none(sentence: str) -> None:
     assert quantity_in(sentence) is None
+
+
+def test_signs_and_bounds_tell_numbers_apart() -> None:
+    same = [("72 hours", "three days"), ("under 5%", "less than 5 per cent")]
+    other = [
+        ("-80 °C", "80 °C"),
+        ("less than 5%", "more than 5%"),
+        ("less than 5%", "5%"),
+        ("at least 5%", "more than 5%"),
+    ]
+    for pairs, alike in ((same, True), (other, False)):
+        for texts in pairs:
+            one, two = map(quantity_in, texts)
+            assert one is not None
+            assert two is not None
+            assert (one.key == two.key) is alike, texts
 
 
 def test_only_what_the_answer_touches_counts() -> None:
