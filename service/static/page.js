@@ -75,7 +75,7 @@ function followed(event) {
   go(link.href);
 }
 
-// The keys, unless turned off: / for the question, j and k for the answers.
+// Keys, if on: / for the question, j and k for the answers.
 function pressed(event) {
   if (event.key === "Escape") document.documentElement.classList.add("no-tips");
   const typing = event.target.matches("input:not([type=range], [type=checkbox]), textarea, select");
