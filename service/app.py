@@ -35,6 +35,11 @@ from service.types import AnswererProtocol
 
 log = logging.getLogger(__name__)
 
+PASSED_OVER = 16 * 1024 * 1024
+"""Bytes of a request body that are taken, and thrown away, to say that it is too large."""
+
+_CHUNK = 64 * 1024
+
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -95,6 +100,7 @@ def _read_body() -> None:
     try:
         body = request.get_data()
     except RequestEntityTooLarge:
+        _pass_over(request.content_length or 0)
         raise too_large from None
     except HTTPException:
         raise
@@ -102,6 +108,18 @@ def _read_body() -> None:
         raise BadRequest("The request's body cannot be read.") from error
     if request.content_length is None and len(body) >= limit:
         raise too_large  # Werkzeug cuts a body of unannounced length there, in silence
+
+
+def _pass_over(size: int) -> None:
+    """Take the rest of a body that is too large, a little at a time, and keep nothing of it.
+
+    A browser that is still sending would not see the answer. One that announces more than
+    `PASSED_OVER` does not.
+    """
+    if size > PASSED_OVER:
+        return
+    while size > 0 and (taken := len(request.environ["wsgi.input"].read(min(size, _CHUNK)))):
+        size -= taken
 
 
 def _add_probes(app: Flask, answerer: Future[AnswererProtocol]) -> None:

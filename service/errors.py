@@ -17,8 +17,8 @@ BODY_LIMIT = 64 * 1024
 BODY_LIMITS = {"api.batch": 1024 * 1024, "batch.post": 2 * 1024 * 1024}
 """The largest request bodies of routes that take more, in bytes, by their endpoints.
 
-The page of batches takes twice the largest file, to be able to say what is wrong with most. Each
-of the threads may hold a body and two copies of it, and all that has to fit into memory.
+The page of batches takes twice the largest file, to be able to say which of the two is too large.
+Each of the threads may hold a body and two copies of it, and all that has to fit into memory.
 """
 RETRY_AFTER = 5
 """Seconds after which a client may ask again while the service is loading or busy."""
