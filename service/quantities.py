@@ -71,7 +71,8 @@ _BARE = re.compile(rf"(?<![\w.,·-])(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}
 _BOUNDS = {
     "<": r"(?:less|fewer|lower|shorter|smaller|younger) than|below|under|<",
     ">": r"(?:more|greater|higher|longer|larger|older) than|above|exceed(?:s|ed|ing)?|>",
-    "≤": r"at (?:the )?most|(?:no|not) (?:more|longer|later) than|up to|≤",
+    "≤": r"at (?:the )?most|(?:no|not) (?:more|longer|later) than|(?:not|never) exceed(?:ing)?"
+    r"|up to|≤",
     "≥": r"at (?:the )?least|(?:no|not) (?:less|fewer) than|≥",
 }
 _BOUND = re.compile(

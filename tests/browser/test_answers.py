@@ -15,19 +15,17 @@ from tests.browsing import PHONE, Open, Visit
 from tests.fake_app import ANSWERS, SOURCE, FakeAnswerer, make_answer, make_paper
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>{{ 7*7 }}</template>"""
-AGREEING = make_answer(
-    make_paper(
-        cord_uid="third",
-        title="A third estimate",
-        publish_time="2021-07",
-        source="medRxiv",
-        journal="medRxiv",
-        doi="",
-    ),
-    "Results",
-    "In mice the incubation period may not exceed [[5.1 days]].",
-    0.5,
-    0.5,
+THIRD = make_paper(
+    cord_uid="third",
+    title="A third estimate",
+    publish_time="2021-07",
+    source="medRxiv",
+    journal="medRxiv",
+    doi="",
+)
+AGREEING = make_answer(THIRD, "Results", "The incubation period was [[5.1 days]].", 0.5, 0.5)
+DOUBTFUL = make_answer(
+    THIRD, "Results", "In mice the incubation period may not exceed [[5.1 days]].", 0.5, 0.5
 )
 without_javascript = {"java_script_enabled": False}
 
@@ -73,10 +71,11 @@ def test_evidence_is_of_the_answers_that_are_shown(visit_to: Open) -> None:
 
 
 def test_cautions_explain_themselves_to_mouse_and_keyboard(visit_to: Open) -> None:
-    visit = visit_to(fake())
+    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=(*ANSWERS, DOUBTFUL))))
     visit.ask("How long?")
     page = visit.page
-    card = page.locator(f"#a{AGREEING.passage.id}")
+    expect(page.locator("#evidence").get_by_text("5.1 days: 2 papers")).to_have_count(0)
+    card = page.locator(f"#a{DOUBTFUL.passage.id}")
     marks = card.locator(".marks li:not([hidden]) .mark").filter(has_not_text="Top 5")
     expect(marks).to_have_text(["Negated: not", "Hedged: may", "Animals: mice", "Preprint"])
     mark, tip = marks.nth(1), card.get_by_role("tooltip", name="", include_hidden=True)

@@ -158,7 +158,7 @@ def test_a_file_that_cannot_be_read_is_told_in_place(page: Page, tmp_path: Path)
     file = tmp_path / "questions.csv"
     fill(page, "A question that is kept?")
     for data, said in (
-        (b"x" * 10 * 2**20, "The file has 10.0 MB; at most 1 MB are possible."),
+        (b"x" * 3 * 2**19, "The file has 1.5 MB; at most 1 MB are possible."),
         (b"", "The file has no question."),
         (b"id,text\n1,Why?\n", "none is named question"),
     ):

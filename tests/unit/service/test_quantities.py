@@ -39,6 +39,8 @@ from service.quantities import quantity_in
         ("at least 14 days", "≥14 days"),
         ("for no longer than two weeks", "≤2 weeks"),
         ("up to 3 days", "≤3 days"),
+        ("may not exceed 3 days", "≤3 days"),
+        ("may exceed 3 days", ">3 days"),
         ("p < 5%", "<5%"),
         ("more than 5 to 6 days", "5–6 days"),  # a range is none
         ("twelve days", "12 days"),
