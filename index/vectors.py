@@ -226,6 +226,8 @@ class VectorIndex:
 
     def _best(self, vector: NDArray[np.float32], ids: NDArray[np.int64], k: int) -> list[Hit]:
         """Return the best `k` of these rows; of equal ones, those that come first."""
+        if not ids.size:  # FAISS finds none for a vector of zeros among codes
+            return []
         scores = self._scores(vector, ids)
         best = np.argsort(-scores, kind="stable")[:k]
         return list(map(Hit, ids[best].tolist(), scores[best].tolist()))

@@ -101,6 +101,10 @@ def test_allowed_rows_that_are_far_from_the_question_come_back(
     assert {hit.passage_id for hit in hits} <= set(far.tolist())
 
 
+def test_a_vector_of_zeros_breaks_nothing(index: VectorIndex) -> None:
+    assert len(index.search(np.zeros((1, 16), np.float32), 5)[0]) <= 5
+
+
 def test_nothing_is_allowed(index: VectorIndex) -> None:
     assert index.search(QUESTIONS, 5, np.zeros(0, np.int64)) == [[]] * len(QUESTIONS)
 
