@@ -1,8 +1,8 @@
 """Moves the edges of a marked answer to where a reader of English would put them. Pure text.
 
 A model marks tokens, and a token may be a piece of a word: the edges move outwards to whole
-words and numbers ("SARS-CoV-2", "5.1", "10%", "37.5°C" are never cut), a bracket that was
-opened right before the end is closed, and white space and stray punctuation fall off.
+words and numbers ("SARS-CoV-2", "5.1", "10%", "37.5°C" are never cut), a bracket whose other
+half stands right beside the answer gets it, and white space and stray punctuation fall off.
 """
 
 import re
@@ -37,6 +37,8 @@ def tidy(text: str, start: int, end: int) -> tuple[int, int]:
     start, end = _whole_words(text, start, end)
     if end < len(text) and _OPENERS.get(text[end]) and _excess(text, text[end], start, end) < 0:
         end += 1
+    if start and (closer := _PAIRS.get(text[start - 1])) and _excess(text, closer, start, end) > 0:
+        start -= 1
     return _without_stray_edges(text, start, end)
 
 

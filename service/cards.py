@@ -9,12 +9,11 @@ from urllib.parse import quote, urlsplit
 
 from index.types import Paper
 from service.cautions import Caution, cautions
-from service.citations import cite, is_preprint
+from service.citations import cite, doi_of, is_preprint
 from service.fusion import answer_sentence
 from service.types import Answer
 
 SHOWN_AUTHORS = 3
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +132,8 @@ def written(weight: float) -> str:
 def paper_links(paper: Paper) -> tuple[Link, ...]:
     """Return the places where a paper can be read, by what its record says."""
     links = []
-    if _DOI.fullmatch(paper.doi):
-        links.append(Link("DOI", f"https://doi.org/{quote(paper.doi, safe='/:;().')}"))
+    if doi := _doi_link(paper):
+        links.append(Link("DOI", doi))
     if re.fullmatch(r"PMC\d+", paper.pmcid, re.ASCII):
         links.append(Link("PMC", f"https://www.ncbi.nlm.nih.gov/pmc/articles/{paper.pmcid}/"))
     if re.fullmatch(r"\d+", paper.pubmed_id, re.ASCII):
@@ -143,11 +142,20 @@ def paper_links(paper: Paper) -> tuple[Link, ...]:
 
 
 def paper_link(paper: Paper) -> str | None:
-    """Return where a paper can be read: its DOI, else the first web address of its record."""
-    if _DOI.fullmatch(paper.doi):
-        return "https://doi.org/" + quote(paper.doi, safe="/:;().")
+    """Return where a paper can be read: its DOI, else the first web address of its record.
+
+    An address that is made of a DOI which is none leads nowhere, and is left out.
+    """
+    if doi := _doi_link(paper):
+        return doi
     addresses = (address.strip() for address in paper.url.split(";"))
-    return next((address for address in addresses if _is_web_address(address)), None)
+    leading = (one for one in addresses if not (paper.doi and one.endswith(f"/{paper.doi}")))
+    return next((address for address in leading if _is_web_address(address)), None)
+
+
+def _doi_link(paper: Paper) -> str | None:
+    doi = doi_of(paper)
+    return f"https://doi.org/{quote(doi, safe='/:;().')}" if doi else None
 
 
 def _is_web_address(address: str) -> bool:

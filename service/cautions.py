@@ -70,7 +70,18 @@ LABORATORY = Rule(
     ),
     "It was found in cells or by computing, not in people.",
 )
-RULES = (NEGATION, HEDGE, ANIMALS, LABORATORY)
+CLAIM = Rule(
+    "Claimed",
+    re.compile(
+        r"\b(?:rumou?rs?|rumou?red|alleg(?:ed(?:ly)?|es|ing|ations?)|accus(?:e[sd]?|ing|ations?)"
+        r"|myths?|hoax(?:es)?|(?:mis|dis)information|conspirac(?:y|ies)|fake news"
+        r"|false(?:ly)? (?:beliefs?|believed?|claims?|information|news|rumou?rs?)"
+        r"|claim(?:s|ed|ing)? that)\b",
+        re.IGNORECASE,
+    ),
+    "The sentence tells what somebody says or believes, which the authors need not share.",
+)
+RULES = (NEGATION, HEDGE, CLAIM, ANIMALS, LABORATORY)
 
 PREPRINT = Caution(
     "Preprint",

@@ -13,7 +13,10 @@ from index.types import Paper
 CITED_AUTHORS = 6
 """How many authors a citation names before "et al.", as the Vancouver style has it."""
 
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
+_DOI = re.compile(
+    r"(?!10\.1101/\d{4}(?:\.\d\d?){1,2}\.?$)"  # a preprint's, cut off in the middle of its date
+    r"10\.\d{4,9}/\S+"
+)
 _PREPRINT_WORDS = re.compile(r"[a-z]rxiv|\bpreprint|\bssrn\b|\bres(earch)? sq", re.IGNORECASE)
 _PREPRINT_DOI = re.compile(
     r"10\.1101/(\d{4}\.\d\d\.\d\d\.)?\d{6,}"  # bioRxiv and medRxiv; the press has letters there
@@ -74,7 +77,10 @@ def is_preprint(paper: Paper) -> bool:
 
 
 def doi_of(paper: Paper) -> str:
-    """Return a paper's DOI, "" where it has none that can be one."""
+    """Return a paper's DOI, "" where it has none that can be one.
+
+    Some records have only the beginning of one, which other papers share.
+    """
     return paper.doi if _DOI.fullmatch(paper.doi) else ""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from index.types import Paper
 from models.contracts import FloatArray
 from service.cautions import NEGATION
+from service.citations import doi_of
 from service.fusion import answer_sentence
 from service.quantities import Quantity, Unit, quantity_in
 from service.types import Answer
@@ -115,10 +116,10 @@ _SHORTEST_TITLE = 20  # characters; "Editorial" identifies nothing
 
 
 def _identities(paper: Paper) -> set[str]:
-    title = normalised(paper.title)
+    title, doi = normalised(paper.title), doi_of(paper)
     return {
         f"uid {paper.cord_uid}",
-        *([f"doi {paper.doi.casefold()}"] if paper.doi else []),
+        *([f"doi {doi.casefold()}"] if doi else []),
         *([f"title {title}"] if len(title) >= _SHORTEST_TITLE else []),
     }
 
@@ -237,7 +238,7 @@ def _spread(kind: str, groups: Sequence[Group]) -> Spread:
     greatest = max(measured, key=lambda one: based(one[1].high, one[1].unit))[1]
     return Spread(
         kind,
-        str(replace(least, high=least.low)),
-        str(replace(greatest, low=greatest.high)),
+        str(least.least),
+        str(greatest.greatest),
         tuple(points),
     )

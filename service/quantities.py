@@ -34,7 +34,9 @@ _UNITS = (
     Unit("fold", "factor", 1, r"fold|times(?= (?:higher|lower|more|less|greater|as))"),
 )
 _REPRODUCTION = Unit("", "reproduction number", 1, "")
-_ABOUT_REPRODUCTION = re.compile(r"\bR[0₀]|\bR\(0\)|reproducti(?:on|ve) (?:number|rate|ratio)")
+_ABOUT_REPRODUCTION = re.compile(
+    r"\bR ?[0₀](?![.·\d])|\bR\(0\)|reproducti(?:on|ve) (?:number|rate|ratio)"
+)
 
 _MOST_INFECTED = 100
 """Above any reproduction number: such a number is a year, or counts people."""
@@ -60,14 +62,28 @@ _NUMBER = (
 )
 _MINUS = "-−–"  # an en dash is what typesetters often put
 _SIGNED = rf"(?:(?<![\w%)°])[{_MINUS}])?{_NUMBER}"
-_TO = r" ?(?:-|‐|–|—|to|or) ?"
+_TO = r" ?(?:-|‐|–|—|~|～|∼|to|or) ?"
+_AND = rf"(?:{_TO}|(?(between) and |(?!)))"
+_PLUS_MINUS = r"(?:±|\+/?[-−])"
+_SPREAD = (  # what stands between a mean or a median and its unit
+    rf"(?: ?{_PLUS_MINUS} ?[\d.·]{{1,12}}"
+    rf"| ?[(\[](?:(?:SD|SE|s\.?d\.?|IQR|[Rr]ange|95 ?%|{_PLUS_MINUS})[^()\[\]]{{0,30}}"
+    r"|[\d.· ,–-]{1,20})[)\]])"
+)
 _UNIT = "|".join(f"(?P<u{n}>{unit.pattern})" for n, unit in enumerate(_UNITS))
+_LOW_UNIT = "|".join(f"(?P<l{n}>{unit.pattern})" for n, unit in enumerate(_UNITS))
 _QUANTITY = re.compile(
-    rf"(?P<between>\b[Bb]etween )?(?<![\w.,·])(?<![A-Za-z]-)(?P<low>{_SIGNED})(?: ?(?:%|days?|°C))?"
-    rf"(?:(?:{_TO}|(?(between) and |(?!)))(?P<high>{_SIGNED}))?"
+    rf"(?P<between>\b[Bb]etween )?(?<![\w.,·])(?<![A-Za-z]-)"
+    rf"(?<!\d )(?<!±)(?<!± )(?<!\+/)(?<!\+/[-−])(?<!\+[-−])(?!(?<=\+)[-−])"
+    rf"(?P<low>{_SIGNED})(?: ?(?:{_LOW_UNIT})(?={_AND}{_SIGNED}))?"
+    rf"(?:{_AND}(?P<high>{_SIGNED}))?{_SPREAD}?"
     rf"[ -]?(?:{_UNIT})(?![\w²³/])"
 )
-_BARE = re.compile(rf"(?<![\w.,·-])(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?(?![\w%-])")
+_MARKS_OF_REFERENCES = r"\d+(?:[,–-] ?\d+)*\]"
+_BARE = re.compile(
+    rf"(?<![\w.,·±-])(?<!± )(?<!\bR )(?<!\bR\()(?!{_MARKS_OF_REFERENCES})"
+    rf"(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?(?![\w%-])(?![.,·]\d)"
+)
 _BOUNDS = {
     "<": r"(?:less|fewer|lower|shorter|smaller|younger) than|below|under|<",
     ">": r"(?:more|greater|higher|longer|larger|older) than|above|exceed(?:s|ed|ing)?|>",
@@ -94,7 +110,8 @@ class Quantity:
     """A number or a range of numbers, in `unit`; `low == high` for a single one.
 
     `interval` is the confidence interval that follows it, if one does, in the same unit. `bound` is
-    one of `<>≤≥` where the number is only said to be a bound.
+    one of `<>≤≥` where the number is only said to be a bound. `low_unit` is the unit that a range's
+    lower end is given in, where that is another.
     """
 
     low: float
@@ -102,6 +119,19 @@ class Quantity:
     unit: Unit
     interval: tuple[float, float] | None = None
     bound: str = ""
+    low_unit: Unit | None = None
+
+    @property
+    def least(self) -> "Quantity":
+        """The lower end alone, in its own unit."""
+        unit = self.low_unit or self.unit
+        low = self.low * self.unit.size / unit.size
+        return Quantity(low, low, unit, bound=self.bound)
+
+    @property
+    def greatest(self) -> "Quantity":
+        """The upper end alone."""
+        return Quantity(self.high, self.high, self.unit, bound=self.bound)
 
     @property
     def key(self) -> tuple[str, str, float, float]:
@@ -120,7 +150,11 @@ class Quantity:
 
         >>> str(quantity_in("between two and 14 d")), str(quantity_in("below 6.40 per cent"))
         ('2–14 days', '<6.4%')
+        >>> str(quantity_in("10 days to 2 weeks"))
+        '10 days–2 weeks'
         """
+        if self.low_unit and self.low_unit != self.unit:
+            return f"{self.least}–{self.greatest}"
         number = f"{self.low:g}"
         if self.high != self.low:
             number += f" to {self.high:g}" if self.low < 0 else f"–{self.high:g}"
@@ -144,8 +178,7 @@ def quantity_in(sentence: str, start: int = 0, end: int | None = None) -> Quanti
     end = len(sentence) if end is None else end
     for found in _quantities(sentence):
         if found.start() < end and start < found.end():
-            unit = next(u for n, u in enumerate(_UNITS) if found[f"u{n}"] is not None)
-            return _made(found, unit, sentence)
+            return _made(found, _unit_of(found, "u") or _REPRODUCTION, sentence)
     if _ABOUT_REPRODUCTION.search(sentence):
         for found in _BARE.finditer(sentence):
             if start <= found.start("low") < end and _value(found["low"]) < _MOST_INFECTED:
@@ -159,9 +192,27 @@ def _quantities(sentence: str) -> Iterator[re.Match[str]]:
             yield found
 
 
+def _unit_of(found: re.Match[str], end: str) -> Unit | None:
+    """Return the unit behind the upper ("u") or the lower ("l") end of a range."""
+    groups = found.groupdict()
+    return next((u for n, u in enumerate(_UNITS) if groups.get(f"{end}{n}") is not None), None)
+
+
 def _made(found: re.Match[str], unit: Unit, sentence: str) -> Quantity:
     low = _value(found["low"])
     high = _value(found["high"]) if found["high"] else low
+    low_unit = _unit_of(found, "l") or unit
+    if low_unit.kind != unit.kind:  # no range, but two numbers
+        return Quantity(low, low, low_unit)
+    if low_unit != unit:
+        low *= low_unit.size / unit.size
+        if low > high:
+            low, high, unit, low_unit = (
+                *(end * unit.size / low_unit.size for end in (high, low)),
+                low_unit,
+                unit,
+            )
+        return Quantity(low, high, unit, low_unit=low_unit)
     interval = _INTERVAL.match(sentence, found.end())
     ends = (_value(interval["low"]), _value(interval["high"])) if interval else None
     around = ends if ends and ends[0] <= low <= high <= ends[1] else None

@@ -309,7 +309,7 @@ class Settings:
                 values[name] = variable.kind.parse(text)
             except ValueError:
                 problems.append(f"{variable.name}={text!r} is not {variable.kind.allowed}")
-        problems += _lacking_for_url(values)
+        problems += _lacking_for_url(environ)
         problems += [_unknown(name) for name in sorted(environ) if _is_unknown(name)]
         settings = cls(**values)  # type: ignore[arg-type] # each parsed by its own field's kind
         if settings.queue >= settings.web_threads:
@@ -328,13 +328,14 @@ VARIABLES: dict[str, Variable] = {f.name: f.metadata["variable"] for f in fields
 _NAMES = [variable.name for variable in VARIABLES.values()]
 
 
-def _lacking_for_url(values: Mapping[str, object]) -> list[str]:
+def _lacking_for_url(environ: Mapping[str, str]) -> list[str]:
     """Say what must be set beside the address of an index, and is not."""
+    given = {name for name, variable in VARIABLES.items() if environ.get(variable.name, "").strip()}
     needed = {"index_sha256": "the file's checksum", "index": "the folder that the index goes into"}
     return [
         f"COVIDQUEST_INDEX_URL needs {VARIABLES[name].name}, {what}"
         for name, what in needed.items()
-        if "index_url" in values and name not in values
+        if "index_url" in given and name not in given
     ]
 
 

@@ -4,6 +4,7 @@ The phrases are those that bioRxiv and medRxiv print on every page of a preprint
 PDF extraction scatters through the paragraphs, in any order and often cut in pieces.
 """
 
+import html
 import re
 from collections.abc import Sequence
 
@@ -41,6 +42,8 @@ _SIGNS = ("preprint", "reserved", "author/funder", "license", "reviewed)", "US G
 _INVISIBLE = re.compile(r"[\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 _SPACES = re.compile(r"[ \xa0\u2000-\u200a\u202f\u3000]+")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z][A-Za-z\d]{1,31});")
+_ESCAPED = 2  # times at most: "&amp;lt;"
 _HEADING_NUMBERS = re.compile(
     r"^\d{1,2}(?:\.\d{1,2})*(?=[A-Z][a-z])"  # 2.1Methods
     r"|^(?:\d{1,3}(?:\.\d{1,2})*[\s.:;|)]+)+"  # 2.1. Methods
@@ -56,7 +59,16 @@ _SHORTEST_TITLE = 20  # characters; a shorter one may be how the text itself beg
 
 
 def clean(text: str) -> str:
-    """Return `text` without watermarks and control characters, white space runs as one space."""
+    """Return `text` without watermarks and control characters, white space runs as one space.
+
+    References to characters, which some records have for the characters themselves, become these.
+
+    >>> clean("P&#x000e4;diatrie&nbsp; &amp;amp; AT&T")
+    'Pädiatrie & AT&T'
+    """
+    if "&" in text:
+        for _ in range(_ESCAPED):
+            text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     text = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
     if any(sign in text for sign in _SIGNS):
         text = _WATERMARK.sub(" ", text)

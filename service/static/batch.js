@@ -112,7 +112,7 @@ function offerDownload(parts) {
 function showProgress(done, of, end = "") {
   progress.max = of;
   progress.value = done;
-  said.textContent = `${done} of ${of} questions answered.${end}`;
+  said.textContent = `${done} of ${of} questions done.${end}`;
 }
 
 function begin() {

@@ -66,7 +66,7 @@ def ask(page: Page) -> None:
 def test_a_pasted_list_is_answered(page: Page) -> None:
     fill(page, "Why <b>so</b>?\n\nunsure?\n?!\nnothing?")
     ask(page)
-    expect(page.locator("#answers")).to_contain_text("4 of 4 questions answered.")
+    expect(page.locator("#answers")).to_contain_text("4 of 4 questions done.")
     rows = page.locator("#rows tr")
     expect(rows).to_have_count(4)
     first = rows.nth(0)
@@ -91,7 +91,7 @@ def test_progress_is_told_and_can_be_stopped(page: Page) -> None:
     expect(page.locator("#rows tr").nth(2)).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     said = page.locator("#progress-said")
-    expect(said).to_contain_text(re.compile(r"^\d+ of 100 questions answered\. Stopped\.$"))
+    expect(said).to_contain_text(re.compile(r"^\d+ of 100 questions done\. Stopped\.$"))
     assert page.locator("#rows tr").count() < 100
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
     expect(page.get_by_role("link", name="Download as CSV")).to_be_visible()

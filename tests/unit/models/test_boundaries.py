@@ -66,6 +66,10 @@ def test_whole_words_stay_as_they_are(text: str, part: str) -> None:
         ("by ACE2) or", "ACE2)", "ACE2"),
         ("enzyme 2 (ACE2) binds", "enzyme 2 (ACE2", "enzyme 2 (ACE2)"),  # closed right behind
         ("enzyme 2 (ACE2) binds", "enzyme 2 (", "enzyme 2"),
+        ("number (R0) of 2 - 2.5", "R0) of 2", "(R0) of 2"),  # opened right before
+        ("number (R0) of 2 - 2.5", "R0)", "(R0)"),
+        ("(83%), and 21%)", "83%), and 21%", "(83%), and 21%"),
+        ("(83% of 9), and 21%", "of 9), and 21%", "of 9), and 21%"),
         ('called "cytokine storm" by', '"cytokine storm', "cytokine storm"),
         ('called "cytokine storm" by', '"cytokine storm"', '"cytokine storm"'),
         ("in the U.S. and", "the U.S.", "the U.S."),  # initials keep their stop

@@ -117,7 +117,7 @@ def test_the_page_shows_the_answers_in_a_table(client: FlaskClient) -> None:
     assert "No reliable answer found; this comes closest." in rows[1]
     assert "No passage found in these papers." in rows[2]
     assert "The question contains no word." in rows[3]
-    assert "4 of 4 questions answered." in page
+    assert "4 of 4 questions done." in page
     assert "Why?\n\n unsure?\nnothing?\n?!</textarea>" in page
 
 

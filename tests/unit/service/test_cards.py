@@ -58,6 +58,13 @@ def test_preprints_are_told_from_journals(changes: dict[str, str], kind: str) ->
         ("", "https://a.example/x; https://b.example/", "https://a.example/x"),
         ("", "ftp://a.example/; http://b.example/", "http://b.example/"),
         ("10.x", "", None),
+        ("10.1101/2020.02", "https://doi.org/10.1101/2020.02", None),  # cut off: leads nowhere
+        (
+            "10.1101/2020.02",
+            "https://doi.org/10.1101/2020.02; http://b.example/",
+            "http://b.example/",
+        ),
+        ("10.1101/2020.02.07.937862", "", "https://doi.org/10.1101/2020.02.07.937862"),
         ("javascript:alert(1)", "javascript:alert(1)", None),
         ("", "data:text/html,x", None),
         ("", "//a.example/", None),

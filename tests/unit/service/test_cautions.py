@@ -1,6 +1,6 @@
 import pytest
 
-from service.cautions import ANIMALS, HEDGE, LABORATORY, NEGATION, PREPRINT, RULES, cautions
+from service.cautions import ANIMALS, CLAIM, HEDGE, LABORATORY, NEGATION, PREPRINT, RULES, cautions
 
 
 def names(sentence: str) -> list[str]:
@@ -31,6 +31,10 @@ def names(sentence: str) -> list[str]:
         ("A RAT was done after the CAT scan.", []),  # a rapid antigen test, a picture
         ("The rate was high in adults.", []),
         ("It inhibited the virus in vitro.", ["Laboratory"]),
+        ("There are also rumours that it was made in a laboratory.", ["Claimed"]),
+        ("Some accused it of causing autism.", ["Claimed"]),
+        ("A claim that masks harm is a myth.", ["Claimed"]),
+        ("Of the insurance claims, 4% were late.", []),
         ("Vero E6 cells were infected.", ["Laboratory"]),
         ("Molecular docking found a candidate.", ["Laboratory"]),
         (
@@ -54,6 +58,6 @@ def test_a_preprint_is_marked_whatever_it_says() -> None:
 
 
 def test_each_mark_has_a_name_and_a_meaning_of_its_own() -> None:
-    assert RULES == (NEGATION, HEDGE, ANIMALS, LABORATORY)
-    assert len({rule.name for rule in RULES} | {PREPRINT.name}) == 5
-    assert len({rule.meaning for rule in RULES} | {PREPRINT.meaning}) == 5
+    assert RULES == (NEGATION, HEDGE, CLAIM, ANIMALS, LABORATORY)
+    assert len({rule.name for rule in RULES} | {PREPRINT.name}) == 6
+    assert len({rule.meaning for rule in RULES} | {PREPRINT.meaning}) == 6

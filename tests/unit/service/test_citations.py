@@ -88,6 +88,13 @@ def test_a_doi_that_is_none_is_not_cited() -> None:
     assert "doi" not in cite(make_paper(doi="not a doi"))
 
 
+@pytest.mark.parametrize("doi", ["10.1101/2020.02", "10.1101/2020.02.", "10.1101/2020.02.07"])
+def test_a_doi_that_was_cut_off_is_none(doi: str) -> None:
+    assert doi_of(make_paper(doi=doi)) == ""
+    assert doi_of(make_paper(doi="10.1101/2020.02.07.937862")) != ""
+    assert doi_of(make_paper(doi="10.1101/gr.2020.02")) != ""
+
+
 def test_an_ris_entry_has_what_is_known() -> None:
     paper = make_paper(title=" A\ttitle ", pmcid="PMC7081172", pubmed_id="32150748")
     assert ris(paper, LINK, ["one", "two\nlines"]).split("\r\n") == [

@@ -173,3 +173,12 @@ def test_the_first_answer_of_each_paper_is_kept() -> None:
     one, two = of(1, "It is.", "is"), of(2, "It was.", "was")
     bridge = replace(of(3, "It be.", "be"), paper=replace(two.paper, cord_uid="u1"))
     assert one_a_paper([one, bridge, two]) == (one,)  # the second has a title in common with both
+
+
+def test_papers_that_share_the_beginning_of_a_doi_are_several() -> None:
+    one, two = of(1, "It is 5 days.", "5 days"), of(2, "It was 5 days.", "5 days")
+    same = [
+        replace(answer, paper=replace(answer.paper, doi="10.1101/2020.02", title=title))
+        for answer, title in ((one, "Of the first of two"), (two, "Another matter altogether"))
+    ]
+    assert len(one_a_paper(same)) == 2

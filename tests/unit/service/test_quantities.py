@@ -45,6 +45,27 @@ from service.quantities import quantity_in
         ("more than 5 to 6 days", "5–6 days"),  # a range is none
         ("twelve days", "12 days"),
         ("the number 1234567890123456 was never 3 days", "3 days"),
+        ("64+-18 years", "64 years"),  # a deviation is no answer
+        ("64 +/- 18 years", "64 years"),
+        ("39·08±13·88 years", "39.08 years"),
+        ("69.0 ± 51.7months", "69 months"),
+        ("37.8 ± 0.3 °C", "37.8 °C"),
+        ("6 (IQR, 3-8) days", "6 days"),
+        ("68.3 (SD 10.5) years", "68.3 years"),
+        ("6 (3-8) days", "6 days"),
+        ("from 60 nm to 140 nm", "60–140 nm"),
+        ("1~14 days, generally 3~7 days", "1–14 days"),
+        ("~5 days", "5 days"),
+        ("at +5 °C", "5 °C"),
+        ("17 days to 92 years", "17 days–92 years"),
+        ("between 5 days and 2 weeks", "5 days–2 weeks"),
+        ("2 weeks or 10 days", "10 days–2 weeks"),
+        ("5% or 10 days", "5%"),  # no range
+        ("5 days to 6 patients", "5 days"),
+        ("5 days (4%)", "5 days"),
+        ("The R 0 was 2.2.", "2.2"),  # not the subscript
+        ("R(0) was 3 [2-4]", "3"),
+        ("cases that transmit [17]; R0 was 2.1", "2.1"),  # nor a mark of a reference
     ],
 )
 def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
@@ -57,6 +78,9 @@ def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
         "There were 425 patients.",  # a count answers no how much
         "95% CI 2-3",  # the size of an interval
         "COVID-19 began in 2019.",
+        "18 4% of them",  # a point was lost
+        "The R0 was 2.23,24",  # a number and two references, or one and three
+        "(n = 3)+-18 years",
         "at 1.5 m/s",  # another unit
         "Masks help.",
         "PaO2 was below 60 mm Hg",  # a pressure
@@ -84,6 +108,16 @@ def test_signs_and_bounds_tell_numbers_apart() -> None:
             assert one is not None
             assert two is not None
             assert (one.key == two.key) is alike, texts
+
+
+def test_ends_of_other_units_stand_at_their_places() -> None:
+    found = quantity_in("10 days to 2 weeks")
+    assert found
+    assert found.key == ("time", "", 10, 14)
+    assert (str(found.least), str(found.greatest)) == ("10 days", "2 weeks")
+    backwards = quantity_in("2 weeks or 10 days")
+    assert backwards
+    assert backwards.key == found.key
 
 
 def test_only_what_the_answer_touches_counts() -> None:
