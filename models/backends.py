@@ -13,6 +13,7 @@ from models.loading import (
     weights_identity,
 )
 from models.onnx.files import ENCODER, GRAPH, READER, has_graph, verified
+from models.onnx.pooling import longest_text
 from models.onnx.tokens import load_tokenizer
 
 AUTO, ONNX, TORCH = "auto", "onnx", "torch"
@@ -65,6 +66,8 @@ def check_files(
         folder = _folder(kind, name_or_dir)
         verified(folder, kind, weights_identity(folder))
         load_tokenizer(folder)
+        if kind == ENCODER:
+            longest_text(folder)
 
 
 _NO_TORCH = {

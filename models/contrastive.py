@@ -16,11 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
 from models.contracts import ModelError
 from models.late import LateConfig, LateInteraction, late_scores
 from models.late import load as load_head
+from models.onnx.pooling import MEAN, pooling_of
+from models.onnx.tokens import load_tokenizer
+from models.pretrained import load_pretrained
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
 from models.words import IntArray
@@ -28,7 +31,8 @@ from models.words import IntArray
 QUESTION_TOKENS = 64
 PASSAGE_TOKENS = 256
 _COSINE_SCALE = 20.0  # what all-MiniLM-L6-v2 was trained with
-_LATE_SCALE = 30.0
+LATE_SCALE = 30.0
+"""What late interaction is multiplied with to be a logit, before a training changes it."""
 _HEAD_RATE = 5.0  # times the learning rate of the encoder
 _CHUNK = 16  # passages in one forward pass: more outgrow the cache of a CPU
 _CHUNK_TOKENS = 65_536  # likewise on a GPU, padding counted, which is soon busy with fewer
@@ -58,20 +62,27 @@ class TrainedEncoder(nn.Module):
 
         Where it has none, the head has `dimension`, begins at random and gives no vector to the
         words in `left_out`.
+
+        Raises ModelError where the folder holds no whole encoder, or one that pools otherwise.
         """
         super().__init__()
-        self.transformer = AutoModel.from_pretrained(
+        if pooling_of(folder) != MEAN:
+            raise ModelError(
+                f"{folder} pools its first token, and only encoders that take the mean of all "
+                "tokens can be trained"
+            )
+        self.transformer = load_pretrained(
+            AutoModel,
             folder,
-            dtype=torch.float32,
             # the gradient of the fused attention costs a third more on a CPU
-            attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
+            attention="sdpa" if torch.cuda.is_available() else "eager",
         )
         for module in self.transformer.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0  # attention dropout leaves the fast path on a CPU
             if hasattr(module, "dropout_prob"):
                 module.dropout_prob = 0.0
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder).backend_tokenizer
+        self.tokenizer: Any = load_tokenizer(folder)
         self.tokenizer.no_padding()
         trained = load_head(folder)
         self.has_trained_head = trained is not None
@@ -79,7 +90,7 @@ class TrainedEncoder(nn.Module):
             LateConfig(self.transformer.config.hidden_size, dimension, tuple(left_out))
         )
         self.cosine_scale = nn.Parameter(torch.tensor(_COSINE_SCALE).log())
-        self.late_scale = nn.Parameter(torch.tensor(_LATE_SCALE).log())
+        self.late_scale = nn.Parameter(torch.tensor(LATE_SCALE).log())
 
     def tables(self) -> tuple[TokenTable, TokenTable]:
         """Return what cuts questions and what cuts passages into this model's tokens."""

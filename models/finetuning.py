@@ -19,7 +19,7 @@ from transformers import AutoModelForQuestionAnswering
 
 from models.contracts import ModelError
 from models.fused import fuse_attention
-from models.loading import without_progress_bars
+from models.pretrained import load_pretrained
 from models.tensors import fast_in_bfloat16, on_device
 from models.windows import Batch, Window
 
@@ -65,23 +65,12 @@ def load_network(folder: Path, device: str, *, new_head: bool) -> Network:
 
     Raises ModelError where the folder holds no model, or an encoder and `new_head` is False.
     """
-    try:
-        with without_progress_bars():
-            network, report = AutoModelForQuestionAnswering.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-                attn_implementation="eager" if device == "cpu" else None,
-            )
-    except Exception as error:  # the libraries below raise bare Exception for damaged files
-        raise ModelError(f"{folder} can't be loaded as a model to train: {error}") from error
-    missing = [name for name in report["missing_keys"] if not name.startswith(_HEAD)]
-    if missing or (report["missing_keys"] and not new_head):
-        raise ModelError(
-            f"{folder} has no trained weights for {', '.join(sorted(report['missing_keys'])[:3])}"
-        )
+    network = load_pretrained(
+        AutoModelForQuestionAnswering,
+        folder,
+        attention="eager" if device == "cpu" else None,
+        new=(_HEAD,) if new_head else (),
+    )
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0

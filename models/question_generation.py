@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from transformers import MPNetModel
 
 from models.contracts import ModelError
-from models.loading import max_positions, read_config, without_progress_bars
+from models.loading import max_positions, read_config
+from models.onnx.tokens import load_tokenizer
+from models.pretrained import load_pretrained
 
 IntArray: TypeAlias = NDArray[np.int64]
 
@@ -98,24 +100,8 @@ class QuestionGenerator(nn.Module):
                 f"{folder} is a model of type {config.get('model_type')!r}: only an MPNet, such as "
                 "all-mpnet-base-v2, can learn to write questions"
             )
-        try:
-            with without_progress_bars():
-                loaded: Any = MPNetModel.from_pretrained(
-                    folder,
-                    dtype=torch.float32,
-                    local_files_only=True,
-                    use_safetensors=True,
-                    output_loading_info=True,
-                )
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:  # the libraries below raise bare Exception for damaged files
-            raise ModelError(f"{folder} can't be loaded as a model to train: {error}") from error
-        backbone, report = loaded
-        missing = [name for name in report["missing_keys"] if not name.startswith("pooler.")]
-        if missing:
-            raise ModelError(
-                f"{folder} has no trained weights for {', '.join(sorted(missing)[:3])}"
-            )
+        backbone = load_pretrained(MPNetModel, folder)
+        tokenizer = load_tokenizer(folder)
         special = [tokenizer.token_to_id(token) for token in ("<s>", "<pad>", "</s>")]
         if special != [BEGIN, PAD, END]:
             raise ModelError(f"{folder} numbers <s>, <pad>, </s> as {special}, not as an MPNet")

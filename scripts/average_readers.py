@@ -12,6 +12,7 @@ from pathlib import Path
 from models.contracts import ModelError
 from models.loading import reader_folder
 from scripts.train_reader import publish
+from scripts.training_runs import expect_to_replace
 
 _ONE = 1e-6  # what the shares may miss of it
 
@@ -60,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         from models.finetuning import blend, load_network  # noqa: PLC0415 - seconds for --help
 
+        expect_to_replace(options.output)
         folders = [reader_folder(one.name) for one in parts]
         network = load_network(folders[0], "cpu", new_head=False)
         counted = parts[0].share

@@ -78,7 +78,12 @@ class Questions:
     """An endless supply of questions, no two the same. Safe to use from threads."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        """Take questions; when they are used up they come again, with a number behind each."""
+        """Take questions; when they are used up they come again, with a number behind each.
+
+        Raises ValueError where there is none.
+        """
+        if not texts:
+            raise ValueError("there is no question to ask")
         self._endless = self._all(tuple(dict.fromkeys(texts)))
         self._turn = threading.Lock()
 

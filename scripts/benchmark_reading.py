@@ -22,7 +22,7 @@ class ReadingFigures:
 
     `speed` is how many times as fast it is as the one that others are compared with, the median
     over the questions, each of which all ways read within a second or so. `agreement` is the share
-    of passages in which it marks text in common with that one.
+    of the passages in which both mark an answer that it marks text in common with that one in.
     """
 
     p50_ms: float

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from models.loading import reader_folder
 from scripts.arguments import at_least
 from scripts.evaluate_retrieval import gold_passages
 from scripts.metrics import f1
-from scripts.samples import Samples
+from scripts.samples import FOLDS, Samples
 from scripts.training_runs import replacing
 from service.answering import Answerer
 from service.calibrations import (
@@ -53,6 +53,19 @@ _ALIKE_SPANS = (1.0, 94.7)
 The lower the second, the tighter the bound on the score of what is not read: docs/decisions/0013.
 """
 _SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Those that the retrieval is fitted to, with others of no paper here; likewise the reader's.
+
+    The reader's serve the probability of no answer too.
+    """
+
+    of_retrieval: Sequence[GoldQuestion]
+    not_of_retrieval: Sequence[GoldQuestion]
+    of_reader: Sequence[GoldQuestion]
+    off_topic: Sequence[GoldQuestion]
 
 
 def retrieval_samples(
@@ -126,18 +139,14 @@ def _text(one: ReadPassage) -> str:
     return one.candidate.passage.text[one.span.start : one.span.end]
 
 
-def _one_sided(samples: Samples, what: str, option: str) -> bool:
-    """Say so where all samples are right, or all wrong: there is nothing to tell them apart by."""
+def _expect_both(samples: Samples, what: str, option: str) -> None:
+    """Raise CorpusError where all are right, or all wrong: there is nothing to tell them by."""
     right = int(samples.outcomes.sum())
-    if 0 < right < len(samples.outcomes):
-        return False
-    which = "every" if right else "no"
-    print(
-        f"calibrate: {which} {what} that was found for the questions of {option} is right: give "
-        "more of them, and an index of the papers that they are about",
-        file=sys.stderr,
-    )
-    return True
+    if not 0 < right < len(samples.outcomes):
+        raise CorpusError(
+            f"{'every' if right else 'no'} {what} that was found for the questions of {option} is "
+            "right: give more of them, and an index of the papers that they are about"
+        )
 
 
 def _papers(path: Path) -> frozenset[str]:
@@ -209,12 +218,10 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def asked_of(
-    options: argparse.Namespace,
-) -> tuple[list[GoldQuestion], list[GoldQuestion], list[GoldQuestion], list[GoldQuestion]]:
-    """Return the questions of the retrieval, others of none, and likewise those of the reader.
+def asked_of(options: argparse.Namespace) -> Questions:
+    """Return all questions that are asked.
 
-    Raises CorpusError where a file can't be read or has none.
+    Raises CorpusError where a file can't be read or has too few.
     """
     papers = _papers(options.papers) if options.papers else None
     of_retrieval = [
@@ -228,18 +235,52 @@ def asked_of(
     questions = list(read_squad(options.questions, options.limit))
     if not questions:
         raise CorpusError(f"{options.questions} has no question")
-    return (
-        of_retrieval,
-        _drawn(read_squad(options.retrieval_off_topic), len(of_retrieval) // 4),
-        questions,
-        _drawn(read_squad(options.off_topic), len(questions)),
-    )
+    off_topic = _drawn(read_squad(options.off_topic), len(questions))
+    for few, file in (
+        (of_retrieval, options.retrieval_questions),
+        (questions, options.questions),
+        (off_topic, options.off_topic),
+    ):
+        if len(few) < FOLDS:
+            raise CorpusError(f"{file} has {len(few)} questions to use: {FOLDS} are the fewest")
+    others = _drawn(read_squad(options.retrieval_off_topic), len(of_retrieval) // 4)
+    return Questions(of_retrieval, others, questions, off_topic)
 
 
-def _see_that_it_is_writable(index: Path) -> None:
+def fit_all(answerer: Answerer, asked: Questions, threshold: float) -> Calibrations:
+    """Fit the three calibrations, each with those before it, and print how good they are.
+
+    Raises CorpusError where the questions are too few, or too much alike, to fit one.
+    """
+    retrieval = retrieval_samples(answerer, asked.of_retrieval, asked.not_of_retrieval)
+    _expect_both(retrieval, "passage", "--retrieval-questions")
+    print(retrieval.report("retrieval"))
+    answerer = answerer.recalibrated(replace(answerer.calibrations, retrieval=retrieval.fit()))
+
+    on_topic_read = read_all(answerer, asked.of_reader)
+    off_topic_read = read_all(answerer, asked.off_topic)
+    within = span_range(on_topic_read)
+    reader = reader_samples(asked.of_reader, on_topic_read, within)
+    _expect_both(reader, "answer", "--questions")
+    print(reader.report("reader"))
+    print(reader.reliability())
+    no_answer = no_answer_samples(on_topic_read, off_topic_read)
+    print(no_answer.report("no answer"))
+    print(flagged(no_answer, threshold))
+    return Calibrations(retrieval.fit(), ReaderCalibration(reader.fit(), *within), no_answer.fit())
+
+
+def _see_that_it_is_writable(folder: Path) -> None:
     """Raise CorpusError now, rather than after minutes of fitting."""
-    if not os.access(index, os.W_OK):
-        raise CorpusError(f"{index} cannot be written to: copy it to where it can, or change that")
+    if not os.access(folder, os.W_OK):
+        raise CorpusError(f"{folder} cannot be written to: copy it to where it can, or change that")
+
+
+def _written_to(where: str | None, settings: Settings, answerer: Answerer) -> list[Path]:
+    """Return the folders that the calibrations will be written to."""
+    if where == "shipped":
+        return [shipped_calibrations(answerer.index.features), reader_folder(settings.reader)]
+    return [settings.index] if where == "index" else []
 
 
 def _write_beside(fitted: Calibrations, settings: Settings, answerer: Answerer) -> str:
@@ -256,8 +297,8 @@ def _write_beside(fitted: Calibrations, settings: Settings, answerer: Answerer) 
 
 def _write_shipped(fitted: Calibrations, settings: Settings, answerer: Answerer) -> str:
     """Write them where the shipped ones lie, the reader's in its own folder; return where."""
-    folder = shipped_calibrations(answerer.index.features)
-    of_reader = reader_folder(settings.reader) / READER_CALIBRATION
+    folder, readers = _written_to("shipped", settings, answerer)
+    of_reader = readers / READER_CALIBRATION
     fitted.retrieval.save(folder / RETRIEVAL_CALIBRATION)
     fitted.no_answer.save(folder / NO_ANSWER_CALIBRATION)
     fitted.reader.save(of_reader)
@@ -270,40 +311,21 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment(os.environ)
         settings = replace(settings, index=options.index or settings.index)
-        retrieval_questions, retrieval_off_topic, questions, off_topic = asked_of(options)
+        asked = asked_of(options)
         answerer = snapshot(settings, load_models(settings), calibrated=False)
-        if options.write == "index":
-            _see_that_it_is_writable(settings.index)
+        for folder in _written_to(options.write, settings, answerer):
+            _see_that_it_is_writable(folder)
     except (CorpusError, SettingsError, StartError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 1
-    retrieval = retrieval_samples(answerer, retrieval_questions, retrieval_off_topic)
-    if _one_sided(retrieval, "passage", "--retrieval-questions"):
-        return 1
-    print(retrieval.report("retrieval"))
-    answerer = answerer.recalibrated(replace(answerer.calibrations, retrieval=retrieval.fit()))
-
-    on_topic_read = read_all(answerer, questions)
-    off_topic_read = read_all(answerer, off_topic)
-    within = span_range(on_topic_read)
-    reader = reader_samples(questions, on_topic_read, within)
-    if _one_sided(reader, "answer", "--questions"):
-        return 1
-    print(reader.report("reader"))
-    print(reader.reliability())
-    no_answer = no_answer_samples(on_topic_read, off_topic_read)
-    print(no_answer.report("no answer"))
-    print(flagged(no_answer, settings.no_answer_threshold))
-    if options.write:
-        fitted = Calibrations(
-            retrieval.fit(), ReaderCalibration(reader.fit(), *within), no_answer.fit()
-        )
-        write = _write_beside if options.write == "index" else _write_shipped
-        try:
+    try:
+        fitted = fit_all(answerer, asked, settings.no_answer_threshold)
+        if options.write:
+            write = _write_beside if options.write == "index" else _write_shipped
             print(f"written to {write(fitted, settings, answerer)}")
-        except OSError as error:
-            print(f"calibrate: nothing was written: {error}", file=sys.stderr)
-            return 1
+    except (CorpusError, OSError) as error:
+        print(f"calibrate: not all was written: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

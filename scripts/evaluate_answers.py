@@ -50,7 +50,6 @@ class AnswerFigures:
     f1_at_1: float
     f1_at_5: float
     right_paper_at: dict[int, float]
-    median_ms: float
     index_version: str
     encoder: str
     reader: str
@@ -100,7 +99,6 @@ def _figures(asked: Sequence[tuple[GoldQuestion, AnswerList]], weight: float) ->
             )
             for depth in _PAPER_DEPTHS
         },
-        median_ms=round(statistics.median(r.took_ms.total for _, r in asked), 1),
         index_version=source.index_version,
         encoder=source.encoder,
         reader=source.reader,
@@ -133,7 +131,6 @@ def table(figures: AnswerFigures) -> str:
             (f"right paper at {depth}", f"{value:.1f} %")
             for depth, value in figures.right_paper_at.items()
         ),
-        ("median time", f"{figures.median_ms:.0f} ms a question"),
     ]
     return "\n".join(f"{name:<22}{value:>12}" for name, value in rows)
 

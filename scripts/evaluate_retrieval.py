@@ -38,9 +38,11 @@ class RetrievalFigures:
     relevant papers that are among the first k, each paper standing where its best passage does.
     "judged@10" is the share of the first 10 papers that somebody judged at all; "nDCG@10" counts
     the others as irrelevant, and "nDCG'@10" leaves them out before it counts to 10 (Sakai, 2007).
+    `answerable` of them have a right passage in the index, or a relevant paper among the judged.
     """
 
     n: int
+    answerable: int
     what: str
     index_version: str
     encoder: str
@@ -125,8 +127,18 @@ def _figures(
         values = ir_measures.calc_aggregate(list(measures.values()), gold, run)
         modes[mode] = {name: round(float(values[m]), 4) for name, m in measures.items()}
         took[mode] = round(statistics.median(times), 2)
+    asked = set(map(str, range(len(questions))))
+    right = {one.query_id for one in gold if one.relevance > 0 and one.doc_id != str(_NOWHERE)}
     source = answerer.source
-    return RetrievalFigures(len(questions), what, source.index_version, source.encoder, modes, took)
+    return RetrievalFigures(
+        len(questions),
+        len(asked & right),
+        what,
+        source.index_version,
+        source.encoder,
+        modes,
+        took,
+    )
 
 
 def _papers(answerer: Answerer, ids: Sequence[int]) -> list[str]:
@@ -144,6 +156,8 @@ def table(figures: RetrievalFigures) -> str:
         + f"{figures.median_ms[mode]:>8.1f}"
         for mode, values in figures.modes.items()
     ]
+    right = "passage in the index" if figures.what == "questions" else "paper among the judged"
+    lines.append(f"{figures.answerable} of them have a right {right}")
     return "\n".join(lines)
 
 
@@ -195,6 +209,11 @@ def run(options: argparse.Namespace, settings: Settings) -> str:
             raise CorpusError(f"{options.questions} has no question with an answer")
         answerer = load_answerer(settings)
         figures = of_questions(answerer, questions)
+        if not figures.answerable:
+            raise CorpusError(
+                f"no question of {options.questions} has a right passage in the index: they need "
+                "the cord_uid of their paper, and an index that holds these papers"
+            )
     else:
         judged = read_judgments(options.qrels)
         named = {judgment.query_id for judgment in judged}

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from index.corpora.squad import read_squad
 from index.embedding import embedding_text
+from index.hybrid import FEATURES
 from index.types import Passage
 from models.contracts import ModelError, Reader
 from scripts.evaluate_retrieval import gold_passages
@@ -23,17 +25,25 @@ from service.answering import Answerer
 _DEPTH = 40  # passages that are retrieved for a question
 _BEST = 10  # of these are always judged; others are drawn
 _LEAST, _MOST = -8.0, 12.0  # judgements are clipped here: beyond, they only look like noise
+_TRIES, _AT_ONCE = 20, 500  # passages that are looked at, for each broad question and at once
+_WORDS = range(3, 13)
+_MARKS = re.compile(r"[:?.\u2013\u2014](?:\s|$)")
+_BROAD_DEPTH = 60  # passages of a broad question, the late interaction's best, that are drawn from
 _ASKED_BY_PEOPLE, _MADE_UP = 4.0, 1.5
 """What is added to the judgement of a right passage, in logits: how sure it is to be right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, and the passages that answer it as the encoder is shown them."""
+    """A question, and the passages that answer it as the encoder is shown them.
+
+    A broad one is part of the title of `paper` and has none.
+    """
 
     question: str
     right: tuple[str, ...]
     sure: float
+    paper: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +51,15 @@ class Judged:
     """A question, its passages as the encoder sees them, and how well the reader likes each.
 
     `judgements` are in logits, the right passage's the first. `rarity` has an entry a word of
-    the question.
+    the question. With `kept` the judgements are those of the late interaction that the index
+    found them with, and none is known to be right.
     """
 
     question: str
     rarity: tuple[float, ...]
     passages: tuple[str, ...]
     judgements: tuple[float, ...]
+    kept: bool = False
 
 
 def questions_of(answerer: Answerer, source: Source, held_out: Collection[str]) -> list[Asked]:
@@ -70,6 +82,28 @@ def questions_of(answerer: Answerer, source: Source, held_out: Collection[str]) 
             if texts:
                 asked.append(Asked(gold.question, texts, _ASKED_BY_PEOPLE))
     return asked
+
+
+def broad_questions(answerer: Answerer, count: int, seed: int) -> list[Asked]:
+    """Return up to `count` questions that are parts of papers' titles, drawn at random.
+
+    The parts are between marks such as colons, and have 3 to 12 words.
+    """
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    most = answerer.source.passages
+    drawn = chance.sample(range(most), min(most, count * _TRIES))
+    asked: dict[str, Asked] = {}
+    for at in range(0, len(drawn), _AT_ONCE):
+        if len(asked) >= count:
+            break
+        found = answerer.index.passages(sorted(drawn[at : at + _AT_ONCE]))
+        papers = {one.cord_uid for one in found}
+        for cord_uid, paper in sorted(answerer.index.papers(sorted(papers)).items()):
+            parts = [part.strip() for part in _MARKS.split(paper.title)]
+            fitting = [part for part in parts if len(part.split()) in _WORDS]
+            if fitting:
+                asked[cord_uid] = Asked(chance.choice(fitting), (), 0.0, cord_uid)
+    return list(asked.values())[:count]
 
 
 def mixed(sources: Sequence[tuple[Sequence[Asked], float]], seed: int) -> list[Asked]:
@@ -106,7 +140,12 @@ def judge(
             range(done, len(asked)), desc="judging", unit=" questions", mininterval=5
         ):
             chance = random.Random(seed + place)  # noqa: S311 - nothing secret
-            made = _judged(answerer, reader, asked[place], most, chance)
+            one = asked[place]
+            made = (
+                _kept(answerer, one, most, chance)
+                if one.paper
+                else _judged(answerer, reader, one, most, chance)
+            )
             file.write(json.dumps(asdict(made)) + "\n")
             file.flush()
 
@@ -126,6 +165,7 @@ def _parsed(row: dict[str, Any]) -> Judged:
         tuple(map(float, row["rarity"])),
         tuple(map(str, row["passages"])),
         tuple(map(float, row["judgements"])),
+        bool(row.get("kept")),
     )
     if not one.passages or len(one.passages) != len(one.judgements):
         raise ValueError("a passage lacks its judgement")
@@ -154,6 +194,34 @@ def _judged(
         tuple(np.round(rarity, 4).tolist()),
         tuple(chosen),
         tuple(np.round(judgements, 3).tolist()),
+    )
+
+
+def _kept(answerer: Answerer, asked: Asked, most: int, chance: random.Random) -> Judged:
+    """Return the order that the late interaction of the index has, without the title's own paper.
+
+    Half of the passages are those that it likes best, the others drawn from what follows.
+    """
+    from models.contrastive import LATE_SCALE  # noqa: PLC0415 - torch takes seconds to import
+
+    question = answerer.encode(asked.question)
+    found = answerer.index.candidates(question)
+    likeness = found.features[:, FEATURES.index("late interaction")]
+    best = np.argsort(-likeness, kind="stable")[:_BROAD_DEPTH]
+    passages = answerer.index.passages(found.ids[best].tolist())
+    shown = [
+        (text, LATE_SCALE * float(likeness[place]))
+        for place, passage, text in zip(best, passages, _shown(answerer, passages), strict=True)
+        if passage.cord_uid != asked.paper
+    ]
+    rest = shown[most // 2 :]
+    chosen = [*shown[: most // 2], *chance.sample(rest, min(most - most // 2, len(rest)))]
+    return Judged(
+        asked.question,
+        tuple(np.round(answerer.index.rarities(question), 4).tolist()),
+        tuple(text for text, _ in chosen),
+        tuple(round(judgement, 3) for _, judgement in chosen),
+        kept=True,
     )
 
 

@@ -48,10 +48,13 @@ class Learning:
 
 
 def chosen(one: Judged, most: int, chance: random.Random) -> list[int]:
-    """Return the places of up to `most` passages of a question: the right one is the first.
+    """Return the places of up to `most` passages of a question.
 
-    Two of the three that the reader likes best come with it, and others at random.
+    The right one is the first. Two of the three that the reader likes best come with it, and others
+    at random. Where the base's own order is to be kept all are drawn at random.
     """
+    if one.kept:
+        return chance.sample(range(len(one.passages)), min(most, len(one.passages)))
     others = sorted(range(1, len(one.passages)), key=lambda place: -one.judgements[place])
     hard = chance.sample(others[:_HARD_OF], min(_HARD, most - 1, len(others)))
     rest = [place for place in others if place not in hard]
@@ -60,18 +63,21 @@ def chosen(one: Judged, most: int, chance: random.Random) -> list[int]:
 
 def lists_of(
     some: Sequence[Judged],
-    most: int,
+    learning: Learning,
     tables: tuple[TokenTable, TokenTable],
     chance: random.Random,
     device: torch.device,
 ) -> JudgedLists:
-    """Return a batch of these questions, up to `most` passages of each."""
+    """Return a batch of these questions."""
+    most = learning.passages
+    some = sorted(some, key=lambda one: one.kept)
     places = [chosen(one, most, chance) for one in some]
-    texts = [one.passages[0] for one in some]
+    texts = [one.passages[kept[0]] for one, kept in zip(some, places, strict=True)]
     own = np.tile(np.arange(len(some))[:, None], (1, most))
     judgements = np.full(own.shape, -np.inf, np.float32)
     for row, (one, kept) in enumerate(zip(some, places, strict=True)):
         judgements[row, : len(kept)] = [one.judgements[place] for place in kept]
+        judgements[row] /= 1.0 if one.kept else learning.temperature
         own[row, 1 : len(kept)] = np.arange(len(texts), len(texts) + len(kept) - 1)
         texts += [one.passages[place] for place in kept[1:]]
     excluded = np.array([[text in one.passages for text in texts] for one in some])
@@ -82,7 +88,11 @@ def lists_of(
     return JudgedLists(
         tables[0].of([one.question for one in some]),
         tables[1].of(texts),
-        *(torch.from_numpy(array).to(device) for array in (rarity, own, judgements, excluded)),
+        torch.from_numpy(rarity).to(device),
+        torch.from_numpy(own).to(device),
+        torch.from_numpy(judgements).to(device),
+        torch.from_numpy(excluded).to(device),
+        sum(not one.kept for one in some),
     )
 
 
@@ -110,8 +120,8 @@ def train(
             group["lr"] = highest * share
         chance = random.Random(learning.seed + at)  # noqa: S311 - nothing secret
         some = _batch(judged, at, each, learning)
-        lists = lists_of(some, learning.passages, tables, chance, device)
-        parts.append(listwise.step(model, base, optimizer, lists, learning.temperature))
+        lists = lists_of(some, learning, tables, chance, device)
+        parts.append(listwise.step(model, base, optimizer, lists))
         at += 1
         now = time.monotonic()
         if now - written > _LOG_SECONDS:
@@ -135,11 +145,12 @@ def _batch(judged: Sequence[Judged], at: int, each: int, learning: Learning) -> 
 
 
 def _log(folder: Path, at: int, steps: int, seconds: float, parts: Sequence[float]) -> None:
-    order, easy, away = (round(part, 4) for part in parts)
+    order, kept, easy, away = (round(part, 4) for part in parts)
     row = {
         "step": at,
         "of": steps,
         "loss of order": order,
+        "loss of kept order": kept,
         "loss of easy ones": easy,
         "distance from the base": away,
         "seconds": round(seconds),
@@ -147,7 +158,7 @@ def _log(folder: Path, at: int, steps: int, seconds: float, parts: Sequence[floa
     with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
     print(
-        f"step {at:,} of {steps:,}  order {order:.3f}  easy {easy:.3f}  away {away:.4f}  "
-        f"{row['seconds']:,} s",
+        f"step {at:,} of {steps:,}  order {order:.3f}  kept {kept:.3f}  easy {easy:.3f}  "
+        f"away {away:.4f}  {row['seconds']:,} s",
         flush=True,
     )

@@ -19,7 +19,7 @@ from scripts.arguments import at_least
 from scripts.question_passages import Row, expect_to_write, of_index, read_rows, write_rows
 from scripts.question_training import Watch, asked_of, train
 from scripts.training_arguments import add_course, add_sources, command
-from scripts.training_runs import replacing, share
+from scripts.training_runs import expect_to_replace, replacing, share
 
 if TYPE_CHECKING:
     from models.question_generation import IntArray, QuestionGenerator
@@ -137,6 +137,8 @@ def make(options: argparse.Namespace) -> None:
     options.batch_tokens = options.batch_tokens or _BATCH_TOKENS[device]
     base = encoder_folder(options.base)
     expect_to_write(options.output)
+    if options.save:
+        expect_to_replace(options.save)
     rows = read_rows(options.passages, options.limit)
     asked = asked_of(options.sources)
     model = QuestionGenerator.load(base)

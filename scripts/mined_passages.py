@@ -25,16 +25,19 @@ class Mined:
     right: Sequence[Sequence[Example]] = ()
 
 
-def kept(path: Path, source: str, mine: Callable[[], Mined], *, right: bool) -> Mined:
+def kept(
+    path: Path, source: str, mine: Callable[[], Mined], *, index: str = "", right: bool
+) -> Mined:
     """Return what `path` holds for a source; where it is not there, mine and write it.
 
-    `source` tells the questions and where their passages come from; with `right`, right passages
-    have to have been looked for too, or it is mined again.
+    `source` tells the questions and where their passages come from, `index` the version that they
+    come from, if it is at hand; with `right`, right passages have to have been looked for too, or
+    it is mined again.
 
-    Raises CorpusError for a file that is damaged or was made for another source.
+    Raises CorpusError for a file that is damaged or was made for another source or index.
     """
     if path.is_file():
-        found, looked = _read(path, source)
+        found, looked = _read(path, source, index)
         if looked or not right:
             return found
     mined = mine()
@@ -45,6 +48,7 @@ def kept(path: Path, source: str, mine: Callable[[], Mined], *, right: bool) -> 
 
     content = {
         "source": source,
+        "index": index,
         "looked for right ones": right,
         "wrong": [[number(text) for text in some] for some in mined.wrong],
         "right": [
@@ -60,13 +64,18 @@ def kept(path: Path, source: str, mine: Callable[[], Mined], *, right: bool) -> 
     return mined
 
 
-def _read(path: Path, source: str) -> tuple[Mined, bool]:
+def _read(path: Path, source: str, index: str) -> tuple[Mined, bool]:
     """Return what a file holds, and whether right passages were looked for."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             content = json.load(file)
         if content["source"] != source:
             raise CorpusError(f"{path} was mined for other questions: remove it to mine again")
+        if index and content.get("index", index) != index:
+            raise CorpusError(
+                f"{path} was mined from another index: go on without --index to use it, or remove "
+                "it to mine again"
+            )
         texts: list[str] = content["texts"]
         wrong = [[texts[place] for place in some] for some in content["wrong"]]
         right = [

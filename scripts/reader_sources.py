@@ -70,7 +70,8 @@ def _of_answers(one: Source, options: argparse.Namespace) -> Asked:
         return Mined(wrong, right_passages(questions, version) if options.together else ())
 
     together = options.together if one.corpus else 0
-    mined = kept(path, f"{kind} {digest}", mine, right=bool(together))
+    index = current_version(options.index).name if one.corpus and options.index else ""
+    mined = kept(path, f"{kind} {digest}", mine, index=index, right=bool(together))
     return Asked(
         questions,
         mined.wrong,

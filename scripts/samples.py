@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
+from index.types import CorpusError
 from models.calibration import LogisticCalibration, expected_calibration_error, fit
 
-_FOLDS = 5
+FOLDS = 5
 _BINS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)  # finer where most rows are
 
 
@@ -28,9 +29,19 @@ class Samples:
         return fit(self.features, self.values, self.outcomes)
 
     def held_out(self) -> NDArray[np.float64]:
-        """Return each row's probability by a calibration fitted without its question's fold."""
+        """Return each row's probability by a calibration fitted without its question's fold.
+
+        Raises CorpusError where there are too few questions to hold some out.
+        """
         held_out = np.zeros(len(self.outcomes))
-        for train, test in GroupKFold(_FOLDS).split(self.values, groups=self.groups):
+        if len(np.unique(self.groups)) < FOLDS:
+            raise CorpusError(f"fewer than {FOLDS} questions found any passage: give more")
+        for train, test in GroupKFold(FOLDS).split(self.values, groups=self.groups):
+            if len(np.unique(self.outcomes[train])) == 1:
+                raise CorpusError(
+                    "all that was found right, or wrong, is of too few questions to fit and to "
+                    "test on: give more"
+                )
             fold = fit(self.features, self.values[train], self.outcomes[train])
             held_out[test] = fold.probability(self.values[test])
         return held_out

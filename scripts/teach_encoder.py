@@ -19,10 +19,10 @@ from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, pick_device
 from scripts.arguments import above_0, at_least
 from scripts.encoder_pairs import left_out
-from scripts.judged_questions import judge, mixed, questions_of, read_judged
+from scripts.judged_questions import broad_questions, judge, mixed, questions_of, read_judged
 from scripts.train_encoder import publish
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
-from scripts.training_runs import Source, same_run
+from scripts.training_runs import Source, expect_to_replace, same_run
 from service.loading import StartError, load_models, snapshot
 from service.settings import Settings, SettingsError
 
@@ -62,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
     add("--reader", default=DEFAULT, metavar="DIR_OR_ID", help="the reader (default: the shipped)")
     add("--base", default=DEFAULT, metavar="DIR_OR_ID", help="the encoder to begin with (likewise)")
     add("--judged", type=at_least(2), default=16, metavar="N", help="passages of each question")
+    add(
+        "--keep-titles",
+        type=at_least(0),
+        default=0,
+        metavar="N",
+        help="also N parts of papers' titles, as broad questions whose order of passages is to "
+        "stay as the base has it (default: 0)",
+    )
     add("--judge-only", action="store_true", help="judge, and end")
     add("--passes", type=above_0, default=1.0, metavar="N", help="how often all are learnt from")
     add("--batch", type=at_least(2), default=8, metavar="N", help="questions in a batch")
@@ -95,9 +103,10 @@ def _judge(options: argparse.Namespace, base: Path, held_out: Sequence[str]) -> 
     )
     models = load_models(settings)
     answerer = snapshot(settings, models)
-    asked = mixed(
-        [(questions_of(answerer, one, set(held_out)), one.passes) for one in sources], options.seed
-    )
+    sets = [(questions_of(answerer, one, set(held_out)), one.passes) for one in sources]
+    if options.keep_titles:
+        sets.append((broad_questions(answerer, options.keep_titles, options.seed), 1.0))
+    asked = mixed(sets, options.seed)
     if not asked:
         raise CorpusError("no question has a passage in the index that answers it")
     same_run(options, free=(*_FREE, *_OF_LEARNING))
@@ -144,6 +153,7 @@ def main(argv: list[str] | None = None) -> int:
     if not options.sources:
         commands.error("give at least one --corpus-questions or --made-questions")
     try:
+        expect_to_replace(options.output)
         base = encoder_folder(options.base)
         _see_that_it_has_words(base)
         held_out = left_out(base, options.sources, 0, options.seed)

@@ -21,7 +21,7 @@ from models.loading import STOCK, encoder_folder, pick_device
 from scripts.arguments import at_least
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
-from scripts.training_runs import replacing, same_run, share
+from scripts.training_runs import expect_to_replace, replacing, same_run, share
 
 if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
@@ -192,6 +192,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.dense_negatives and not any(one.made for one in options.sources):
         commands.error("--dense-negatives needs --made-questions")
     try:
+        expect_to_replace(options.output)
         base = encoder_folder(options.base)
         held_out, sets = mined(options, base)
         if not options.mine_only:

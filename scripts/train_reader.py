@@ -18,7 +18,7 @@ from scripts.reader_examples import planned
 from scripts.reader_sources import asked_of
 from scripts.reader_training import train
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
-from scripts.training_runs import TOKENIZER_FILES, replacing, same_run, share
+from scripts.training_runs import TOKENIZER_FILES, expect_to_replace, replacing, same_run, share
 
 if TYPE_CHECKING:
     from models.finetuning import Network
@@ -139,6 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.base_share and options.new_head:
         commands.error("--base-share is a share of a base that has a head")
     try:
+        expect_to_replace(options.output)
         import torch  # noqa: PLC0415 - seconds that --help need not wait
 
         from models.finetuning import load_network  # noqa: PLC0415 - likewise

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,17 @@ def share(most: float) -> Callable[[str], float]:
     return parse
 
 
+def expect_to_replace(output: Path) -> None:
+    """Raise ModelError now, rather than after a training, where no folder can become `output`."""
+    if not output.name:
+        raise ModelError(f"{output} can't be replaced: name a folder in it")
+    if output.exists() and not output.is_dir():
+        raise ModelError(f"{output} is a file: name a folder")
+    parent = next(folder for folder in output.absolute().parents if folder.exists())
+    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+        raise ModelError(f"no folder can be made in {parent}: name another place than {output}")
+
+
 def same_run(options: argparse.Namespace, free: Collection[str] = ()) -> None:
     """Note the arguments of a run in its folder, or see that they are those of the run in it.
 
@@ -103,6 +115,8 @@ def replacing(output: Path) -> Iterator[Path]:
     What `output` held before stays, beside it, until the new one is in its place.
     """
     temporary, before = (output.with_name(output.name + end) for end in (".tmp", ".before"))
+    if before.is_dir() and not output.exists():
+        before.rename(output)  # a process was killed between the two renames below
     for folder in (temporary, before):
         shutil.rmtree(folder, ignore_errors=True)
     temporary.mkdir(parents=True)

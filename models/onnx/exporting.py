@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForQuestionAnswering
 
 from models import late
-from models.contracts import ModelError
-from models.loading import without_progress_bars
 from models.onnx.files import OPSET
 from models.onnx.graph import constants_first, plain_biases, plain_norms, without_padding
 from models.onnx.pooling import CLS, pooling_of
+from models.pretrained import load_pretrained
 
 READER_OUTPUTS = ("start_logits", "end_logits")
 ENCODER_OUTPUTS = ("vector",)
 WORD_OUTPUTS = ("vector", "word_parts", "importance")
+_ATTENTION = "eager"  # the form that the optimiser knows
 
 
 class _Reader(nn.Module):
@@ -60,43 +60,20 @@ class _Encoder(nn.Module):
 
 def reader_graph(folder: Path) -> ModelProto:
     """Return a reader's graph. Raises ModelError where the model can't be loaded."""
-    model = _load(folder, AutoModelForQuestionAnswering)
+    model = load_pretrained(AutoModelForQuestionAnswering, folder, attention=_ATTENTION).eval()
     return _graph(_Reader(model), model.config, READER_OUTPUTS)
 
 
 def encoder_graph(folder: Path) -> ModelProto:
     """Return an encoder's graph. Raises ModelError where the model can't be loaded or pooled."""
     head = late.load(folder)
-    model = _load(folder, AutoModel)
+    model = load_pretrained(AutoModel, folder, attention=_ATTENTION).eval()
     network = _Encoder(model, pooling_of(folder), head)
     return _graph(network, model.config, WORD_OUTPUTS if head else ENCODER_OUTPUTS)
 
 
 def _named(types: tuple[Tensor, ...]) -> dict[str, Tensor]:
     return {"token_type_ids": types[0]} if types else {}
-
-
-def _load(folder: Path, kind: Any) -> nn.Module:  # noqa: ANN401 - transformers is not typed
-    try:
-        with without_progress_bars():
-            model, report = kind.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                attn_implementation="eager",  # the form that the optimiser knows
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-    except Exception as error:  # the libraries below raise bare Exception for damaged files
-        raise ModelError(f"{folder} can't be loaded: {error}") from error
-    missing = [name for name in sorted(report["missing_keys"]) if "pooler" not in name]
-    if missing:
-        raise ModelError(
-            f"{folder} has no weights for {', '.join(missing[:3])}: it is no trained model of "
-            "this kind"
-        )
-    loaded: nn.Module = model.eval()
-    return loaded
 
 
 def _graph(network: nn.Module, config: Any, outputs: tuple[str, ...]) -> ModelProto:  # noqa: ANN401 - as above

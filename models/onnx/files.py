@@ -45,8 +45,13 @@ class Record:
             record = cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"{path} is no record of an ONNX file ({error}): {AGAIN}") from error
-        if record.kind not in {READER, ENCODER} or not isinstance(record.model, str):
+        if record.kind not in (READER, ENCODER) or not isinstance(record.model, str):
             raise ModelError(f"{path} names no reader or encoder: {AGAIN}")
+        parity: object = record.parity
+        if not isinstance(parity, dict) or not all(
+            isinstance(figure, int | float) for figure in parity.values()
+        ):
+            raise ModelError(f"{path} holds no figures of parity: {AGAIN}")
         if (record.format, record.opset) != (FORMAT, OPSET):
             raise ModelError(
                 f"{path} is of format {record.format} and opset {record.opset}, and this program "

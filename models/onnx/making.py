@@ -117,7 +117,7 @@ def _write(
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         trial = Path(work) / "model"
-        shutil.copytree(source, trial, ignore=_not_copied)
+        _copy(source, trial, left_out=_not_copied)
         onnx.save(model, trial / GRAPH)
         say(f"rounded to {(trial / GRAPH).stat().st_size / 1e6:.1f} MB; comparing with torch")
         record = Record(place.kind, name, checksum(trial / GRAPH))
@@ -133,13 +133,22 @@ def _write(
             for file in (GRAPH, RECORD):
                 (trial / file).replace(target / file)
         else:
-            shutil.copytree(trial, target, dirs_exist_ok=True)
+            _copy(trial, target)
     return record
 
 
-def _not_copied(_: str, names: list[str]) -> set[str]:
-    """Name the files of a folder that do not go where only the ONNX files go."""
-    return {name for name in names if Path(name).suffix in _WEIGHTS or name == RECORD}
+def _copy(source: Path, target: Path, left_out: Callable[[Path], bool] = lambda _: False) -> None:
+    """Copy a folder's files, but not their permissions: the source may be there to be read only."""
+    for path in source.rglob("*"):
+        if path.is_file() and not left_out(path):
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+
+
+def _not_copied(path: Path) -> bool:
+    """Tell whether a model's file does not go where only the ONNX files go."""
+    return path.suffix in _WEIGHTS or path.name == RECORD
 
 
 def _answers(spans: Sequence[Span], asked: Sequence[Question]) -> list[str]:

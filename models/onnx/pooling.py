@@ -10,6 +10,9 @@ from models.loading import max_positions, read_config
 MEAN, CLS = "mean", "cls"
 
 _MODULES = {"Transformer", "Pooling", "Normalize"}
+_SPECIAL = 2  # tokens that every text gets, before and behind it
+_LONGEST = 512  # tokens, where a folder sets no bound
+_NO_BOUND = 10**9  # tokenizers write a number with 31 digits for none
 _LEGACY = {"pooling_mode_mean_tokens": MEAN, "pooling_mode_cls_token": CLS}
 
 
@@ -20,12 +23,15 @@ def pooling_of(folder: Path) -> str:
     """
     path = folder / "modules.json"
     modules = _read(path) if path.is_file() else []
-    kinds = {str(module["type"]).rpartition(".")[2]: str(module["path"]) for module in modules}
+    try:
+        kinds = {str(module["type"]).rpartition(".")[2]: str(module["path"]) for module in modules}
+    except (TypeError, KeyError) as error:
+        raise ModelError(f"{path} names no modules") from error
     if further := sorted(set(kinds) - _MODULES):
         raise ModelError(f"{path}: no ONNX file can be made of an encoder with {further[0]}")
     if "Pooling" not in kinds:
         return MEAN
-    config = _read(folder / kinds["Pooling"] / "config.json")
+    config = _fields(folder / kinds["Pooling"] / "config.json")
     named = [mode for name, mode in config.items() if name == "pooling_mode"]
     modes = named or [_LEGACY.get(k, k) for k, on in config.items() if "_mode_" in k and on is True]
     if modes not in ([MEAN], [CLS]):
@@ -34,17 +40,30 @@ def pooling_of(folder: Path) -> str:
 
 
 def longest_text(folder: Path) -> int:
-    """Return after how many tokens an encoder cuts a text, special tokens included."""
-    bounds = [max_positions(read_config(folder))]
+    """Return after how many tokens an encoder cuts a text, special tokens included.
+
+    What its folder says, at most what the model reads at once; 512 where it doesn't say.
+
+    Raises ModelError where it says what no encoder could.
+    """
+    most = max_positions(read_config(folder))
     for name, key in (
         ("sentence_bert_config.json", "max_seq_length"),
         ("tokenizer_config.json", "model_max_length"),
     ):
-        if (folder / name).is_file():
-            bounds.append(_read(folder / name).get(key))
-            if isinstance(bounds[-1], int) and name.startswith("sentence"):
-                return bounds[-1]
-    return min([bound for bound in bounds if isinstance(bound, int)], default=512)
+        said = _fields(folder / name).get(key) if (folder / name).is_file() else None
+        if isinstance(said, int) and said < _NO_BOUND:
+            if said <= _SPECIAL:
+                raise ModelError(f"{folder / name}: a {key} of {said} leaves no token of a text")
+            return min(said, most or said)
+    return most or _LONGEST
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    fields = _read(path)
+    if not isinstance(fields, dict):
+        raise ModelError(f"{path} is not a JSON object")
+    return fields
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - JSON

@@ -1,3 +1,4 @@
+import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -297,6 +298,27 @@ def test_scores_in_blocks_and_their_gradient_are_those_at_once(
         results.append([scores, *(one.grad for one in some)])
     torch.testing.assert_close(results[0], results[1])
     torch.testing.assert_close(results[0], results[2])
+
+
+def test_a_base_that_could_not_be_trained_as_it_serves_is_refused(
+    base: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(base, tmp_path / "base"))
+    pooling = {"type": "sentence_transformers.models.Pooling", "path": "pool"}
+    (folder / "modules.json").write_text(json.dumps([pooling]))
+    (folder / "pool").mkdir(exist_ok=True)
+    (folder / "pool" / "config.json").write_text('{"pooling_mode": "cls"}')
+    with pytest.raises(ModelError, match="pools its first token"):
+        TrainedEncoder(folder, 8, ())
+    (folder / "pool" / "config.json").write_text('{"pooling_mode": "mean"}')
+    TrainedEncoder(folder, 8, ())
+    (folder / "tokenizer.json").rename(folder / "vocab.txt")
+    with pytest.raises(ModelError, match=r"has no tokenizer\.json"):
+        TrainedEncoder(folder, 8, ())
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(ModelError, match="can't be loaded"):
+        TrainedEncoder(folder, 8, ())
 
 
 def test_an_anchor_that_cuts_otherwise_is_refused(base: Path) -> None:

@@ -126,7 +126,7 @@ def test_an_encoder_gets_a_head_only_when_asked(plain_bert: Path, tmp_path: Path
     with pytest.raises(ModelError, match="has no trained weights for qa_outputs"):
         load_network(plain_bert, "cpu", new_head=False)
     assert load_network(plain_bert, "cpu", new_head=True) is not None
-    with pytest.raises(ModelError, match="can't be loaded as a model to train"):
+    with pytest.raises(ModelError, match="can't be loaded"):
         load_network(tmp_path, "cpu", new_head=True)
 
 

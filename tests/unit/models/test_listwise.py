@@ -17,19 +17,19 @@ INFINITE = float("inf")
 
 def test_the_same_spread_costs_nothing() -> None:
     judged = torch.tensor([[3.0, 1.0, -2.0]])
-    assert listwise_loss(judged / 2 + 5, judged, temperature=2).item() == pytest.approx(0, abs=1e-6)
+    assert listwise_loss(judged + 5, judged).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_the_loss_is_the_divergence() -> None:
     judged, found = torch.tensor([[1.0, 0.0]]).log(), torch.tensor([[0.25, 0.75]]).log()
     # all of the wanted probability is on the first: log(1 / 0.25)
-    assert listwise_loss(found, judged.clamp(min=-50), 1).item() == pytest.approx(np.log(4))
+    assert listwise_loss(found, judged.clamp(min=-50)).item() == pytest.approx(np.log(4))
 
 
 def test_places_without_a_passage_count_nothing() -> None:
     judged = torch.tensor([[2.0, 0.0, -INFINITE], [1.0, 0.0, 3.0]])
     scores = torch.tensor([[2.0, 0.0, 99.0], [1.0, 0.0, 3.0]], requires_grad=True)
-    loss = listwise_loss(scores, judged, temperature=1)
+    loss = listwise_loss(scores, judged).sum()
     assert loss.item() == pytest.approx(0, abs=1e-6)
     loss.backward()  # type: ignore[no-untyped-call]
     assert scores.grad is not None
@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _lists(model: TrainedEncoder) -> JudgedLists:
+def _lists(model: TrainedEncoder, taught: int = 2) -> JudgedLists:
     questions, passages = model.tables()
     texts = ["Masks protect people.", "It is 5.1 days.", "Bats carry it.", "Fever is common."]
     return JudgedLists(
@@ -61,6 +61,7 @@ def _lists(model: TrainedEncoder) -> JudgedLists:
         torch.tensor([[0, 2, 3], [1, 3, 1]]),  # the second question has one wrong passage only
         torch.tensor([[1.0, 5.0, -3.0], [1.0, -2.0, -INFINITE]]),
         torch.tensor([[False, False, True, True], [False, False, False, True]]),
+        taught,
     )
 
 
@@ -68,22 +69,22 @@ def test_learning_brings_the_order_nearer_and_keeps_the_vectors(folder: Path) ->
     torch.manual_seed(3)
     model, base = TrainedEncoder(folder, 8, ()), TrainedEncoder(folder, 8, ()).eval()
     lists = _lists(model)
-    before = losses(model, base, lists, 1.0)
-    assert before[2].item() == pytest.approx(0, abs=1e-5)
+    before = losses(model, base, lists)
+    assert before[3].item() == pytest.approx(0, abs=1e-5)
     optimizer = contrastive.optimizer_of(model, 1e-3)
     for _ in range(30):
-        step(model, base, optimizer, lists, 1.0)
-    after = losses(model, base, lists, 1.0)
+        step(model, base, optimizer, lists)
+    after = losses(model, base, lists)
     assert after[0] < 0.5 * before[0]
     assert total(after) < total(before)
-    assert after[2] < 0.05
+    assert after[3] < 0.05
 
 
 def test_a_questions_own_other_passages_are_no_easy_ones(folder: Path) -> None:
     model = TrainedEncoder(folder, 8, ()).eval()
     lists = _lists(model)
     with torch.inference_mode():
-        easy = losses(model, model, lists, 1.0)[1]
+        easy = losses(model, model, lists)[2]
         asked, found = model(lists.questions), model(lists.passages)
         weights = rarely_weighted(asked.weights, torch.tensor([1.0, 2, 3, 0, 0, 0]).expand(2, -1))
         scores = late_scores(asked.words, weights, found.words) * 30
@@ -91,3 +92,17 @@ def test_a_questions_own_other_passages_are_no_easy_ones(folder: Path) -> None:
     expected = [scores[0, [0, 1]], scores[1, [1, 0, 2]]]
     mean = sum(-torch.log_softmax(row, 0)[0] for row in expected) / 2
     assert easy.item() == pytest.approx(float(mean), rel=1e-3)
+
+
+@pytest.mark.parametrize("taught", [0, 1])
+def test_of_questions_that_are_kept_only_the_order_counts(folder: Path, taught: int) -> None:
+    model = TrainedEncoder(folder, 8, ()).eval()
+    with torch.inference_mode():
+        all_taught, some_kept = (
+            losses(model, model, _lists(model, number)).tolist() for number in (2, taught)
+        )
+    assert some_kept[0] + some_kept[1] == pytest.approx(all_taught[0], rel=1e-5)
+    assert all_taught[1] == 0
+    assert some_kept[1] > 0
+    assert (some_kept[0] > 0) == (some_kept[2] > 0) == bool(taught)
+    assert some_kept[3] == pytest.approx(all_taught[3], abs=1e-6)

@@ -6,6 +6,7 @@ from typing import Any
 import huggingface_hub
 import pytest
 import torch
+from huggingface_hub.utils import filter_repo_objects
 
 from models.contracts import ModelError
 from models.loading import (
@@ -54,6 +55,10 @@ def test_a_hub_id_resolves_to_its_download(copy: Path, monkeypatch: pytest.Monke
     [(name, patterns)] = asked
     assert name == "someone/reader"
     assert not any("bin" in pattern for pattern in patterns)
+    wanted = {"model.safetensors", "tokenizer.json", "model.int8.json", "model.int8.onnx"}
+    others = {"pytorch_model.bin", "onnx/model.onnx", "model.onnx"}
+    fetched = filter_repo_objects([*wanted, *others], allow_patterns=patterns)
+    assert set(fetched) == wanted
 
 
 def test_an_unreachable_hub_says_how_to_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,15 @@ import onnx
 import pytest
 import torch
 
+from models.backends import check_files
 from models.contracts import Embedded, Encoder, FloatArray, ModelError, Reader, Span
 from models.encoder import SentenceEncoder
 from models.late import CONFIG, LateConfig, LateInteraction
-from models.loading import identity
+from models.loading import identity, max_positions, read_config
 from models.onnx import making, parity
 from models.onnx.encoder import OnnxEncoder
 from models.onnx.files import ENCODER, GRAPH, READER, RECORD, Record, checksum
+from models.onnx.pooling import longest_text, pooling_of
 from models.onnx.reader import OnnxReader
 from models.reader import TransformersReader
 from scripts.indexing import load_encoder
@@ -192,6 +194,9 @@ def _of_a_later_opset(folder: Path) -> None:
         (lambda folder: (folder / RECORD).write_text('{"a": 1}'), "is no record of an ONNX file"),
         (lambda folder: _record(folder, kind="writer"), "names no reader or encoder"),
         (lambda folder: _record(folder, kind=ENCODER), "is of an encoder, and a reader is needed"),
+        (lambda folder: _record(folder, kind=[]), "names no reader or encoder"),
+        (lambda folder: _record(folder, parity=None), "holds no figures of parity"),
+        (lambda folder: _record(folder, parity={"agreement": "1"}), "holds no figures of parity"),
         (lambda folder: _record(folder, opset=99), "opset 99, and this program reads"),
         (lambda folder: _record(folder, format=2), "format 2"),
         (_cut, "is not the file that model.int8.json describes"),
@@ -221,6 +226,42 @@ def test_a_graph_of_other_weights_is_refused(encoder: Path, tmp_path: Path) -> N
     (folder / "model.safetensors").write_bytes(weights)
     with pytest.raises(ModelError, match=r"was made from bert-1x16@.* beside it are bert-1x16@"):
         OnnxEncoder(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("sentence_bert_config.json", "[]", "is not a JSON object"),
+        ("tokenizer_config.json", "7", "is not a JSON object"),
+        ("sentence_bert_config.json", '{"max_seq_length": -1}', "leaves no token of a text"),
+        ("modules.json", '[{"type": "x.Pooling"}]', "names no modules"),
+        ("modules.json", "7", "names no modules"),
+    ],
+)
+def test_what_an_encoder_says_of_itself_may_be_damaged(
+    encoder: Path, tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    folder = Path(shutil.copytree(encoder, tmp_path / "encoder"))
+    (folder / name).write_text(content)
+    with pytest.raises(ModelError, match=message):
+        _ = pooling_of(folder), longest_text(folder)
+    if name != "modules.json":  # how it pools is in the graph
+        with pytest.raises(ModelError, match=message):
+            check_files(ENCODER, folder, backend="onnx")
+
+
+def test_a_text_is_never_longer_than_the_model_reads(encoder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(encoder, tmp_path / "encoder"))
+    most = max_positions(read_config(folder))
+    for said, longest in ((2000, most), (10**30, most), (5, 5)):
+        for name, key in (
+            ("sentence_bert_config.json", "max_seq_length"),
+            ("tokenizer_config.json", "model_max_length"),
+        ):
+            (folder / "sentence_bert_config.json").unlink(missing_ok=True)
+            (folder / name).write_text(json.dumps({key: said}))
+            assert longest_text(folder) == longest
+    assert OnnxEncoder(folder).encode_passages(["fever " * 3000]).vectors.shape == (1, 16)
 
 
 def test_an_encoder_without_its_list_of_words_is_refused(encoder: Path, tmp_path: Path) -> None:

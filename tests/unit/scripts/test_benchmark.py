@@ -10,6 +10,7 @@ import pytest
 from models.reader import TransformersReader
 from scripts.benchmark import main
 from scripts.benchmark_baselines import PlainReading, Range, agreement, haystack, ours
+from scripts.benchmark_clients import Questions
 from scripts.benchmark_floor import Network, matrix_rates
 from scripts.benchmark_processes import (
     MeasuringError,
@@ -20,8 +21,9 @@ from scripts.benchmark_processes import (
     serving,
 )
 from scripts.benchmark_reading import Read, compare
-from scripts.benchmark_service import titles_as_questions
+from scripts.benchmark_service import ask, titles_as_questions
 from scripts.benchmark_table import Table
+from service.types import AnswerList, Query, Source, Timings
 from tests.serving import ROOT
 
 QUESTION = "What is the median incubation period?"
@@ -207,3 +209,29 @@ def test_titles_become_questions(sample_index: Path) -> None:
     assert len(questions) == len(set(questions)) > 40
     assert all(text.startswith("What is known about ") for text in questions)
     assert questions == titles_as_questions(sample_index)
+
+
+@pytest.mark.parametrize("weight", [0, 0.2, 0.5, 0.7, 0.8, 1])
+def test_a_moved_slider_is_one(weight: float) -> None:
+    asked: list[Query] = []
+
+    class Fake:
+        def answer(self, query: Query) -> AnswerList:
+            asked.append(query)
+            source = Source("v1", 1, 3, "encoder", "reader", "cpu")
+            return AnswerList(query, (), 0.1, 3, source, Timings(1, 1, 1, 3))
+
+    places = set()
+    for number in range(30):
+        ask(Fake(), Query(f"Why {number}?", weight, 5))  # type: ignore[arg-type] # all it calls
+        first, again, moved = asked[-3:]
+        assert first == again
+        assert abs(moved.weight - weight) > 0.19
+        assert round(10 * moved.weight) == pytest.approx(10 * moved.weight)  # a place it has
+        places.add(moved.weight)
+    assert len(places) > 4
+
+
+def test_there_is_a_question_to_ask() -> None:
+    with pytest.raises(ValueError, match="no question"):
+        Questions([])

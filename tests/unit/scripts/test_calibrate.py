@@ -1,9 +1,12 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from index.corpora.squad import GoldQuestion
 from index.hybrid import FEATURES, Candidate, Candidates, Question
-from index.types import Passage
+from index.types import CorpusError, Passage
 from models.contracts import Span
 from scripts import calibrate
 from service.reading import EVIDENCE, Reading, ReadPassage
@@ -100,3 +103,40 @@ def test_the_points_of_a_reliability_diagram_count_every_row() -> None:
     assert all(float(row[0]) <= float(row[4]) <= float(row[2]) for row in rows)
     assert float(rows[-1][5]) > 0.7
     assert float(rows[0][5]) < 0.3
+
+
+def test_too_few_questions_are_said_before_anything_is_asked(tmp_path: Path) -> None:
+    def a_file(name: str, questions: int) -> Path:
+        place = {"text": "5.1 days", "answer_start": 0}
+        asked = [
+            {"id": str(n), "question": f"How long {n}?", "answers": [place]}
+            for n in range(questions)
+        ]
+        path = tmp_path / name
+        paragraph = {"context": "5.1 days", "cord_uid": "gold", "qas": asked}
+        path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+        return path
+
+    def asked(few: str) -> calibrate.Questions:
+        files = {
+            f"--{name}": str(a_file(name, 2 if name == few else 5))
+            for name in ("retrieval-questions", "questions", "off-topic", "retrieval-off-topic")
+        }
+        arguments = [word for pair in files.items() for word in pair]
+        return calibrate.asked_of(calibrate.parser().parse_args(arguments))
+
+    assert len(asked("none").of_reader) == 5
+    assert len(asked("retrieval-off-topic").not_of_retrieval) == 1
+    for name in ("retrieval-questions", "questions", "off-topic"):
+        with pytest.raises(CorpusError, match=f"{name} has 2 questions to use: 5 are the fewest"):
+            asked(name)
+
+
+def test_what_cannot_be_tested_on_held_out_questions_is_said() -> None:
+    values, outcomes = np.zeros((8, 1)), np.array([1, 0, 0, 0, 0, 0, 0, 0])
+    for groups, message in (
+        (np.array([0, 0, 1, 1, 2, 2, 3, 3]), "fewer than 5 questions"),
+        (np.arange(8), "of too few questions"),
+    ):
+        with pytest.raises(CorpusError, match=message):
+            calibrate.Samples(("x",), values, outcomes, groups).report("x")

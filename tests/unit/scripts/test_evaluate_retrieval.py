@@ -100,7 +100,7 @@ def test_figures_of_one_question_are_its_passages_rank() -> None:
 def test_a_question_without_a_right_passage_counts_as_missed() -> None:
     asked = [gold("alpha", "p1"), gold("omega", "p1"), gold("alpha", "p9"), gold("beta", "p0")]
     figures = of_questions(FakeAnswerer(), asked)  # type: ignore[arg-type]
-    assert figures.n == 4
+    assert (figures.n, figures.answerable) == (4, 2)
     # two of four can be found at all; beta is fourth by meaning and second by words
     assert figures.modes["dense"]["recall@1"] == 0
     assert figures.modes["dense"]["recall@100"] == 0.5
@@ -137,7 +137,8 @@ def test_papers_stand_where_their_best_passage_does() -> None:
 
 def test_the_table_has_a_line_a_mode() -> None:
     figures = of_questions(FakeAnswerer(), [gold("alpha", "p1")])  # type: ignore[arg-type]
-    head, *lines = table(figures).splitlines()
+    head, *lines, last = table(figures).splitlines()
+    assert last == "1 of them have a right passage in the index"
     assert head.startswith("1 questions")
     assert "recall@100" in head
     assert [line.split()[0] for line in lines] == ["dense", "bm25", "hybrid"]

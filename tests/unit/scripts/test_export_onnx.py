@@ -1,6 +1,7 @@
 """The command that makes ONNX files, with a tiny encoder and passages of a tiny index."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,12 +61,15 @@ def test_another_folder_gets_all_that_serving_needs(
     questions = tmp_path / "questions.json"
     questions.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
     target = tmp_path / "new" / "served"
+    encoder = Path(shutil.copytree(encoder, tmp_path / "encoder"))
+    encoder.chmod(0o555)  # a folder that is there to be read only
     options = ["--output", str(target), "--questions", str(questions)]
     assert main(["encoder", "--model", str(encoder), *options]) == 0
     assert not list(target.glob("*.safetensors"))
     served = OnnxEncoder(target)
     assert served.name == identity(encoder)
     assert served.dimension == 16
+    assert target.stat().st_mode & 0o200
     assert capsys.readouterr().err == ""
 
 

@@ -92,6 +92,24 @@ def test_judged_and_taught(made: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "step 6 of 6" in capsys.readouterr().out
 
 
+def test_titles_are_broad_questions_whose_order_is_kept(made: Path, tmp_path: Path) -> None:
+    assert teach_encoder.main(command(made, tmp_path, "--keep-titles", "4")) == 0
+    judged = read_judged(tmp_path / "judged.jsonl")
+    broad = [one for one in judged if one.kept]
+    assert (len(broad), len(judged)) == (4, PAPERS + 4)
+    with closing(PassageStore(current_version(made / "index") / PASSAGES)) as store:
+        papers = {one.cord_uid for one in store.get(range(store.passages))}
+        titles = [one.title for one in store.get_papers(sorted(papers)).values()]
+    for one in broad:
+        assert 3 <= len(one.question.split()) <= 12
+        (own,) = {title for title in titles if one.question in title}
+        assert not any(text.startswith(own) for text in one.passages)
+        assert 2 <= len(one.passages) == len(set(one.passages)) <= 5
+        assert max(one.judgements) == one.judgements[0] <= 30
+    logged = (tmp_path / "learning" / "log.jsonl").read_text().splitlines()
+    assert json.loads(logged[-1])["loss of kept order"] < 0.2  # 2 bits a coordinate make some
+
+
 def test_what_was_judged_is_not_judged_again(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +213,13 @@ def test_the_best_liked_wrong_passages_are_learnt_first() -> None:
         assert len({2, 3, 4}.intersection(places)) >= 2
     assert sorted(chosen(one, 9, random.Random(0))) == [0, 1, 2, 3, 4, 5]
     assert chosen(Judged("q", (), ("a",), (1.0,)), 4, random.Random(0)) == [0]
+
+
+def test_where_the_order_is_kept_any_passage_is_learnt_from() -> None:
+    one = Judged("q", (), tuple("abcdef"), (6.0, 5.0, 4.0, 3.0, 2.0, 1.0), kept=True)
+    drawn = [chosen(one, 4, random.Random(seed)) for seed in range(30)]
+    assert all(len(set(places)) == 4 for places in drawn)
+    assert {places[0] for places in drawn} == set(range(6))
 
 
 def test_sources_are_mixed_by_their_passes() -> None:

@@ -274,6 +274,15 @@ def test_what_was_mined_for_other_questions_is_refused(tmp_path: Path) -> None:
         kept(path, "another", lambda: mined, right=False)
 
 
+def test_what_was_mined_from_another_index_is_refused(tmp_path: Path) -> None:
+    path, mined = tmp_path / "mined.json.gz", Mined([["text"]])
+    kept(path, "one", lambda: mined, index="v1", right=False)
+    for index in ("v1", ""):  # where there is no index, whichever it was will do
+        kept(path, "one", lambda: pytest.fail("mined again"), index=index, right=False)
+    with pytest.raises(CorpusError, match="was mined from another index: go on without --index"):
+        kept(path, "one", lambda: mined, index="v2", right=False)
+
+
 def test_made_up_questions_are_learnt_from_the_teacher(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.contracts import ModelError
-from scripts.training_runs import Source, same_run
+from scripts.training_runs import Source, expect_to_replace, replacing, same_run
 
 
 def options(work: Path, path: str, passes: float = 1.0, **more: object) -> argparse.Namespace:
@@ -35,3 +35,29 @@ def test_what_is_free_is_neither_noted_nor_compared(tmp_path: Path) -> None:
     same_run(options(tmp_path, "q.json", seed=1, device="cuda"), free=("device", "work"))
     with pytest.raises(ModelError, match="has another seed: give the same"):
         same_run(options(tmp_path, "q.json", seed=2, device="cuda"), free=("device", "work"))
+
+
+def test_an_output_is_looked_at_before_a_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    expect_to_replace(tmp_path / "deep" / "new")
+    expect_to_replace(tmp_path)
+    for output, message in (
+        (Path(), "name a folder in it"),
+        (tmp_path / "file", "is a file"),
+        (tmp_path / "file" / "under", "no folder can be made in"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            expect_to_replace(output)
+
+
+def test_what_was_there_comes_back_after_a_kill_between_two_renames(tmp_path: Path) -> None:
+    output, before = tmp_path / "model", tmp_path / "model.before"
+    before.mkdir()
+    (before / "weights").write_text("whole")
+    with pytest.raises(RuntimeError), replacing(output):
+        raise RuntimeError
+    assert (output / "weights").read_text() == "whole"
+    with replacing(output) as folder:
+        (folder / "weights").write_text("new")
+    assert (output / "weights").read_text() == "new"
+    assert not before.exists()

@@ -1,0 +1,51 @@
+"""Loads a transformer's weights from a folder, to be trained or written in another form (torch)."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.contracts import ModelError
+from models.loading import without_progress_bars
+
+_POOLER = "pooler."  # a layer that many models are published without, and none here uses
+
+
+def load_pretrained(
+    kind: Any,  # noqa: ANN401 - a class of transformers, which are not typed
+    folder: Path,
+    *,
+    attention: str | None = None,
+    new: Collection[str] = (),
+) -> Any:  # noqa: ANN401 - as above
+    """Return the model of class `kind` in a folder, in single precision.
+
+    `attention` names the implementation of it. Weights whose names begin with one in `new` may be
+    missing: they begin at random.
+
+    Raises ModelError where the folder holds no such model, or a part of one.
+    """
+    try:
+        with without_progress_bars():
+            model, report = kind.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+                attn_implementation=attention,
+            )
+    except Exception as error:  # the libraries below raise bare Exception for damaged files
+        raise ModelError(f"{folder} can't be loaded: {error}") from error
+    missing = sorted(
+        name
+        for name in report["missing_keys"]
+        if _POOLER not in name and not name.startswith(tuple(new))
+    )
+    if missing:
+        raise ModelError(
+            f"{folder} has no trained weights for {', '.join(missing[:3])}: it is no trained model "
+            "of this kind"
+        )
+    return model
