@@ -12,6 +12,7 @@ from index.hybrid import Candidate, Candidates, HybridSearch, Question
 from index.keywords import KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PassageStore
+from index.spelling import Spelling
 from index.types import Hit, IndexingError, Paper, Passage
 from index.vectors import EMBEDDINGS, VectorIndex, VectorRows
 from index.word_vectors import CODES, COUNTS, WordVectors
@@ -24,8 +25,11 @@ KEYWORDS = "keywords"
 class PassageIndex:
     """One version of an index. Safe to use from several threads."""
 
-    def __init__(self, manifest: Manifest, store: PassageStore, search: HybridSearch) -> None:
+    def __init__(
+        self, manifest: Manifest, store: PassageStore, search: HybridSearch, spelling: Spelling
+    ) -> None:
         """Join the parts; `open` finds and checks them."""
+        self._spelling = spelling
         self.manifest = manifest
         self.facets = store.facets()
         self._store = store
@@ -50,7 +54,8 @@ class PassageIndex:
             raise IndexingError(
                 f"the parts of the index {folder} do not belong together: build it again"
             )
-        return cls(manifest, store, HybridSearch(store, vectors, keywords, words))
+        spelling = Spelling.open(folder, manifest.passages)
+        return cls(manifest, store, HybridSearch(store, vectors, keywords, words), spelling)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -72,6 +77,10 @@ class PassageIndex:
     def rarities(self, question: Question) -> NDArray[np.float32]:
         """Return how rare each word of a question is in this corpus, shape (words,)."""
         return self._search.rarities(question)
+
+    def corrected(self, question: str) -> str | None:
+        """Return a question as it is meant to be written, by the words of the passages, or None."""
+        return self._spelling.corrected(question)
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """Return the passages with these ids, in their order."""

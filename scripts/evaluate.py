@@ -8,7 +8,7 @@ from pathlib import Path
 
 from index.types import CorpusError
 from models.contracts import ModelError
-from scripts import evaluate_answers, evaluate_reader, evaluate_retrieval
+from scripts import evaluate_answers, evaluate_reader, evaluate_retrieval, evaluate_spelling
 from scripts.arguments import at_least
 from service.loading import StartError
 from service.settings import Settings, SettingsError
@@ -26,8 +26,13 @@ _COMMANDS = {
     ),
     "answers": (
         evaluate_answers,
-        "the whole service: exact match, F1, right paper, time",
+        "the whole service: exact match, F1, right paper, passages read",
         "Asks every question of a file and compares the answers with the gold ones.",
+    ),
+    "spelling": (
+        evaluate_spelling,
+        "what a misspelt word does to the answers, and what the suggestion mends",
+        "Asks every question as it is, with a mistake in its longest word, and as suggested then.",
     ),
 }
 

@@ -111,6 +111,7 @@ class Answerer:
             read=tuple(read),
             unread=unread,
             reader_bound=1.0 if unread is None else self.calibrations.reader.bound(unread),
+            did_you_mean=self.index.corrected(query.question),
         )
 
     def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:

@@ -26,7 +26,8 @@ class Results:
 
     `complete` are the weights at which the page can rank the cards by itself (see `Standing`).
     `permalink` asks the same again. `made_with` is the version of the index that the link was made
-    with which is looked at, if that is not the one that answered; else it is empty.
+    with which is looked at, if that is not the one that answered; else it is empty. `meant` asks
+    the question as it seems to be meant, if words of it are misspelt.
     """
 
     found: AnswerList
@@ -40,6 +41,7 @@ class Results:
     asked: Fields
     notice: str
     made_with: str
+    meant: Fields | None
 
     @property
     def query_string(self) -> str:
@@ -75,6 +77,7 @@ class Results:
             asked=asked,
             notice=_notice(found, answerer),
             made_with=version if version != served else "",
+            meant=asked | {"question": found.did_you_mean} if found.did_you_mean else None,
         )
 
 

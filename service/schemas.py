@@ -155,7 +155,8 @@ class AnswersBody(BaseModel):
     """The answers to a question, best first.
 
     `passages_searched` are those that match the filters. `note` is for people, and null but where
-    there is none of them. `all_read` is there where the request has `include_read`.
+    there is none of them. `did_you_mean` is the question as it seems to be meant, where words of it
+    are misspelt, else null. `all_read` is there where the request has `include_read`.
     """
 
     question: str
@@ -164,6 +165,7 @@ class AnswersBody(BaseModel):
     filters: FiltersBody
     passages_searched: int
     note: str | None
+    did_you_mean: str | None
     answers: list[AnswerBody]
     no_answer_probability: float
     index: IndexBody
@@ -182,6 +184,7 @@ class AnswersBody(BaseModel):
             filters=FiltersBody.model_validate(found.query.filters, from_attributes=True),
             passages_searched=found.passages_searched,
             note=None if found.passages_searched else f"{NO_MATCH} {WIDEN}",
+            did_you_mean=found.did_you_mean,
             answers=[AnswerBody.of(rank, a) for rank, a in enumerate(found.answers, start=1)],
             no_answer_probability=found.no_answer_probability,
             index=IndexBody(

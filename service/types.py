@@ -75,6 +75,8 @@ class AnswerList:
     again. `unread` is the greatest retrieval score of a candidate that was not read, None where
     every one was; such a candidate's final score is at most
     `weight * reader_bound + (1 - weight) * unread`.
+
+    `did_you_mean` is the question as it seems to be meant, where words of it are misspelt.
     """
 
     query: Query
@@ -86,6 +88,7 @@ class AnswerList:
     read: tuple[Answer, ...] = ()
     unread: float | None = None
     reader_bound: float = 1.0
+    did_you_mean: str | None = None
 
 
 class BusyError(Exception):

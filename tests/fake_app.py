@@ -178,6 +178,9 @@ class FakeAnswerer:
             took_ms=Timings(encode=9.1, retrieve=3.2, read=310.4, total=324.0),
             read=read,
             unread=self.unread,
+            did_you_mean=query.question.replace("peroid", "period")
+            if "peroid" in query.question
+            else None,
         )
 
     def passage(self, passage_id: int) -> tuple[Passage, Source]:

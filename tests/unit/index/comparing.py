@@ -6,6 +6,7 @@ from pathlib import Path
 
 from index.keywords import KeywordIndex
 from index.search import KEYWORDS, PASSAGES, VECTORS, checked
+from index.spelling import SPELLING
 from index.unfinished import SCAFFOLDS
 from index.vectors import EMBEDDINGS
 from index.word_vectors import CODES, COUNTS
@@ -28,7 +29,7 @@ def everything(index_dir: Path, *, finished: bool = True) -> dict[str, object]:
     folder, manifest = checked(index_dir)
     scaffolds = () if finished else SCAFFOLDS
     assert {path.name for path in folder.iterdir()} - set(scaffolds) == {
-        *("manifest.json", PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS, CODES, COUNTS),
+        *("manifest.json", PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS, CODES, COUNTS, SPELLING),
     }
     with closing(sqlite3.connect(folder / PASSAGES)) as db:
         tables = {
@@ -45,6 +46,7 @@ def everything(index_dir: Path, *, finished: bool = True) -> dict[str, object]:
     return {
         **tables,
         "vectors": [(folder / name).read_bytes() for name in (EMBEDDINGS, VECTORS)],
+        "spelling": (folder / SPELLING).read_bytes(),
         "words": [(folder / name).read_bytes() for name in (CODES, COUNTS)],
         "bm25": {
             text: sorted(hits, key=lambda hit: (-hit[1], hit[0])) for text, hits in found.items()

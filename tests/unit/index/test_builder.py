@@ -24,7 +24,7 @@ from tests.unit.index.release import parse, sentences, write_dirty_release, writ
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 LAYOUT = {
     *("manifest.json", "passages.sqlite", "vectors.faiss", "embeddings.f16", "keywords"),
-    *("word_vectors.bin", "word_counts.u16"),
+    *("word_vectors.bin", "word_counts.u16", "spelling.tsv"),
 }
 
 

@@ -1,14 +1,17 @@
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rapidfuzz.distance import OSA
 
 from index.corpora.squad import GoldQuestion
 from index.hybrid import Candidate
+from index.types import CorpusError
 from models.contracts import Span
-from scripts import evaluate, evaluate_answers, evaluate_reader
+from scripts import evaluate, evaluate_answers, evaluate_reader, evaluate_spelling
 from scripts.evaluate_reading import evaluate_reading, reading_table
 from scripts.metrics import exact_match, f1
 from service.reading import Reading, ReadPassage
@@ -41,7 +44,7 @@ class FakeAnswerer:
 def test_figures_count_the_right_places() -> None:
     gold = [GoldQuestion(q, q, "", ("5.1 days",), (0,), "gold") for q in ("first", "second")]
     figures, by_search = evaluate_answers.evaluate_answers(FakeAnswerer(), gold, [0.4, 0.0])
-    assert (figures.n, figures.weight, figures.median_ms) == (2, 0.4, 3)
+    assert (figures.n, figures.weight) == (2, 0.4)
     assert (figures.exact_match_at_1, figures.f1_at_1, figures.f1_at_5) == (50, 50, 100)
     assert figures.right_paper_at == {1: 50, 5: 100, 20: 100}
     assert (by_search.weight, by_search.f1_at_1) == (0, 100)
@@ -119,3 +122,46 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "no question with an answer" in capsys.readouterr().err
     assert evaluate.main(["answers", "--questions", str(empty), "--weight", "2"]) == 1
     assert capsys.readouterr().err == "evaluate: --weight is a number from 0 to 1\n"
+
+
+class FindsWords:
+    """Answers rightly where each word is one of its own, and tells what the others are meant as."""
+
+    def answer(self, query: Query) -> AnswerList:
+        known = query.question == "about incubation"
+        answer = an_answer(1, "It took 5.1 days.", "5.1 days" if known else "It", cord_uid="gold")
+        meant = None if known else "about incubation"
+        source = Source("v1", 2, 2, "encoder", "reader", "cpu")
+        took = Timings(1, 1, 1, 3)
+        doubt = 0.1 if known else 0.9
+        return AnswerList(query, (answer,), doubt, 2, source, took, did_you_mean=meant)
+
+
+def test_a_mistake_in_a_word_and_its_correction_are_measured() -> None:
+    asked = ("about incubation", "or not")
+    gold = [GoldQuestion(q, q, "", ("5.1 days",), (0,), "gold") for q in asked]
+    found = evaluate_spelling.evaluate_spelling(
+        FindsWords(),  # type: ignore[arg-type] # all it calls
+        gold,
+        weight=0.5,
+        threshold=0.5,
+    )
+    assert (found.n, found.suggested, found.as_meant) == (1, 100, 100)  # "or not" is too short
+    right, wrong = evaluate_spelling.Asked(100, 100, 0), evaluate_spelling.Asked(0, 0, 100)
+    assert (found.right, found.misspelt, found.corrected) == (right, wrong, right)
+    assert "as suggested" in evaluate_spelling.table(found)
+    with pytest.raises(CorpusError, match="no question has a word of 6 letters"):
+        evaluate_spelling.evaluate_spelling(
+            FindsWords(),  # type: ignore[arg-type] # as above
+            gold[1:],
+            weight=0.5,
+            threshold=0.5,
+        )
+
+
+def test_a_mistake_changes_one_letter_or_two() -> None:
+    for seed in range(60):
+        wrong = evaluate_spelling.misspelt("about incubation", random.Random(seed))
+        if wrong is not None:  # a letter may be exchanged for itself
+            assert wrong.startswith("about i")
+            assert OSA.distance(wrong, "about incubation") == 1

@@ -35,6 +35,9 @@ class FakeIndex:
     facets = Facets()
     features = FEATURES
 
+    def corrected(self, question: str) -> str | None:
+        return question.replace("lnog", "long") if "lnog" in question else None
+
     def searched(self, filters: Filters) -> int:
         return 0 if filters.journals else len(TEXTS)
 
@@ -322,6 +325,8 @@ def test_what_answered_is_told(answerer: Answerer) -> None:
     assert (found.source.index_version, found.source.passages) == ("v1", len(TEXTS))
     took = found.took_ms
     assert took.total == pytest.approx(took.encode + took.retrieve + took.read)
+    assert found.did_you_mean is None
+    assert answerer.answer(Query("How lnog?", 0.5, 1)).did_you_mean == "How long?"
 
 
 def test_best_candidates_are_fetched_alone(answerer: Answerer) -> None:

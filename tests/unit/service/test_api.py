@@ -49,6 +49,7 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
         },
         "passages_searched": 1204,
         "note": None,
+        "did_you_mean": None,
         "answers": [
             {
                 "rank": 1,

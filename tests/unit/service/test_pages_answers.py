@@ -124,6 +124,18 @@ def test_an_unknown_source_is_named_where_nothing_matches() -> None:
     assert "The sources that the filters list do not include “Elsewhere”." in text
 
 
+def test_a_misspelt_question_can_be_asked_as_it_is_meant() -> None:
+    client = create_app(Settings(), FakeAnswerer()).test_client()
+    text = ask(client, question="How long is the peroid, unsure?", top_k="3", weight="0.2").text
+    (link,) = re.findall(r'Did you mean <a href="([^"]+)">([^<]+)</a>', text)
+    assert link[1] == "How long is the period, unsure?"
+    address = unescape(link[0])
+    assert "top_k=3" in address
+    assert "weight=0.2" in address
+    assert "Did you mean" not in client.get(address).text
+    assert "understood in English only" in text  # where no reliable answer was found
+
+
 def test_the_first_page_is_light_with_the_most_names() -> None:
     names = tuple(Facet(f"The International Journal of Coronaviruses {n}", n) for n in range(140))
     client = create_app(Settings(), FakeAnswerer(facets=Facets(names[:12], names))).test_client()

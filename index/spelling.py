@@ -1,0 +1,110 @@
+"""The words that the passages are written with, and which of them a misspelt word is meant to be.
+
+BM25 finds nothing by a word that no passage has, and an encoder cuts it into pieces that mean
+little. The words are counted when an index is made, in so many passages from all over it, and kept
+in a file. docs/decisions/0024 tells why these rules.
+"""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Self
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from index.manifest import write_durably
+from index.passages import PassageStore
+from index.types import IndexingError
+
+SPELLING = "spelling.tsv"
+
+_COUNTED = 200_000  # passages, from all over the index, whose words are counted
+_PAGE = 1000
+_MOST_WORDS = 100_000
+_FEWEST = 5  # passages that have a word which counts as one; of a small index fewer
+_PER_PASSAGE = 10_000  # one more for so many passages
+_COMMON = 4  # times as many have a word that is suggested
+_WORD = re.compile(r"(?<![\w-])[a-z]{4,30}(?![\w-])")  # of a text in lower case; no names of genes
+_ASKED = re.compile(r"(?<![\w-])[A-Za-z][a-z]{4,29}(?![\w-])")
+_LONG = 8  # letters, from which on two of them may be wrong
+_TRIED = 64  # words of a question
+
+
+class Spelling:
+    """The words of an index, by the number of counted passages that have each. Thread-safe."""
+
+    def __init__(self, counts: dict[str, int], fewest: int) -> None:
+        """Take the words that at least `fewest` passages have."""
+        self._known = frozenset(counts)
+        self._counts = {word: n for word, n in counts.items() if n >= _COMMON * fewest}
+        self._common = tuple(self._counts)
+
+    @classmethod
+    def open(cls, folder: Path, passages: int) -> Self:
+        """Read the file in the folder of a version; an index made without it knows no words.
+
+        Raises IndexingError where the file is damaged.
+        """
+        path = folder / SPELLING
+        if not path.is_file():
+            return cls({}, 1)
+        try:
+            rows = (line.split("\t") for line in path.read_text(encoding="ascii").splitlines())
+            return cls({word: int(count) for word, count in rows}, _fewest(passages))
+        except (OSError, ValueError) as error:
+            raise IndexingError(f"{path} is damaged: build the index again") from error
+
+    def corrected(self, question: str) -> str | None:
+        """Return the question with its misspelt words as they are meant to be; None without any.
+
+        A word is misspelt when the passages don't have it, but one that is a letter or two away.
+
+        >>> Spelling({"incubation": 90, "period": 80}, 1).corrected("Incubaton peroid of flu?")
+        'Incubation period of flu?'
+        """
+        if not self._known:
+            return None
+        tried = 0
+
+        def meant(found: re.Match[str]) -> str:
+            nonlocal tried
+            tried += 1
+            name = found[0][0].isupper() and found.start() > 0
+            if tried > _TRIED or (name and len(found[0]) < _LONG):
+                return found[0]
+            word = self._nearest(found[0].lower())
+            return found[0] if word is None else found[0][0] + word[1:]
+
+        text = _ASKED.sub(meant, question)
+        return text if text != question else None
+
+    def _nearest(self, word: str) -> str | None:
+        """Return the most frequent of the nearest words that begin alike, if `word` is none."""
+        if word in self._known:
+            return None
+        most = 1 if len(word) < _LONG else 2
+        near = process.extract(
+            word, self._common, scorer=OSA.distance, score_cutoff=most, limit=None
+        )
+        found = [(away, -self._counts[other], other) for other, away, _ in near]
+        alike = [row for row in found if row[2][0] == word[0] and not word.startswith(row[2])]
+        return min(alike)[2] if alike else None
+
+
+def count_words(store: PassageStore, folder: Path) -> None:
+    """Count the words of an index's passages, and write them with their numbers into `folder`."""
+    pages = range(0, store.passages, _PAGE)
+    step = -(-store.passages // _COUNTED) or 1
+    counts: Counter[str] = Counter()
+    for start in pages[::step]:
+        for title, _, text in store.texts(start, start + _PAGE):
+            counts.update(set(_WORD.findall(f"{title} {text}".lower())))
+    fewest = _fewest(store.passages)
+    rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))[:_MOST_WORDS]
+    lines = [f"{word}\t{count}\n" for word, count in rows if count >= fewest]
+    write_durably(folder / SPELLING, "".join(lines))
+
+
+def _fewest(passages: int) -> int:
+    return min(_FEWEST, 1 + passages // _PER_PASSAGE)

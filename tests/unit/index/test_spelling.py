@@ -1,0 +1,88 @@
+"""Which words of a question are misspelt, by the words of an index."""
+
+from pathlib import Path
+
+import pytest
+
+from index.search import PassageIndex
+from index.spelling import SPELLING, Spelling
+from index.types import IndexingError
+
+WORDS = Spelling(
+    {
+        "incubation": 900,
+        "period": 800,
+        "hydroxychloroquine": 300,
+        "stroke": 60,
+        "strokes": 40,
+        "large": 500,
+        "mutations": 90,
+        "vaccine": 700,
+        "vaccines": 600,
+        "rarely": 20,
+        "barely": 19,
+    },
+    fewest=5,
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "meant"),
+    [
+        ("what is the incubaton peroid", "what is the incubation period"),
+        ("Hydroxycloroquin?", "Hydroxychloroquine?"),  # two letters are lacking
+        ("of a vacine, perhaps", "of a vaccine, perhaps"),  # the likeliest of two
+        ("the Incubatoin", "the Incubation"),
+        ("is rarelly", "is rarely"),
+    ],
+)
+def test_misspelt_words_are_put_right(question: str, meant: str) -> None:
+    assert WORDS.corrected(question) == meant
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "what is the incubation period",
+        "a papaya",  # like nothing
+        "the strokess",  # of which a word is the beginning: another form of it
+        "by Lange in 1990",  # a name
+        "Barely",  # known, though too rare to be suggested
+        "IL-6 and x-incubaton, incubaton2",  # names of other things
+        "INCUBATON",
+        "eriod",  # another first letter
+        "incobetoin",  # three mistakes
+        "",
+        "什么是潜伏期",
+    ],
+)
+def test_other_words_stay(question: str) -> None:
+    assert WORDS.corrected(question) is None
+
+
+def test_only_so_many_words_are_looked_up() -> None:
+    assert WORDS.corrected("peroid " * 63 + "peroid") == "period " * 63 + "period"
+    assert (WORDS.corrected("papaya " * 64 + "peroid")) is None
+
+
+def test_an_index_knows_the_words_of_its_passages(sample_index: Path) -> None:
+    index = PassageIndex.open(sample_index)
+    assert index.corrected("How long is the incubaton period?") == (
+        "How long is the incubation period?"
+    )
+    assert index.corrected("How long is the incubation period?") is None
+    lines = next(sample_index.glob(f"*/{SPELLING}")).read_text().splitlines()
+    counts = [int(line.split("\t")[1]) for line in lines]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] >= 1
+
+
+def test_an_index_without_the_file_suggests_nothing(tmp_path: Path) -> None:
+    assert Spelling.open(tmp_path, 10).corrected("incubaton peroid") is None
+
+
+@pytest.mark.parametrize("content", ["word", "word\tmany", "w\u00f6rd\t3", "a\tb\tc"])
+def test_a_damaged_file_is_an_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / SPELLING).write_text(f"virus\t9\n{content}\n")
+    with pytest.raises(IndexingError, match="is damaged: build the index again"):
+        Spelling.open(tmp_path, 10)
