@@ -123,6 +123,8 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
         blocks.append(f"{bold}{NO_MATCH}{plain} {WIDEN}")
     elif found.no_answer_probability > threshold:
         blocks.append(f"{bold}No reliable answer found in these papers.{plain}")
+    elif found.unlikely:
+        blocks.append(f"{bold}None of these is likely to be the answer.{plain}")
     if found.did_you_mean:
         blocks.append(f"Did you mean: {found.did_you_mean}")
     for rank, answer in enumerate(found.answers, start=1):

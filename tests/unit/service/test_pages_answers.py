@@ -136,6 +136,17 @@ def test_a_misspelt_question_can_be_asked_as_it_is_meant() -> None:
     assert "understood in English only" in text  # where no reliable answer was found
 
 
+def test_it_is_said_where_even_the_best_answer_is_unlikely() -> None:
+    poor = [replace(answer, reader_score=0.09, retrieval_score=0.05) for answer in ANSWERS]
+    said = "None of these is likely to be the answer."
+    text = ask(create_app(Settings(), FakeAnswerer(poor)).test_client(), question="Why?").text
+    assert said in text
+    assert "Even the best scores 0.08 of 1" in text
+    for answers, question in ((ANSWERS, "Why?"), (poor, "unsure?"), (poor, "nothing?")):
+        client = create_app(Settings(), FakeAnswerer(answers)).test_client()
+        assert said not in ask(client, question=question).text
+
+
 def test_the_first_page_is_light_with_the_most_names() -> None:
     names = tuple(Facet(f"The International Journal of Coronaviruses {n}", n) for n in range(140))
     client = create_app(Settings(), FakeAnswerer(facets=Facets(names[:12], names))).test_client()
