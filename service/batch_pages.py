@@ -173,7 +173,7 @@ def _context(
         "of": of,
         "notice": notice,
         "problem": problem,
-        "problem_of_field": {p.field: p.detail for p in problem.fields} if problem else {},
+        "problem_of_field": {p.field: p.said for p in problem.fields} if problem else {},
         "most_questions": MOST_QUESTIONS,
         "question_length": QUESTION_LENGTH,
         "most_bytes": MOST_BYTES,

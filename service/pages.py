@@ -65,7 +65,7 @@ def render_page(
     problem: Problem | None = None,
 ) -> Response:
     """Render the page: the form, and below it the answers or above it what went wrong."""
-    problem_of_field = {p.field: p.detail for p in problem.fields} if problem else {}
+    problem_of_field = {p.field: p.said for p in problem.fields} if problem else {}
     facets = _facets(answerer)
     found = results.found if results else None
     html = render_template(

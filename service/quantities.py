@@ -77,7 +77,7 @@ _QUANTITY = re.compile(
     rf"(?<!\d )(?<!±)(?<!± )(?<!\+/)(?<!\+/[-−])(?<!\+[-−])(?!(?<=\+)[-−])"
     rf"(?P<low>{_SIGNED})(?: ?(?:{_LOW_UNIT})(?={_AND}{_SIGNED}))?"
     rf"(?:{_AND}(?P<high>{_SIGNED}))?{_SPREAD}?"
-    rf"[ -]?(?:{_UNIT})(?![\w²³/])"
+    rf"[ -]?(?:{_UNIT})(?![\w²³/])(?! ?[{_MINUS}]1(?!\d))"
 )
 _MARKS_OF_REFERENCES = r"\d+(?:[,–-] ?\d+)*\]"
 _BARE = re.compile(

@@ -49,6 +49,15 @@ class FieldProblem:
     detail: str
     within: str = ""
 
+    @property
+    def said(self) -> str:
+        """The detail without the field's name in a request, which a page does not show.
+
+        >>> FieldProblem("top_k", "The number of answers (top_k) must be whole.").said
+        'The number of answers must be whole.'
+        """
+        return self.detail.replace(f" ({self.field})", "")
+
 
 class InvalidQueryError(Exception):
     """A query cannot be asked. Says why, field by field."""

@@ -126,3 +126,11 @@ def test_no_form_is_answered_with_500(client: FlaskClient) -> None:
 )
 def test_broken_query_strings_are_not_answered_with_500(client: FlaskClient, query: str) -> None:
     assert client.get(f"{URL}?{query}").status_code in {200, 422}
+
+
+def test_the_page_does_not_show_what_a_field_is_called_in_a_request(client: FlaskClient) -> None:
+    response = ask(client, question="Why?", published_to="yesterday")
+    assert response.status_code == 422
+    assert "The last date must be written as 2020, 2020-03 or 2020-03-13." in response.text
+    assert "(published_to)" not in response.text
+    assert "<title>Not asked · CovidQuest</title>" in response.text

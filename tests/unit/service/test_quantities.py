@@ -82,6 +82,7 @@ def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
         "The R0 was 2.23,24",  # a number and two references, or one and three
         "(n = 3)+-18 years",
         "at 1.5 m/s",  # another unit
+        "growing by 0.06 h \N{MINUS SIGN}1",
         "Masks help.",
         "PaO2 was below 60 mm Hg",  # a pressure
         "a PEEP of 5 cm H2O",
