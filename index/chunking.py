@@ -75,9 +75,9 @@ class Chunker:
 def sentences(text: str) -> Iterator[tuple[int, int]]:
     """Yield the half-open code point ranges of the sentences of `text`, trimmed of white space.
 
-    >>> text = "R0 was 2.2 (Li et al. 2020). It fell later."
+    >>> text = "R0 was high (Li et al. 2020). It fell later."
     >>> [text[a:b] for a, b in sentences(text)]
-    ['R0 was 2.2 (Li et al. 2020).', 'It fell later.']
+    ['R0 was high (Li et al. 2020).', 'It fell later.']
     """
     start = 0
     for boundary in _BOUNDARY.finditer(text):

@@ -58,37 +58,35 @@ class Spelling:
     def corrected(self, question: str) -> str | None:
         """Return the question with its misspelt words as they are meant to be; None without any.
 
-        A word is misspelt when the passages don't have it, but one that is a letter or two away.
+        A word is misspelt when hardly a passage has it, but many have one that is a letter or two
+        away. Where other words are unknown too it may be of another language: then None.
 
         >>> Spelling({"incubation": 90, "period": 80}, 1).corrected("Incubaton peroid of flu?")
         'Incubation period of flu?'
         """
         if not self._known:
             return None
-        tried = 0
-
-        def meant(found: re.Match[str]) -> str:
-            nonlocal tried
-            tried += 1
-            name = found[0][0].isupper() and found.start() > 0
-            if tried > _TRIED or (name and len(found[0]) < _LONG):
-                return found[0]
-            word = self._nearest(found[0].lower())
-            return found[0] if word is None else found[0][0] + word[1:]
-
-        text = _ASKED.sub(meant, question)
-        return text if text != question else None
+        words = list(_ASKED.finditer(question))[:_TRIED]
+        unknown = [word for word in words if word[0].lower() not in self._known]
+        text, mended = question, 0
+        for word in reversed(unknown):
+            name = word[0][0].isupper() and word.start() > 0
+            meant = None if name and len(word[0]) < _LONG else self._nearest(word[0].lower())
+            if meant is not None:
+                mended += 1
+                text = text[: word.start() + 1] + meant[1:] + text[word.end() :]
+        return text if mended and mended >= len(unknown) - mended else None
 
     def _nearest(self, word: str) -> str | None:
-        """Return the most frequent of the nearest words that begin alike, if `word` is none."""
-        if word in self._known:
-            return None
+        """Return the most frequent of the nearest words that begin alike, if there is one."""
         most = 1 if len(word) < _LONG else 2
         near = process.extract(
             word, self._common, scorer=OSA.distance, score_cutoff=most, limit=None
         )
         found = [(away, -self._counts[other], other) for other, away, _ in near]
-        alike = [row for row in found if row[2][0] == word[0] and not word.startswith(row[2])]
+        if any(word.startswith(other) for _, _, other in found):
+            return None  # another form of a word
+        alike = [row for row in found if row[2][0] == word[0]]
         return min(alike)[2] if alike else None
 
 
@@ -98,8 +96,8 @@ def count_words(store: PassageStore, folder: Path) -> None:
     step = -(-store.passages // _COUNTED) or 1
     counts: Counter[str] = Counter()
     for start in pages[::step]:
-        for title, _, text in store.texts(start, start + _PAGE):
-            counts.update(set(_WORD.findall(f"{title} {text}".lower())))
+        for _, _, text in store.texts(start, start + _PAGE):
+            counts.update(set(_WORD.findall(text.lower())))
     fewest = _fewest(store.passages)
     rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))[:_MOST_WORDS]
     lines = [f"{word}\t{count}\n" for word, count in rows if count >= fewest]

@@ -20,6 +20,8 @@ from models.loading import (
     without_progress_bars,
 )
 from models.reading import SpanReading
+from models.span_choice import SpanChoice
+from models.spans import Candidate
 from models.tensors import on_device
 from models.windows import ENOUGH, Batch, Windower
 
@@ -73,6 +75,7 @@ class TransformersReader:
             max_batch_tokens=max_batch_tokens or (4096 if self._device == "cpu" else 65_536),
             max_answer_tokens=max_answer_tokens,
             enough_tokens=ENOUGH if self._device == "cpu" else 16_384,
+            choice=SpanChoice.load(folder, self.name),
         )
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
@@ -82,6 +85,10 @@ class TransformersReader:
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
         """Return one best span per pair of a question and a context, in the order of `pairs`."""
         return self._reading.read_pairs(pairs)
+
+    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[Candidate]]:
+        """Return for each pair the spans that a choice is made from, best first."""
+        return self._reading.candidates(pairs)
 
     @torch.inference_mode()
     def _forward(self, batch: Batch) -> tuple[FloatArray, FloatArray]:

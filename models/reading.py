@@ -1,13 +1,14 @@
 """Reads contexts with any backend: split, compute, decode. Imports no neural network library."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 
 from models.contracts import FloatArray, ModelError, Span
-from models.spans import Logits, best_span
+from models.span_choice import CANDIDATES, SpanChoice
+from models.spans import Candidate, Logits, best_span, candidates
 from models.windows import ENOUGH, Batch, Window, Windower, batches
 
 Forward: TypeAlias = Callable[[Batch], tuple[FloatArray, FloatArray]]
@@ -23,7 +24,7 @@ class SpanReading:
 
     `max_batch_tokens` bounds the tokens of one forward pass, padding included, and one that has
     `enough_tokens` is not padded much to have more; `max_answer_tokens` bounds an answer. `each`
-    may run several passes at once.
+    may run several passes at once. `choice` chooses among the best spans.
     """
 
     windower: Windower
@@ -33,6 +34,7 @@ class SpanReading:
     max_answer_tokens: int
     enough_tokens: int = ENOUGH
     each: Each = map
+    choice: SpanChoice | None = None
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
         """Return one best span per context, in the order of `contexts`.
@@ -46,6 +48,38 @@ class SpanReading:
 
         Windows of all questions share the forward passes. Errors are those of `read`.
         """
+        return [
+            self._chosen(question, context, *read)
+            for (question, context), read in zip(pairs, self._read(pairs), strict=True)
+        ]
+
+    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[Candidate]]:
+        """Return the spans that a choice is made from for each pair, best first."""
+        return [
+            self._candidates(context, *read)
+            for (_, context), read in zip(pairs, self._read(pairs), strict=True)
+        ]
+
+    def _chosen(
+        self, question: str, context: str, windows: Sequence[Window], logits: Sequence[Logits]
+    ) -> Span:
+        best = best_span(context, windows, logits, max_answer_tokens=self.max_answer_tokens)
+        if self.choice is None or best.score < self.choice.least:
+            return best
+        chosen = self.choice.best(question, context, self._candidates(context, windows, logits))
+        return replace(best, start=chosen.start, end=chosen.end)
+
+    def _candidates(
+        self, context: str, windows: Sequence[Window], logits: Sequence[Logits]
+    ) -> list[Candidate]:
+        return candidates(
+            context, windows, logits, max_answer_tokens=self.max_answer_tokens, most=CANDIDATES
+        )
+
+    def _read(
+        self, pairs: Sequence[tuple[str, str]]
+    ) -> Iterator[tuple[list[Window], list[Logits]]]:
+        """Yield the windows of each pair, and their logits."""
         windows: list[Window] = []
         members: list[list[int]] = [[] for _ in pairs]
         for question, places in _by_question(pairs).items():
@@ -53,15 +87,8 @@ class SpanReading:
                 members[places[window.context]].append(len(windows))
                 windows.append(window)
         logits = self._logits(windows)
-        return [
-            best_span(
-                context,
-                [windows[place] for place in places],
-                [logits[place] for place in places],
-                max_answer_tokens=self.max_answer_tokens,
-            )
-            for (_, context), places in zip(pairs, members, strict=True)
-        ]
+        for places in members:
+            yield [windows[place] for place in places], [logits[place] for place in places]
 
     def _logits(self, windows: Sequence[Window]) -> list[Logits]:
         """Return the logits of each window, in the order of `windows`."""

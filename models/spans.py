@@ -1,6 +1,7 @@
 """Turns a reader's logits into the best answer span of a context. Pure arithmetic."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from models.boundaries import tidy
 from models.contracts import FloatArray, Span
 from models.windows import Window
+
+_PAIRS_EACH = 3  # pairs of tokens for each candidate: some have the same edges in the end
 
 
 class Logits(NamedTuple):
@@ -22,6 +25,20 @@ class Pair(NamedTuple):
 
     first: int
     last: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A span of a context, half-open, in code points, and the logits of its ends.
+
+    `score` is the sum of the logits less that of the null answer.
+    """
+
+    start: int
+    end: int
+    first: float
+    last: float
     score: float
 
 
@@ -107,3 +124,47 @@ def best_spans(
         if all(tidied.end <= other.start or other.end <= tidied.start for other in kept):
             kept.append(tidied)
     return kept
+
+
+def candidates(
+    context: str,
+    windows: Sequence[Window],
+    logits: Sequence[Logits],
+    *,
+    max_answer_tokens: int,
+    most: int,
+) -> list[Candidate]:
+    """Return at most `most` different spans of one context, best first, which may overlap.
+
+    Scores and edges are those of `best_spans`, and so is the first.
+    """
+    found: list[Candidate] = []
+    for window, (start, end) in zip(windows, logits, strict=True):
+        part = slice(window.begin, window.begin + len(window.offsets))
+        forbidden = window.offsets[:, 0] == window.offsets[:, 1]
+        if forbidden.all():
+            continue
+        null = float(start[0]) + float(end[0])
+        first, last = (
+            np.where(forbidden, np.float32(-np.inf), some[part]) for some in (start, end)
+        )
+        width = min(max_answer_tokens, first.size)
+        padded = np.concatenate([last, np.full(width - 1, -np.inf, dtype=np.float32)])
+        scores = (first[:, None] + np.lib.stride_tricks.sliding_window_view(padded, width)).ravel()
+        number = min(_PAIRS_EACH * most, scores.size)
+        places = np.argpartition(-scores, number - 1)[:number]
+        for place in sorted(places.tolist(), key=lambda place: (-scores[place], place)):
+            one, extra = divmod(place, width)
+            if scores[place] == -np.inf:
+                break
+            edges = tidy(context, int(window.offsets[one, 0]), int(window.offsets[one + extra, 1]))
+            found.append(
+                Candidate(
+                    *edges,
+                    first=float(first[one]),
+                    last=float(last[one + extra]),
+                    score=float(scores[place]) - null,
+                )
+            )
+    different = {(one.start, one.end): one for one in sorted(found, key=lambda one: one.score)}
+    return sorted(different.values(), key=lambda one: -one.score)[:most]

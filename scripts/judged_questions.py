@@ -151,7 +151,10 @@ def judge(
 
 
 def read_judged(path: Path) -> list[Judged]:
-    """Return what was judged. Raises ModelError where the file is damaged."""
+    """Return what was judged. Raises ModelError where the file is damaged.
+
+    A broad question has no passage where all that were found are of its own paper.
+    """
     try:
         with path.open(encoding="utf-8") as file:
             return [_parsed(json.loads(line)) for line in file]
@@ -167,7 +170,7 @@ def _parsed(row: dict[str, Any]) -> Judged:
         tuple(map(float, row["judgements"])),
         bool(row.get("kept")),
     )
-    if not one.passages or len(one.passages) != len(one.judgements):
+    if len(one.passages) != len(one.judgements) or not (one.passages or one.kept):
         raise ValueError("a passage lacks its judgement")
     return one
 
@@ -207,12 +210,12 @@ def _kept(answerer: Answerer, asked: Asked, most: int, chance: random.Random) ->
     question = answerer.encode(asked.question)
     found = answerer.index.candidates(question)
     likeness = found.features[:, FEATURES.index("late interaction")]
-    best = np.argsort(-likeness, kind="stable")[:_BROAD_DEPTH]
-    passages = answerer.index.passages(found.ids[best].tolist())
+    passages = answerer.index.passages(found.ids.tolist())
+    others = np.flatnonzero([passage.cord_uid != asked.paper for passage in passages])
+    best = others[np.argsort(-likeness[others], kind="stable")][:_BROAD_DEPTH]
+    texts = _shown(answerer, [passages[place] for place in best])
     shown = [
-        (text, LATE_SCALE * float(likeness[place]))
-        for place, passage, text in zip(best, passages, _shown(answerer, passages), strict=True)
-        if passage.cord_uid != asked.paper
+        (text, LATE_SCALE * float(likeness[place])) for place, text in zip(best, texts, strict=True)
     ]
     rest = shown[most // 2 :]
     chosen = [*shown[: most // 2], *chance.sample(rest, min(most - most // 2, len(rest)))]

@@ -159,7 +159,8 @@ def main(argv: list[str] | None = None) -> int:
         held_out = left_out(base, options.sources, 0, options.seed)
         _judge(options, base, held_out)
         if not options.judge_only:
-            _learn(options, base, held_out, read_judged(options.work / _JUDGED))
+            judged = [one for one in read_judged(options.work / _JUDGED) if one.passages]
+            _learn(options, base, held_out, judged)
     except (CorpusError, IndexingError, ModelError, SettingsError, StartError) as error:
         print(f"teach_encoder: {error}", file=sys.stderr)
         return 1

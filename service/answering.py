@@ -23,6 +23,7 @@ from service.reading import EVIDENCE_DEPTH, Reading, ReadPassage, Retrieved, evi
 from service.shared_models import SharedModels
 from service.threshold import Pool, read_enough
 from service.types import Answer, AnswerList, Query, Source, Timings
+from service.validation import QUESTION_LENGTH
 
 
 @dataclass(slots=True)
@@ -111,8 +112,12 @@ class Answerer:
             read=tuple(read),
             unread=unread,
             reader_bound=1.0 if unread is None else self.calibrations.reader.bound(unread),
-            did_you_mean=self.index.corrected(query.question),
+            did_you_mean=self._did_you_mean(query.question),
         )
+
+    def _did_you_mean(self, question: str) -> str | None:
+        meant = self.index.corrected(question)
+        return meant if meant and len(meant) <= QUESTION_LENGTH else None
 
     def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
         """Return a unit vector a text, shape (n, dimension). Errors are those of `answer`."""

@@ -35,7 +35,7 @@ _UNITS = (
 )
 _REPRODUCTION = Unit("", "reproduction number", 1, "")
 _ABOUT_REPRODUCTION = re.compile(
-    r"\bR ?[0₀](?![.·\d])|\bR\(0\)|reproducti(?:on|ve) (?:number|rate|ratio)"
+    r"\bR ?[0₀](?!\d|[.·]\d)|\bR\(0\)|reproducti(?:on|ve) (?:number|rate|ratio)"
 )
 
 _MOST_INFECTED = 100
@@ -79,7 +79,7 @@ _QUANTITY = re.compile(
     rf"(?:{_AND}(?P<high>{_SIGNED}))?{_SPREAD}?"
     rf"[ -]?(?:{_UNIT})(?![\w²³/])(?! ?[{_MINUS}]1(?!\d))"
 )
-_MARKS_OF_REFERENCES = r"\d+(?:[,–-] ?\d+)*\]"
+_MARKS_OF_REFERENCES = r"(?:(?<=[\[,–-])|(?<=, ))\d{1,4}(?:[,–-] ?\d{1,4}){0,20}\]"
 _BARE = re.compile(
     rf"(?<![\w.,·±-])(?<!± )(?<!\bR )(?<!\bR\()(?!{_MARKS_OF_REFERENCES})"
     rf"(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?(?![\w%-])(?![.,·]\d)"
@@ -178,11 +178,11 @@ def quantity_in(sentence: str, start: int = 0, end: int | None = None) -> Quanti
     end = len(sentence) if end is None else end
     for found in _quantities(sentence):
         if found.start() < end and start < found.end():
-            return _made(found, _unit_of(found, "u") or _REPRODUCTION, sentence)
+            return _made(found, _unit_of(found, "u") or _REPRODUCTION, sentence, start)
     if _ABOUT_REPRODUCTION.search(sentence):
         for found in _BARE.finditer(sentence):
             if start <= found.start("low") < end and _value(found["low"]) < _MOST_INFECTED:
-                return _made(found, _REPRODUCTION, sentence)
+                return _made(found, _REPRODUCTION, sentence, start)
     return None
 
 
@@ -198,12 +198,15 @@ def _unit_of(found: re.Match[str], end: str) -> Unit | None:
     return next((u for n, u in enumerate(_UNITS) if groups.get(f"{end}{n}") is not None), None)
 
 
-def _made(found: re.Match[str], unit: Unit, sentence: str) -> Quantity:
+def _made(found: re.Match[str], unit: Unit, sentence: str, start: int) -> Quantity:
+    """Return what was found; of two that are no range the one that is asked for from `start` on."""
     low = _value(found["low"])
     high = _value(found["high"]) if found["high"] else low
     low_unit = _unit_of(found, "l") or unit
     if low_unit.kind != unit.kind:  # no range, but two numbers
-        return Quantity(low, low, low_unit)
+        if start >= found.start("high"):
+            return Quantity(high, high, unit)
+        return Quantity(low, low, low_unit, bound=_bound(_before(found, sentence)))
     if low_unit != unit:
         low *= low_unit.size / unit.size
         if low > high:
@@ -216,8 +219,12 @@ def _made(found: re.Match[str], unit: Unit, sentence: str) -> Quantity:
     interval = _INTERVAL.match(sentence, found.end())
     ends = (_value(interval["low"]), _value(interval["high"])) if interval else None
     around = ends if ends and ends[0] <= low <= high <= ends[1] else None
-    bound = "" if found["high"] else _bound(sentence[: found.start("low")][-_BEFORE:])
+    bound = "" if found["high"] else _bound(_before(found, sentence))
     return Quantity(min(low, high), max(low, high), unit, around, bound)
+
+
+def _before(found: re.Match[str], sentence: str) -> str:
+    return sentence[: found.start("low")][-_BEFORE:]
 
 
 def _bound(before: str) -> str:

@@ -7,6 +7,7 @@ PDF extraction scatters through the paragraphs, in any order and often cut in pi
 import html
 import re
 from collections.abc import Sequence
+from html.entities import html5
 
 _DOI = r"(?:doi:\s*)?https?:\ ?//(?:dx\.)?doi\.org\ ?/\ ?10\.1101/[\d.\ ]*\d(?:\ //doi\.\S*)*"
 _UNREVIEWED = r"which\ was\ not\ (?:peer-?reviewed|certified\ by\ peer\ review)"
@@ -68,11 +69,17 @@ def clean(text: str) -> str:
     """
     if "&" in text:
         for _ in range(_ESCAPED):
-            text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+            text = _ENTITY.sub(_character, text)
     text = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
     if any(sign in text for sign in _SIGNS):
         text = _WATERMARK.sub(" ", text)
     return _SPACES.sub(" ", text).strip()
+
+
+def _character(found: re.Match[str]) -> str:
+    """Return the character that a reference stands for; what is none stays as it is."""
+    named = found[0][1] != "#"
+    return found[0] if named and found[0][1:] not in html5 else html.unescape(found[0])
 
 
 def clean_heading(heading: str) -> str:

@@ -9,6 +9,8 @@ from models.onnx.files import READER, verified
 from models.onnx.session import Session
 from models.onnx.tokens import load_tokenizer, pad_id
 from models.reading import SpanReading
+from models.span_choice import SpanChoice
+from models.spans import Candidate
 from models.windows import Batch, Windower
 
 
@@ -50,6 +52,7 @@ class OnnxReader:
             pad_id=pad_id(folder),
             max_batch_tokens=1,  # every window by itself: see models.onnx.session
             max_answer_tokens=max_answer_tokens,
+            choice=SpanChoice.load(folder, self.name),
         )
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
@@ -59,6 +62,10 @@ class OnnxReader:
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
         """Return one best span per pair of a question and a context, in the order of `pairs`."""
         return self._reading.read_pairs(pairs)
+
+    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[Candidate]]:
+        """Return for each pair the spans that a choice is made from, best first."""
+        return self._reading.candidates(pairs)
 
     def _forward(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
         feed = {"input_ids": batch.ids, "token_type_ids": batch.type_ids}

@@ -160,6 +160,7 @@ export function startRanking(results, slider, status, addressed) {
     current = weight;
     clearTimeout(timer);
     asking?.abort();
+    results.querySelector("#unlikely")?.remove();
     show(weight);
     const complete = results.dataset.complete.split(" ").includes(String(weight));
     const same = served.length === list.childElementCount

@@ -92,7 +92,8 @@ def test_files_without_questions_and_an_index_to_be_read_alone_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    some = str(squad(tmp_path / "some.json", [("Who?", "It was Verdi.", "Verdi", "none")]))
+    asked = [(f"Who, {n}?", "It was Verdi.", "Verdi", "none") for n in range(5)]
+    some = str(squad(tmp_path / "some.json", asked))
     (tmp_path / "none.json").write_text('{"data": []}')
     (tmp_path / "papers.json").write_text('["another"]')
     none, papers = str(tmp_path / "none.json"), str(tmp_path / "papers.json")
@@ -105,6 +106,7 @@ def test_files_without_questions_and_an_index_to_be_read_alone_are_one_line(
 
     assert refused("--retrieval-questions", none) == f"calibrate: {none} has no question"
     assert refused("--questions", none) == f"calibrate: {none} has no question"
+    assert "has 0 questions to use: 5 are the fewest" in refused("--off-topic", none)
     about = f"{some} has no question about the papers of {papers}"
     assert refused("--papers", papers) == f"calibrate: {about}"
     monkeypatch.setattr(os, "access", lambda *_: False)
@@ -120,4 +122,4 @@ def test_questions_of_which_nothing_is_found_are_one_line(
     files += ("--questions", given, "--off-topic", given)
     assert calibrate.main(["--index", str(sample_index), *files]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("calibrate: no passage that was found for the questions of --retrieval")
+    assert "no passage that was found for the questions of --retrieval" in error

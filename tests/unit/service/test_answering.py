@@ -22,6 +22,7 @@ from service.reading import EVIDENCE, evidence
 from service.reading_ahead import Step
 from service.shared_models import SharedModels
 from service.types import BusyError, Query
+from service.validation import QUESTION_LENGTH
 from tests.making import a_paper
 
 CANDIDATES = 10
@@ -327,6 +328,9 @@ def test_what_answered_is_told(answerer: Answerer) -> None:
     assert took.total == pytest.approx(took.encode + took.retrieve + took.read)
     assert found.did_you_mean is None
     assert answerer.answer(Query("How lnog?", 0.5, 1)).did_you_mean == "How long?"
+    longest = "How lnog?" + "?" * (QUESTION_LENGTH - 9)
+    assert answerer.answer(Query(longest, 0.5, 1)).did_you_mean is not None
+    assert answerer.answer(Query(longest + "?", 0.5, 1)).did_you_mean is None  # nobody could ask it
 
 
 def test_best_candidates_are_fetched_alone(answerer: Answerer) -> None:

@@ -66,6 +66,10 @@ from service.quantities import quantity_in
         ("The R 0 was 2.2.", "2.2"),  # not the subscript
         ("R(0) was 3 [2-4]", "3"),
         ("cases that transmit [17]; R0 was 2.1", "2.1"),  # nor a mark of a reference
+        ("cases that transmit [17, 18-20]; R0 was 2.1", "2.1"),
+        ("We found that 2.2 was the R0.", "2.2"),
+        ("the reproduction number [R0 = 3] was", "3"),
+        ("less than 2 m or 15 min", "<2 m"),
     ],
 )
 def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
@@ -131,6 +135,13 @@ def test_only_what_the_answer_touches_counts() -> None:
         start = sentence.index(answer)
         assert str(quantity_in(sentence, start, start + len(answer))) == written
     assert quantity_in(sentence, 0, 6) is None  # "It was"
+
+
+def test_of_two_numbers_that_are_no_range_the_answer_is_taken() -> None:
+    sentence = "Contact was within 2 m or 15 min indoors."
+    start = sentence.index("15")
+    assert str(quantity_in(sentence, start, start + 6)) == "15 minutes"
+    assert str(quantity_in(sentence, 0, start)) == "2 m"
 
 
 def test_equal_quantities_of_other_units_have_one_key() -> None:

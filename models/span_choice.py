@@ -1,0 +1,83 @@
+"""Chooses among a reader's best spans of a context by more than its logits.
+
+A linear model of `models.span_features`, fitted by scripts/fit_spans.py to which spans are right;
+docs/decisions/0025 tells what it gives. It lies in the reader's folder and is of these weights
+alone.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from models.contracts import ModelError
+from models.span_features import FEATURES, span_features
+from models.spans import Candidate
+
+SPAN_CHOICE = "span_choice.json"
+"""The name of the file in a reader's folder."""
+
+CANDIDATES = 8
+"""So many spans are chosen from."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanChoice:
+    """The weight of each feature. `model` is the identity of the reader that it was fitted to.
+
+    Spans whose best scores less than `least` are left as they are: hardly any is right.
+    """
+
+    model: str
+    weights: tuple[float, ...]
+    least: float = 0.0
+
+    def best(self, question: str, context: str, candidates: Sequence[Candidate]) -> Candidate:
+        """Return the candidate that is likeliest to be right; they come best first."""
+        if len(candidates) < 2 or candidates[0].score < self.least:  # noqa: PLR2004 - a choice
+            return candidates[0]
+        scores = span_features(question, context, candidates) @ np.array(self.weights)
+        return candidates[int(scores.argmax())]
+
+    def save(self, folder: Path) -> None:
+        """Write the file into a reader's folder."""
+        content = {
+            "model": self.model,
+            "least": self.least,
+            "weights": dict(zip(FEATURES, self.weights, strict=True)),
+        }
+        text = json.dumps(content, indent=1)
+        (folder / SPAN_CHOICE).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, model: str) -> Self | None:
+        """Read the file of a folder's reader, whose identity is `model`; None where there is none.
+
+        Raises ModelError where it is damaged, of other features or of another reader.
+        """
+        path = folder / SPAN_CHOICE
+        if not path.is_file():
+            return None
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found = cls(
+                str(content["model"]),
+                tuple(float(content["weights"][name]) for name in FEATURES),
+                float(content["least"]),
+            )
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ModelError(
+                f"{path} can't be read ({type(error).__name__}: {error}): fit it again "
+                "(python -m scripts.fit_spans) or remove it"
+            ) from error
+        if not np.isfinite([*found.weights, found.least]).all():
+            raise ModelError(f"{path} holds weights that are no numbers: fit it again or remove it")
+        if found.model != model:
+            raise ModelError(
+                f"{path} was fitted to the reader {found.model}, and this is {model}: fit it again "
+                "(python -m scripts.fit_spans) or remove it"
+            )
+        return found

@@ -1,0 +1,195 @@
+"""Fits what chooses among a reader's best spans to which of them are right.
+
+A linear model of some two hundred features, by a softmax over the spans of each question. The
+figures are of questions whose texts were left out of the fit.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize  # type: ignore[import-untyped] # it has none
+from tqdm import tqdm
+
+from index.corpora.squad import read_squad
+from index.types import CorpusError
+from models.contracts import ModelError
+from models.loading import DEFAULT, reader_folder
+from models.onnx.reader import OnnxReader
+from models.span_choice import CANDIDATES, SpanChoice
+from models.span_features import FEATURES, span_features
+from scripts.arguments import at_least
+from scripts.metrics import exact_match, f1
+from scripts.training_runs import Source, source
+
+_FOLDS = 5
+_PENALTY = 0.01  # on the squared weights of features in units of their deviation
+_ALIKE = 0.3  # what F1 counts beside an exact match
+_AT_ONCE = 64  # questions
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The spans of n questions, m of each at most: what they are like, and how right.
+
+    `values` has shape (n, m, features), `exact` and `f1` (n, m), `there` tells which are spans.
+    `texts`, shape (n,), numbers the questions' texts, and `weights`, shape (n,), says what each
+    question counts.
+    """
+
+    values: FloatArray
+    exact: FloatArray
+    f1: FloatArray
+    there: NDArray[np.bool_]
+    texts: NDArray[np.int64]
+    weights: FloatArray
+
+    def of(self, rows: NDArray[np.bool_]) -> "Lists":
+        """Return some of the questions."""
+        return Lists(*(getattr(self, name)[rows] for name in self.__slots__))
+
+    def figures(self, places: NDArray[np.int64]) -> tuple[float, float]:
+        """Return exact match and F1 in percent when these spans are taken, shape (n,)."""
+        rows = np.arange(len(places))
+        return (
+            100 * float(self.exact[rows, places].mean()),
+            100 * float(self.f1[rows, places].mean()),
+        )
+
+    def chosen(self, weights: FloatArray) -> NDArray[np.int64]:
+        """Return the place of each question's best span, by weights of features."""
+        scores = np.where(self.there, self.values @ weights, -np.inf)
+        places: NDArray[np.int64] = scores.argmax(1)
+        return places
+
+
+def lists_of(reader: OnnxReader, one: Source, limit: int | None) -> Lists:
+    """Have a reader mark the best spans of each question's own text.
+
+    Raises CorpusError where a file can't be read or has no question with an answer.
+    """
+    asked = [gold for gold in read_squad(one.path, limit) if gold.answers]
+    numbers: dict[str, int] = {}
+    values, exact, likeness, texts = [], [], [], []
+    for begin in tqdm(range(0, len(asked), _AT_ONCE), desc=one.path.name, mininterval=1):
+        some = asked[begin : begin + _AT_ONCE]
+        found = reader.candidates([(gold.question, gold.context) for gold in some])
+        for gold, spans in zip(some, found, strict=True):
+            if not spans:
+                continue
+            answers = [gold.context[span.start : span.end] for span in spans]
+            values.append(span_features(gold.question, gold.context, spans))
+            exact.append([float(exact_match(answer, gold.answers)) for answer in answers])
+            likeness.append([f1(answer, gold.answers) for answer in answers])
+            texts.append(numbers.setdefault(gold.context, len(numbers)))
+    if not values:
+        raise CorpusError(f"{one.path} has no question with an answer")
+    there = np.array([[n < len(rows) for n in range(CANDIDATES)] for rows in values])
+    padded = np.zeros((len(values), CANDIDATES, len(FEATURES)))
+    right, alike = np.zeros(there.shape), np.zeros(there.shape)
+    for row, (some_values, some_exact, some_f1) in enumerate(
+        zip(values, exact, likeness, strict=True)
+    ):
+        padded[row, : len(some_values)] = some_values
+        right[row, : len(some_exact)] = some_exact
+        alike[row, : len(some_f1)] = some_f1
+    weights = np.full(len(values), one.passes)
+    return Lists(padded, right, alike, there, np.array(texts), weights)
+
+
+def joined(sets: Sequence[Lists]) -> Lists:
+    """Return all questions of several sets."""
+    return Lists(
+        *(np.concatenate([getattr(one, name) for one in sets]) for name in Lists.__slots__)
+    )
+
+
+def fit(lists: Lists) -> FloatArray:
+    """Return the weight of each feature, shape (features,).
+
+    They maximise the likelihood of the right spans, each as far as it is right; questions of which
+    none is right tell nothing.
+    """
+    wanted = (lists.exact + _ALIKE * lists.f1) * lists.there
+    known = wanted.sum(1) > 0
+    wanted = wanted[known] / wanted[known].sum(1, keepdims=True)
+    there, counted = lists.there[known], lists.weights[known] / lists.weights[known].sum()
+    deviation = lists.values[lists.there].std(0) + 1e-3
+    values = lists.values[known] / deviation
+
+    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
+        scores = np.where(there, values @ weights, -np.inf)
+        logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+        lost = -(wanted * np.where(there, logs, 0)).sum(1) @ counted
+        away = (np.exp(logs) - wanted) * counted[:, None]
+        gradient = np.einsum("nm,nmf->f", away, values) + 2 * _PENALTY * weights
+        return float(lost + _PENALTY * weights @ weights), gradient
+
+    found = minimize(
+        loss, np.zeros(values.shape[2]), jac=True, method="L-BFGS-B", options={"maxiter": 500}
+    )
+    weights: FloatArray = found.x / deviation
+    return weights
+
+
+def held_out(sets: Sequence[Lists]) -> list[tuple[float, float]]:
+    """Return exact match and F1 of each set, each question chosen for without its text's fold."""
+    places = [np.zeros(len(one.texts), np.int64) for one in sets]
+    for fold in range(_FOLDS):
+        weights = fit(joined([one.of(one.texts % _FOLDS != fold) for one in sets]))
+        for one, chosen in zip(sets, places, strict=True):
+            rows = one.texts % _FOLDS == fold
+            chosen[rows] = one.of(rows).chosen(weights)
+    return [one.figures(chosen) for one, chosen in zip(sets, places, strict=True)]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    arguments = argparse.ArgumentParser(prog="python -m scripts.fit_spans", description=__doc__)
+    add = arguments.add_argument
+    add(
+        "--questions",
+        type=source(),
+        action="append",
+        required=True,
+        metavar="FILE[=WEIGHT]",
+        help="SQuAD format; each question counts WEIGHT (default: 1). Give it again for more files",
+    )
+    add("--reader", default=DEFAULT, metavar="DIR_OR_ID", help="the reader (default: the shipped)")
+    add("--limit", type=at_least(10), metavar="N", help="only the first N questions of each file")
+    add("--write", action="store_true", help="write the choice into the reader's folder")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        folder = reader_folder(options.reader)
+        reader = OnnxReader(folder)
+        sets = [lists_of(reader, one, options.limit) for one in options.questions]
+    except (CorpusError, ModelError) as error:
+        print(f"fit_spans: {error}", file=sys.stderr)
+        return 1
+    print(f"{'':<28}{'questions':>10}{'best: EM':>10}{'F1':>7}{'chosen: EM':>12}{'F1':>7}")
+    for one, lists, after in zip(options.questions, sets, held_out(sets), strict=True):
+        before = lists.figures(np.zeros(len(lists.texts), np.int64))
+        figures = f"{before[0]:>10.1f}{before[1]:>7.1f}{after[0]:>12.1f}{after[1]:>7.1f}"
+        print(f"{one.path.name:<28}{len(lists.texts):>10,}{figures}")
+    if options.write:
+        try:
+            SpanChoice(reader.name, tuple(map(float, fit(joined(sets))))).save(folder)
+        except OSError as error:
+            print(f"fit_spans: nothing was written: {error}", file=sys.stderr)
+            return 1
+        print(f"written to {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
