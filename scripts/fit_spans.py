@@ -22,11 +22,12 @@ from models.onnx.reader import OnnxReader
 from models.span_choice import CANDIDATES, SpanChoice
 from models.span_features import FEATURES, span_features
 from scripts.arguments import at_least
+from scripts.export_onnx import around
 from scripts.metrics import exact_match, f1
 from scripts.training_runs import Source, source
 
 _FOLDS = 5
-_PENALTY = 0.01  # on the squared weights of features in units of their deviation
+_PENALTY = 0.03  # on the squared weights of features in units of their deviation
 _ALIKE = 0.3  # what F1 counts beside an exact match
 _AT_ONCE = 64  # questions
 
@@ -69,7 +70,7 @@ class Lists:
 
 
 def lists_of(reader: OnnxReader, one: Source, limit: int | None) -> Lists:
-    """Have a reader mark the best spans of each question's own text.
+    """Have a reader mark the best spans of each question's own text, near its answer if it is long.
 
     Raises CorpusError where a file can't be read or has no question with an answer.
     """
@@ -78,12 +79,13 @@ def lists_of(reader: OnnxReader, one: Source, limit: int | None) -> Lists:
     values, exact, likeness, texts = [], [], [], []
     for begin in tqdm(range(0, len(asked), _AT_ONCE), desc=one.path.name, mininterval=1):
         some = asked[begin : begin + _AT_ONCE]
-        found = reader.candidates([(gold.question, gold.context) for gold in some])
-        for gold, spans in zip(some, found, strict=True):
+        contexts = [around(gold) for gold in some]
+        pairs = [(gold.question, text) for gold, text in zip(some, contexts, strict=True)]
+        for gold, text, spans in zip(some, contexts, reader.candidates(pairs), strict=True):
             if not spans:
                 continue
-            answers = [gold.context[span.start : span.end] for span in spans]
-            values.append(span_features(gold.question, gold.context, spans))
+            answers = [text[span.start : span.end] for span in spans]
+            values.append(span_features(gold.question, text, spans))
             exact.append([float(exact_match(answer, gold.answers)) for answer in answers])
             likeness.append([f1(answer, gold.answers) for answer in answers])
             texts.append(numbers.setdefault(gold.context, len(numbers)))
@@ -119,7 +121,7 @@ def fit(lists: Lists) -> FloatArray:
     known = wanted.sum(1) > 0
     wanted = wanted[known] / wanted[known].sum(1, keepdims=True)
     there, counted = lists.there[known], lists.weights[known] / lists.weights[known].sum()
-    deviation = lists.values[lists.there].std(0) + 1e-3
+    deviation = lists.values[known][there].std(0) + 1e-3
     values = lists.values[known] / deviation
 
     def loss(weights: FloatArray) -> tuple[float, FloatArray]:

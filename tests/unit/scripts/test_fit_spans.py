@@ -1,0 +1,101 @@
+"""Fitting what chooses among spans: on made-up lists, and with the shipped reader."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.loading import reader_folder
+from models.onnx.reader import OnnxReader
+from models.span_choice import SPAN_CHOICE
+from models.span_features import FEATURES
+from scripts import fit_spans
+from scripts.fit_spans import Lists, fit, held_out, joined
+
+
+def made(questions: int, telling: int, seed: int = 0) -> Lists:
+    """Return lists in which a feature alone tells which of four spans is right."""
+    draw = np.random.default_rng(seed)
+    values = draw.normal(size=(questions, 4, len(FEATURES)))
+    there = np.ones((questions, 4), np.bool_)
+    there[::3, 3] = False
+    right = np.zeros((questions, 4))
+    right[np.arange(questions), np.where(there, values[:, :, telling], -9).argmax(1)] = 1
+    return Lists(values, right, right, there, np.arange(questions) // 2, np.ones(questions))
+
+
+def test_the_feature_that_tells_gets_the_weight() -> None:
+    lists = made(400, telling=7)
+    weights = fit(lists)
+    assert weights.argmax() == 7
+    assert lists.figures(lists.chosen(weights))[0] > 95
+    ((exact, f1),) = held_out([lists])
+    assert exact == f1 > 60  # among two hundred features that tell nothing
+    assert lists.figures(np.zeros(400, np.int64))[0] < 40
+
+
+def test_a_set_counts_as_much_as_it_is_said_to() -> None:
+    one, other = made(200, telling=7), made(200, telling=9, seed=1)
+    other.weights[:] = 0.05
+    weights = fit(joined([one, other]))
+    assert weights[7] > 4 * abs(weights[9])
+
+
+def test_questions_of_which_no_span_is_right_tell_nothing() -> None:
+    lists = made(100, telling=7)
+    lists.exact[::2] = 0
+    lists.f1[::2] = 0
+    assert fit(lists) == pytest.approx(fit(lists.of(np.arange(100) % 2 == 1)), abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("spans") / "few.json"
+    paragraphs = []
+    for number in range(10):
+        text = f"In ward {number} the fever lasted {number + 3} days. Masks were worn by nurses."
+        answer = f"{number + 3} days"
+        qas = [
+            {
+                "id": str(number),
+                "question": f"How long did fever last in ward {number}?",
+                "answers": [{"text": answer, "answer_start": text.index(answer)}],
+            }
+        ]
+        paragraphs.append({"context": text, "qas": qas})
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    return path
+
+
+def test_it_is_fitted_and_written_beside_the_reader(
+    questions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "reader"
+    shutil.copytree(reader_folder("default"), folder)
+    (folder / SPAN_CHOICE).unlink()
+    plain = OnnxReader(folder)
+    arguments = ["--reader", str(folder), "--questions", f"{questions}=0.5"]
+    assert fit_spans.main(arguments) == 0
+    assert not (folder / SPAN_CHOICE).exists()
+    assert fit_spans.main([*arguments, "--write"]) == 0
+    line = next(row for row in capsys.readouterr().out.splitlines() if "few.json" in row)
+    assert line.split()[1] == "10"
+    choosing = OnnxReader(folder)
+    text = "The fever lasted 7 days. Masks were worn."
+    (before,), (after,) = (
+        reader.read("How long did fever last?", [text]) for reader in (plain, choosing)
+    )
+    assert (before.score, before.no_answer_score) == (after.score, after.no_answer_score)
+    assert (after.start, after.end) in {
+        (one.start, one.end) for one in plain.candidates([("How long did fever last?", text)])[0]
+    }
+
+
+def test_what_is_missing_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "none.json").write_text('{"data": []}')
+    assert fit_spans.main(["--questions", str(tmp_path / "none.json")]) == 1
+    assert "has no question with an answer" in capsys.readouterr().err
+    assert fit_spans.main(["--questions", str(tmp_path / "absent.json")]) == 1
+    assert "absent.json" in capsys.readouterr().err
