@@ -95,7 +95,7 @@ def test_a_paper_is_cited_once_with_all_its_answers() -> None:
     [
         ("", 422, "The question is empty."),
         ("question=why&weight=7", 422, "The weight must be a number from 0 to 1."),
-        ("question=why&top_k=51", 422, "(top_k) must be a whole number from 1 to 50."),
+        ("question=why&top_k=51", 422, " must be a whole number from 1 to 50."),
         ("question=why&published_from=2021&published_to=2020", 422, "is before the first, 2021."),
         ("question=why&sauces=PMC", 422, "The field sauces is unknown."),
         ("question=nothing", 404, "There is no answer to export. No passage was found."),
