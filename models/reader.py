@@ -44,6 +44,7 @@ class TransformersReader:
         max_length: int = 384,
         stride: int = 128,
         max_answer_tokens: int = 60,
+        choosing: bool = True,
     ) -> None:
         """Load a model from a folder or a hub id.
 
@@ -51,6 +52,7 @@ class TransformersReader:
         `stride` is the tokens that neighbouring windows share; `max_batch_tokens` bounds one
         forward pass: by default 4,096 on the CPU and 65,536 on a GPU, which computes as fast for
         many as for few, so that windows are sorted out by length only from 16,384 tokens on.
+        Without `choosing` the best span is taken, whatever `models.span_choice` would choose.
 
         Raises ModelError where it can't be found or loaded, is not an extractive reader, or the
         device is not there.
@@ -75,7 +77,7 @@ class TransformersReader:
             max_batch_tokens=max_batch_tokens or (4096 if self._device == "cpu" else 65_536),
             max_answer_tokens=max_answer_tokens,
             enough_tokens=ENOUGH if self._device == "cpu" else 16_384,
-            choice=SpanChoice.load(folder, self.name),
+            choice=SpanChoice.load(folder, self.name) if choosing else None,
         )
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:

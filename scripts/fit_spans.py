@@ -173,7 +173,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
         folder = reader_folder(options.reader)
-        reader = OnnxReader(folder)
+        reader = OnnxReader(folder, choosing=False)  # what was fitted before may be outdated
         sets = [lists_of(reader, one, options.limit) for one in options.questions]
     except (CorpusError, ModelError) as error:
         print(f"fit_spans: {error}", file=sys.stderr)

@@ -62,7 +62,8 @@ def make_reader(
     model = quantised(graph, seen)
 
     def figures(folder: Path) -> dict[str, float]:
-        onnx_reader, torch_reader = OnnxReader(folder), TransformersReader(source, device="cpu")
+        onnx_reader = OnnxReader(folder, choosing=False)
+        torch_reader = TransformersReader(source, device="cpu", choosing=False)
         found, expected = (
             [reader.read(question, [passage])[0] for question, passage in checking]
             for reader in (onnx_reader, torch_reader)

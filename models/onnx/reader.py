@@ -30,11 +30,13 @@ class OnnxReader:
         max_length: int = 384,
         stride: int = 128,
         max_answer_tokens: int = 60,
+        choosing: bool = True,
     ) -> None:
         """Load a model that computes with `threads`, or with every core where that is 0.
 
         `max_length`, the tokens of a window, is lowered to what the model can read;
-        `stride` is the tokens that neighbouring windows share.
+        `stride` is the tokens that neighbouring windows share. Without `choosing` the best span is
+        taken, whatever `models.span_choice` would choose.
 
         Raises ModelError where it isn't there, or its files are damaged or don't fit together.
         """
@@ -52,7 +54,7 @@ class OnnxReader:
             pad_id=pad_id(folder),
             max_batch_tokens=1,  # every window by itself: see models.onnx.session
             max_answer_tokens=max_answer_tokens,
-            choice=SpanChoice.load(folder, self.name),
+            choice=SpanChoice.load(folder, self.name) if choosing else None,
         )
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.contracts import ModelError
 from models.loading import reader_folder
 from models.onnx.reader import OnnxReader
 from models.span_choice import SPAN_CHOICE
@@ -74,11 +75,14 @@ def test_it_is_fitted_and_written_beside_the_reader(
 ) -> None:
     folder = tmp_path / "reader"
     shutil.copytree(reader_folder("default"), folder)
-    (folder / SPAN_CHOICE).unlink()
-    plain = OnnxReader(folder)
+    stale = (folder / SPAN_CHOICE).read_text().replace('"model": "bert', '"model": "another')
+    (folder / SPAN_CHOICE).write_text(stale)
+    with pytest.raises(ModelError, match="was fitted to the reader another"):
+        OnnxReader(folder)
+    plain = OnnxReader(folder, choosing=False)
     arguments = ["--reader", str(folder), "--questions", f"{questions}=0.5"]
     assert fit_spans.main(arguments) == 0
-    assert not (folder / SPAN_CHOICE).exists()
+    assert (folder / SPAN_CHOICE).read_text() == stale
     assert fit_spans.main([*arguments, "--write"]) == 0
     line = next(row for row in capsys.readouterr().out.splitlines() if "few.json" in row)
     assert line.split()[1] == "10"
