@@ -15,6 +15,7 @@ from models.loading import (
 from models.onnx.files import ENCODER, GRAPH, READER, has_graph, verified
 from models.onnx.pooling import longest_text
 from models.onnx.tokens import load_tokenizer
+from models.span_choice import SpanChoice
 
 AUTO, ONNX, TORCH = "auto", "onnx", "torch"
 
@@ -64,10 +65,12 @@ def check_files(
         return
     if backend_of(kind, name_or_dir, backend=backend, device=device) == ONNX:
         folder = _folder(kind, name_or_dir)
-        verified(folder, kind, weights_identity(folder))
+        record = verified(folder, kind, weights_identity(folder))
         load_tokenizer(folder)
         if kind == ENCODER:
             longest_text(folder)
+        else:
+            SpanChoice.load(folder, record.model)
 
 
 _NO_TORCH = {

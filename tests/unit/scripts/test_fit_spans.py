@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.backends import check_files
 from models.contracts import ModelError
 from models.loading import reader_folder
+from models.onnx.files import READER
 from models.onnx.reader import OnnxReader
 from models.span_choice import SPAN_CHOICE
 from models.span_features import FEATURES
@@ -79,6 +81,8 @@ def test_it_is_fitted_and_written_beside_the_reader(
     (folder / SPAN_CHOICE).write_text(stale)
     with pytest.raises(ModelError, match="was fitted to the reader another"):
         OnnxReader(folder)
+    with pytest.raises(ModelError, match="was fitted to the reader another"):
+        check_files(READER, folder, backend="onnx")
     plain = OnnxReader(folder, choosing=False)
     arguments = ["--reader", str(folder), "--questions", f"{questions}=0.5"]
     assert fit_spans.main(arguments) == 0
