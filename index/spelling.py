@@ -26,7 +26,7 @@ _FEWEST = 5  # passages that have a word which counts as one; of a small index f
 _PER_PASSAGE = 10_000  # one more for so many passages
 _COMMON = 4  # times as many have a word that is suggested
 _WORD = re.compile(r"(?<![\w-])[a-z]{4,30}(?![\w-])")  # of a text in lower case; no names of genes
-_ASKED = re.compile(r"(?<![\w-])[A-Za-z][a-z]{4,29}(?![\w-])")
+_ASKED = re.compile(r"(?<![\w-])[A-Za-z][a-z]{4,29}(?![\w-]|['’]\w)")
 _LONG = 8  # letters, from which on two of them may be wrong
 _TRIED = 64  # words of a question
 

@@ -1,7 +1,7 @@
 """What tells a good answer from its neighbours: features of spans, from logits and words alone.
 
 A reader's logits say where an answer is better than where it begins and ends: in SQuAD the right
-span is among the best two for 79 of 100 questions whose best is right for 70. Pure; English words.
+span is among the best two for 78 of 100 questions, and the best for 70. Pure; English words.
 """
 
 import math
@@ -60,9 +60,7 @@ _TOKEN = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*|[^\w\s]")
 _SENTENCE_END = re.compile(r"[.!?;] ")
 _SUFFIXES = ("ing", "ed", "es", "s", "e", "ly")
 _SHORTEST_STEM = 3
-_AROUND = (
-    600  # characters on both sides of the best span in which the question's words are looked for
-)
+_AROUND = 600  # characters beside the best span in which the words of the question are looked for
 _BESIDE = 40  # characters in which the word beside a span is looked for
 _NEAR = (3, 6, 12, 25)  # words
 _FAR = 60  # words: so far away is a word that is not there

@@ -54,13 +54,10 @@ def best_pairs(start: FloatArray, end: FloatArray, *, max_tokens: int, most: int
     """
     if start.size == 0:
         return []
-    width = min(max_tokens, start.size)
-    padded = np.concatenate([end, np.full(width - 1, -np.inf, dtype=np.float32)])
-    band = np.lib.stride_tricks.sliding_window_view(padded, width)  # (tokens, width)
-    scores = start[:, None] + band  # [first, last - first]
+    scores = _scores(start, end, max_tokens)
     found: list[Pair] = []
     while len(found) < most:
-        first, extra = divmod(int(scores.argmax()), width)
+        first, extra = divmod(int(scores.argmax()), scores.shape[1])
         score = float(scores[first, extra])
         if score == -np.inf:
             break
@@ -68,6 +65,25 @@ def best_pairs(start: FloatArray, end: FloatArray, *, max_tokens: int, most: int
         if len(found) < most:
             _forbid(scores, found[-1])
     return found
+
+
+def _scores(start: FloatArray, end: FloatArray, max_tokens: int) -> FloatArray:
+    """Return `start[first] + end[last]` as `scores[first, last - first]`, -inf past the end.
+
+    `start` and `end` have shape (tokens,), with at least one token.
+    """
+    width = min(max_tokens, start.size)
+    padded = np.concatenate([end, np.full(width - 1, -np.inf, dtype=np.float32)])
+    scores: FloatArray = start[:, None] + np.lib.stride_tricks.sliding_window_view(padded, width)
+    return scores
+
+
+def _of_context(window: Window, logits: Logits) -> tuple[FloatArray, FloatArray, float]:
+    """Return a window's logits of the context, -inf where no word is, and those of null, summed."""
+    part = slice(window.begin, window.begin + len(window.offsets))
+    forbidden = window.offsets[:, 0] == window.offsets[:, 1]
+    start, end = (np.where(forbidden, np.float32(-np.inf), some[part]) for some in logits)
+    return start, end, float(logits.start[0]) + float(logits.end[0])
 
 
 def _forbid(scores: FloatArray, taken: Pair) -> None:
@@ -103,16 +119,9 @@ def best_spans(
     windows are comparable. Its edges are moved to where a reader of English would put them.
     """
     spans: list[Span] = []
-    for window, (start, end) in zip(windows, logits, strict=True):
-        part = slice(window.begin, window.begin + len(window.offsets))
-        forbidden = window.offsets[:, 0] == window.offsets[:, 1]
-        null = float(start[0]) + float(end[0])
-        pairs = best_pairs(
-            np.where(forbidden, np.float32(-np.inf), start[part]),
-            np.where(forbidden, np.float32(-np.inf), end[part]),
-            max_tokens=max_answer_tokens,
-            most=most,
-        )
+    for window, own in zip(windows, logits, strict=True):
+        start, end, null = _of_context(window, own)
+        pairs = best_pairs(start, end, max_tokens=max_answer_tokens, most=most)
         for pair in pairs:
             edges = int(window.offsets[pair.first, 0]), int(window.offsets[pair.last, 1])
             spans.append(Span(*edges, score=pair.score - null, no_answer_score=null))
@@ -139,32 +148,25 @@ def candidates(
     Scores and edges are those of `best_spans`, and so is the first.
     """
     found: list[Candidate] = []
-    for window, (start, end) in zip(windows, logits, strict=True):
-        part = slice(window.begin, window.begin + len(window.offsets))
-        forbidden = window.offsets[:, 0] == window.offsets[:, 1]
-        if forbidden.all():
+    for window, own in zip(windows, logits, strict=True):
+        start, end, null = _of_context(window, own)
+        if not start.size:
             continue
-        null = float(start[0]) + float(end[0])
-        first, last = (
-            np.where(forbidden, np.float32(-np.inf), some[part]) for some in (start, end)
-        )
-        width = min(max_answer_tokens, first.size)
-        padded = np.concatenate([last, np.full(width - 1, -np.inf, dtype=np.float32)])
-        scores = (first[:, None] + np.lib.stride_tricks.sliding_window_view(padded, width)).ravel()
+        scores = _scores(start, end, max_answer_tokens)
         number = min(_PAIRS_EACH * most, scores.size)
-        places = np.argpartition(-scores, number - 1)[:number]
-        for place in sorted(places.tolist(), key=lambda place: (-scores[place], place)):
-            one, extra = divmod(place, width)
-            if scores[place] == -np.inf:
-                break
-            edges = tidy(context, int(window.offsets[one, 0]), int(window.offsets[one + extra, 1]))
-            found.append(
-                Candidate(
-                    *edges,
-                    first=float(first[one]),
-                    last=float(last[one + extra]),
-                    score=float(scores[place]) - null,
+        for place in np.argpartition(-scores, number - 1, axis=None)[:number].tolist():
+            first, extra = divmod(place, scores.shape[1])
+            last, score = first + extra, float(scores[first, extra])
+            if score > -np.inf:
+                edges = int(window.offsets[first, 0]), int(window.offsets[last, 1])
+                found.append(
+                    Candidate(
+                        *tidy(context, *edges),
+                        first=float(start[first]),
+                        last=float(end[last]),
+                        score=score - null,
+                    )
                 )
-            )
-    different = {(one.start, one.end): one for one in sorted(found, key=lambda one: one.score)}
-    return sorted(different.values(), key=lambda one: -one.score)[:most]
+    found.sort(key=lambda one: (one.score, -one.start, -one.end))
+    different = {(one.start, one.end): one for one in found}  # the better one of the same edges
+    return sorted(different.values(), key=lambda one: (-one.score, one.start, one.end))[:most]

@@ -208,17 +208,12 @@ def _made(found: re.Match[str], unit: Unit, sentence: str, start: int) -> Quanti
             return Quantity(high, high, unit)
         return Quantity(low, low, low_unit, bound=_bound(_before(found, sentence)))
     if low_unit != unit:
-        low *= low_unit.size / unit.size
-        if low > high:
-            low, high, unit, low_unit = (
-                *(end * unit.size / low_unit.size for end in (high, low)),
-                low_unit,
-                unit,
-            )
-        return Quantity(low, high, unit, low_unit=low_unit)
+        ends = (low, low_unit), (high, unit)
+        (low, low_unit), (high, unit) = sorted(ends, key=lambda end: end[0] * end[1].size)
+        return Quantity(low * low_unit.size / unit.size, high, unit, low_unit=low_unit)
     interval = _INTERVAL.match(sentence, found.end())
-    ends = (_value(interval["low"]), _value(interval["high"])) if interval else None
-    around = ends if ends and ends[0] <= low <= high <= ends[1] else None
+    within = (_value(interval["low"]), _value(interval["high"])) if interval else None
+    around = within if within and within[0] <= low <= high <= within[1] else None
     bound = "" if found["high"] else _bound(_before(found, sentence))
     return Quantity(min(low, high), max(low, high), unit, around, bound)
 

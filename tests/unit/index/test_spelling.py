@@ -50,6 +50,7 @@ def test_misspelt_words_are_put_right(question: str, meant: str) -> None:
         "Barely",  # known, though too rare to be suggested
         "IL-6 and x-incubaton, incubaton2",  # names of other things
         "INCUBATON",
+        "shouldn't Lassas's",  # the pieces beside an apostrophe are no words
         "eriod",  # another first letter
         "incobetoin",  # three mistakes
         "the vaccinesq of vaccinesy",  # other forms of a word, though others are as near
