@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-from models.contracts import FloatArray, ModelError, Span
+from models.contracts import ModelError, Span
 from models.loading import (
     DEFAULT,
     identity,
@@ -19,7 +19,7 @@ from models.loading import (
     reader_folder,
     without_progress_bars,
 )
-from models.reading import SpanReading
+from models.reading import Outputs, SpanReading
 from models.span_choice import SpanChoice
 from models.spans import Candidate
 from models.tensors import on_device
@@ -66,6 +66,7 @@ class TransformersReader:
         self._has_types = takes_types and getattr(self._model.config, "type_vocab_size", 0) > 1
         tokenizer = _load_tokenizer(folder)
         self.name = identity(folder)
+        choice = SpanChoice.load(folder, self.name) if choosing else None
         self._reading = SpanReading(
             windower=Windower(
                 tokenizer.backend_tokenizer,
@@ -77,7 +78,12 @@ class TransformersReader:
             max_batch_tokens=max_batch_tokens or (4096 if self._device == "cpu" else 65_536),
             max_answer_tokens=max_answer_tokens,
             enough_tokens=ENOUGH if self._device == "cpu" else 16_384,
-            choice=SpanChoice.load(folder, self.name) if choosing else None,
+            choice=choice,
+        )
+        self._projection = (
+            torch.from_numpy(choice.projection).to(self._device, self._model.dtype)
+            if choice
+            else None
         )
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
@@ -89,11 +95,14 @@ class TransformersReader:
         return self._reading.read_pairs(pairs)
 
     def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[Candidate]]:
-        """Return for each pair the spans that a choice is made from, best first."""
+        """Return for each pair the spans that a choice is made from, best first.
+
+        They have states only where the reader chooses: what its choice makes of them.
+        """
         return self._reading.candidates(pairs)
 
     @torch.inference_mode()
-    def _forward(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
+    def _forward(self, batch: Batch) -> Outputs:
         padded = not batch.mask.all()
         arrays = {"input_ids": batch.ids}
         if padded:
@@ -101,9 +110,14 @@ class TransformersReader:
         if self._has_types:
             arrays["token_type_ids"] = batch.type_ids
         moved = on_device(torch.from_numpy(np.stack(list(arrays.values()))), self._device)
-        output = self._model(**dict(zip(arrays, moved, strict=True)))
-        logits = torch.stack([output.start_logits, output.end_logits]).float().cpu().numpy()
-        return logits[0], logits[1]
+        named = dict(zip(arrays, moved, strict=True))
+        output = self._model(**named, output_hidden_states=self._projection is not None)
+        made = [output.start_logits[..., None], output.end_logits[..., None]]
+        if self._projection is not None:
+            made.append(output.hidden_states[-1] @ self._projection)
+        numbers = torch.cat(made, dim=2).float().cpu().numpy()  # all in one transfer
+        starts, ends, states = numbers[..., 0], numbers[..., 1], numbers[..., 2:]
+        return (starts, ends, states) if states.size else (starts, ends)
 
 
 def _load(folder: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401 - transformers is not typed

@@ -11,10 +11,14 @@ from models.span_choice import CANDIDATES, SpanChoice
 from models.spans import Candidate, Logits, best_span, candidates
 from models.windows import ENOUGH, Batch, Window, Windower, batches
 
-Forward: TypeAlias = Callable[[Batch], tuple[FloatArray, FloatArray]]
-"""Runs a network: a batch to its start and end logits, float32 of shape (windows, tokens)."""
+Outputs: TypeAlias = tuple[FloatArray, ...]
+"""Start and end logits, float32 of shape (windows, tokens), and perhaps states of the tokens, of
+shape (windows, tokens, width), as `models.spans.Logits` has them."""
 
-Each: TypeAlias = Callable[[Forward, Iterable[Batch]], Iterable[tuple[FloatArray, FloatArray]]]
+Forward: TypeAlias = Callable[[Batch], Outputs]
+"""Runs a network on a batch."""
+
+Each: TypeAlias = Callable[[Forward, Iterable[Batch]], Iterable[Outputs]]
 """Calls a `Forward` with each batch and returns what it made of them in their order, as `map`."""
 
 
@@ -101,11 +105,11 @@ class SpanReading:
                 enough_tokens=self.enough_tokens,
             )
         )
-        for batch, (starts, ends) in zip(made, self.each(self.forward, made), strict=True):
-            for place, start, end in zip(batch.members, starts, ends, strict=True):
+        for batch, outputs in zip(made, self.each(self.forward, made), strict=True):
+            for place, *own in zip(batch.members, *outputs, strict=True):
                 length = len(windows[place].ids)
-                found[place] = Logits(start[:length], end[:length])
-                if not np.isfinite(found[place]).all():
+                found[place] = Logits(*(some[:length] for some in own))
+                if not all(np.isfinite(some).all() for some in own):
                     raise ModelError(
                         "the reader's logits are not finite numbers: its weights are damaged, or "
                         "too large for half precision (run it on the CPU)"

@@ -1,19 +1,21 @@
 """Chooses among a reader's best spans of a context by more than its logits.
 
-A linear model of `models.span_features`, fitted by scripts/fit_spans.py to which spans are right;
-docs/decisions/0025 tells what it gives. It lies in the reader's folder and is of these weights
-alone.
+A linear model of `models.span_features` and of the network's last hidden states at a span's first
+and last token and in the mean of its tokens, fitted by scripts/fit_spans.py to which spans are
+right; docs/decisions/0025 tells what it gives. It lies in the reader's folder and is of these
+weights alone.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from models.contracts import ModelError
+from models.contracts import FloatArray, ModelError
 from models.span_features import FEATURES, span_features
 from models.spans import Candidate
 
@@ -23,23 +25,37 @@ SPAN_CHOICE = "span_choice.json"
 CANDIDATES = 8
 """So many spans are chosen from."""
 
+STATES = ("first", "last", "mean")
+"""Where the hidden states are taken from: the rows of a candidate's `states`."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpanChoice:
     """The weight of each feature. `model` is the identity of the reader that it was fitted to.
 
-    Spans whose best scores less than `least` are left as they are: hardly any is right.
+    `states` are the weights of the hidden states, for each of STATES as many as the network is
+    wide. Spans whose best scores less than `least` are left as they are: hardly any is right.
     """
 
     model: str
     weights: tuple[float, ...]
+    states: tuple[tuple[float, ...], ...]
     least: float = 0.0
 
+    @property
+    def projection(self) -> FloatArray:
+        """What a token's hidden state is multiplied by, shape (width, 3)."""
+        return np.array(self.states, np.float32).T
+
     def best(self, question: str, context: str, candidates: Sequence[Candidate]) -> Candidate:
-        """Return the candidate that is likeliest to be right; they come best first."""
+        """Return the candidate that is likeliest to be right; they come best first.
+
+        Their states are hidden states that were multiplied by `projection`.
+        """
         if len(candidates) < 2 or candidates[0].score < self.least:  # noqa: PLR2004 - a choice
             return candidates[0]
         scores = span_features(question, context, candidates) @ np.array(self.weights)
+        scores += [0.0 if one.states is None else np.trace(one.states) for one in candidates]
         return candidates[int(scores.argmax())]
 
     def save(self, folder: Path) -> None:
@@ -48,6 +64,10 @@ class SpanChoice:
             "model": self.model,
             "least": self.least,
             "weights": dict(zip(FEATURES, self.weights, strict=True)),
+            "states": {
+                place: " ".join(f"{weight:.5f}" for weight in weights)
+                for place, weights in zip(STATES, self.states, strict=True)
+            },
         }
         text = json.dumps(content, indent=1)
         (folder / SPAN_CHOICE).write_text(text + "\n", encoding="utf-8")
@@ -66,14 +86,16 @@ class SpanChoice:
             found = cls(
                 str(content["model"]),
                 tuple(float(content["weights"][name]) for name in FEATURES),
+                tuple(tuple(map(float, content["states"][name].split())) for name in STATES),
                 float(content["least"]),
             )
-        except (OSError, ValueError, LookupError, TypeError) as error:
+            found.projection  # noqa: B018 - a ValueError where one has other numbers of weights
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise ModelError(
                 f"{path} can't be read ({type(error).__name__}: {error}): fit it again "
                 "(python -m scripts.fit_spans) or remove it"
             ) from error
-        if not np.isfinite([*found.weights, found.least]).all():
+        if not np.isfinite([*found.weights, *chain(*found.states), found.least]).all():
             raise ModelError(f"{path} holds weights that are no numbers: fit it again or remove it")
         if found.model != model:
             raise ModelError(

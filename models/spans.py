@@ -1,7 +1,7 @@
 """Turns a reader's logits into the best answer span of a context. Pure arithmetic."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +14,15 @@ _PAIRS_EACH = 3  # pairs of tokens for each candidate: some have the same edges 
 
 
 class Logits(NamedTuple):
-    """One window's logits, each float32 of shape (tokens of the window,), without padding."""
+    """One window's logits, each float32 of shape (tokens of the window,), without padding.
+
+    `states`, where they are wanted, are what the logits were made from, float32 of shape (tokens,
+    width): the network's last hidden states, or what was made of them.
+    """
 
     start: FloatArray
     end: FloatArray
+    states: FloatArray | None = None
 
 
 class Pair(NamedTuple):
@@ -32,7 +37,8 @@ class Pair(NamedTuple):
 class Candidate:
     """A span of a context, half-open, in code points, and the logits of its ends.
 
-    `score` is the sum of the logits less that of the null answer.
+    `score` is the sum of the logits less that of the null answer. `states`, of shape (3, width),
+    are those of its first and of its last token, and the mean of all its tokens'.
     """
 
     start: int
@@ -40,6 +46,7 @@ class Candidate:
     first: float
     last: float
     score: float
+    states: FloatArray | None = field(default=None, compare=False)
 
 
 def best_pairs(start: FloatArray, end: FloatArray, *, max_tokens: int, most: int) -> list[Pair]:
@@ -82,7 +89,8 @@ def _of_context(window: Window, logits: Logits) -> tuple[FloatArray, FloatArray,
     """Return a window's logits of the context, -inf where no word is, and those of null, summed."""
     part = slice(window.begin, window.begin + len(window.offsets))
     forbidden = window.offsets[:, 0] == window.offsets[:, 1]
-    start, end = (np.where(forbidden, np.float32(-np.inf), some[part]) for some in logits)
+    both = (logits.start, logits.end)
+    start, end = (np.where(forbidden, np.float32(-np.inf), some[part]) for some in both)
     return start, end, float(logits.start[0]) + float(logits.end[0])
 
 
@@ -147,7 +155,7 @@ def candidates(
 
     Scores and edges are those of `best_spans`, and so is the first.
     """
-    found: list[Candidate] = []
+    found: list[tuple[Candidate, FloatArray | None]] = []
     for window, own in zip(windows, logits, strict=True):
         start, end, null = _of_context(window, own)
         if not start.size:
@@ -159,14 +167,24 @@ def candidates(
             last, score = first + extra, float(scores[first, extra])
             if score > -np.inf:
                 edges = int(window.offsets[first, 0]), int(window.offsets[last, 1])
-                found.append(
-                    Candidate(
-                        *tidy(context, *edges),
-                        first=float(start[first]),
-                        last=float(end[last]),
-                        score=score - null,
-                    )
+                one = Candidate(
+                    *tidy(context, *edges),
+                    first=float(start[first]),
+                    last=float(end[last]),
+                    score=score - null,
                 )
-    found.sort(key=lambda one: (one.score, -one.start, -one.end))
-    different = {(one.start, one.end): one for one in found}  # the better one of the same edges
-    return sorted(different.values(), key=lambda one: (-one.score, one.start, one.end))[:most]
+                tokens = slice(window.begin + first, window.begin + last + 1)
+                found.append((one, None if own.states is None else own.states[tokens]))
+    found.sort(key=lambda each: (-each[0].score, each[0].start, each[0].end))
+    kept: dict[tuple[int, int], Candidate] = {}
+    for one, states in found:
+        if len(kept) == most:
+            break
+        if (one.start, one.end) not in kept:  # else the same edges have a better score already
+            kept[one.start, one.end] = replace(one, states=_ends_and_mean(states))
+    return list(kept.values())
+
+
+def _ends_and_mean(states: FloatArray | None) -> FloatArray | None:
+    """Return the first, the last and the mean of a span's states, shape (tokens, width)."""
+    return None if states is None else np.stack([states[0], states[-1], states.mean(0)])

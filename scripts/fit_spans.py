@@ -1,7 +1,7 @@
 """Fits what chooses among a reader's best spans to which of them are right.
 
-A linear model of some two hundred features, by a softmax over the spans of each question. The
-figures are of questions whose texts were left out of the fit.
+A linear model of some two hundred features and of the reader's last hidden states, by a softmax
+over the spans of each question. The figures are of questions whose texts were left out of the fit.
 """
 
 import argparse
@@ -18,9 +18,11 @@ from index.corpora.squad import read_squad
 from index.types import CorpusError
 from models.contracts import ModelError
 from models.loading import DEFAULT, reader_folder
+from models.onnx.files import AGAIN
 from models.onnx.reader import OnnxReader
-from models.span_choice import CANDIDATES, SpanChoice
+from models.span_choice import CANDIDATES, STATES, SpanChoice
 from models.span_features import FEATURES, span_features
+from models.spans import Candidate
 from scripts.arguments import at_least
 from scripts.export_onnx import around
 from scripts.metrics import exact_match, f1
@@ -28,6 +30,7 @@ from scripts.training_runs import Source, source
 
 _FOLDS = 5
 _PENALTY = 0.03  # on the squared weights of features in units of their deviation
+_SHRUNK = 2.2  # deviations of the states, which are many, that weigh as much as one of a feature
 _ALIKE = 0.3  # what F1 counts beside an exact match
 _AT_ONCE = 64  # questions
 
@@ -38,12 +41,13 @@ FloatArray = NDArray[np.float64]
 class Lists:
     """The spans of n questions, m of each at most: what they are like, and how right.
 
-    `values` has shape (n, m, features), `exact` and `f1` (n, m), `there` tells which are spans.
+    `values` has shape (n, m, features), those of FEATURES and then the states', first, last and
+    mean; `exact` and `f1` have (n, m), `there` tells which are spans.
     `texts`, shape (n,), numbers the questions' texts, and `weights`, shape (n,), says what each
     question counts.
     """
 
-    values: FloatArray
+    values: NDArray[np.float32]
     exact: FloatArray
     f1: FloatArray
     there: NDArray[np.bool_]
@@ -72,7 +76,8 @@ class Lists:
 def lists_of(reader: OnnxReader, one: Source, limit: int | None) -> Lists:
     """Have a reader mark the best spans of each question's own text, near its answer if it is long.
 
-    Raises CorpusError where a file can't be read or has no question with an answer.
+    Raises CorpusError where a file can't be read or has no question with an answer, and ModelError
+    where the reader gives no states.
     """
     asked = [gold for gold in read_squad(one.path, limit) if gold.answers]
     numbers: dict[str, int] = {}
@@ -85,14 +90,14 @@ def lists_of(reader: OnnxReader, one: Source, limit: int | None) -> Lists:
             if not spans:
                 continue
             answers = [text[span.start : span.end] for span in spans]
-            values.append(span_features(gold.question, text, spans))
+            values.append(_values(gold.question, text, spans))
             exact.append([float(exact_match(answer, gold.answers)) for answer in answers])
             likeness.append([f1(answer, gold.answers) for answer in answers])
             texts.append(numbers.setdefault(gold.context, len(numbers)))
     if not values:
         raise CorpusError(f"{one.path} has no question with an answer")
     there = np.array([[n < len(rows) for n in range(CANDIDATES)] for rows in values])
-    padded = np.zeros((len(values), CANDIDATES, len(FEATURES)))
+    padded = np.zeros((len(values), CANDIDATES, values[0].shape[1]), np.float32)
     right, alike = np.zeros(there.shape), np.zeros(there.shape)
     for row, (some_values, some_exact, some_f1) in enumerate(
         zip(values, exact, likeness, strict=True)
@@ -104,6 +109,14 @@ def lists_of(reader: OnnxReader, one: Source, limit: int | None) -> Lists:
     return Lists(padded, right, alike, there, np.array(texts), weights)
 
 
+def _values(question: str, text: str, spans: Sequence[Candidate]) -> NDArray[np.float32]:
+    """Return what a fit sees of some spans, shape (spans, features and states)."""
+    states = [span.states.ravel() for span in spans if span.states is not None]
+    if len(states) < len(spans):
+        raise ModelError(f"the reader's graph gives no states to choose by: {AGAIN}")
+    return np.hstack([span_features(question, text, spans), np.stack(states)]).astype(np.float32)
+
+
 def joined(sets: Sequence[Lists]) -> Lists:
     """Return all questions of several sets."""
     return Lists(
@@ -112,7 +125,7 @@ def joined(sets: Sequence[Lists]) -> Lists:
 
 
 def fit(lists: Lists) -> FloatArray:
-    """Return the weight of each feature, shape (features,).
+    """Return the weight of each feature and state, shape (features,).
 
     They maximise the likelihood of the right spans, each as far as it is right; questions of which
     none is right tell nothing.
@@ -121,22 +134,34 @@ def fit(lists: Lists) -> FloatArray:
     known = wanted.sum(1) > 0
     wanted = wanted[known] / wanted[known].sum(1, keepdims=True)
     there, counted = lists.there[known], lists.weights[known] / lists.weights[known].sum()
-    deviation = lists.values[known][there].std(0) + 1e-3
-    values = lists.values[known] / deviation
+    values = lists.values[known][there]
+    unit = values.std(0) + 1e-3
+    if len(unit) > len(FEATURES):
+        unit[len(FEATURES) :] = _SHRUNK * unit[len(FEATURES) :].mean()
+    values /= unit
 
     def loss(weights: FloatArray) -> tuple[float, FloatArray]:
-        scores = np.where(there, values @ weights, -np.inf)
+        scores = np.full(there.shape, -np.inf)
+        scores[there] = values @ weights.astype(np.float32)
         logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
         lost = -(wanted * np.where(there, logs, 0)).sum(1) @ counted
-        away = (np.exp(logs) - wanted) * counted[:, None]
-        gradient = np.einsum("nm,nmf->f", away, values) + 2 * _PENALTY * weights
+        away = ((np.exp(logs) - wanted) * counted[:, None])[there]
+        gradient = away.astype(np.float32) @ values + 2 * _PENALTY * weights
         return float(lost + _PENALTY * weights @ weights), gradient
 
     found = minimize(
-        loss, np.zeros(values.shape[2]), jac=True, method="L-BFGS-B", options={"maxiter": 500}
+        loss, np.zeros(len(unit)), jac=True, method="L-BFGS-B", options={"maxiter": 500}
     )
-    weights: FloatArray = found.x / deviation
+    weights: FloatArray = found.x / unit
     return weights
+
+
+def choice(model: str, weights: FloatArray) -> SpanChoice:
+    """Return the choice that a fit's weights make, for the reader of a name."""
+    states = weights[len(FEATURES) :].reshape(len(STATES), -1)
+    return SpanChoice(
+        model, tuple(weights[: len(FEATURES)].tolist()), tuple(map(tuple, states.tolist()))
+    )
 
 
 def held_out(sets: Sequence[Lists]) -> list[tuple[float, float]]:
@@ -185,7 +210,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{one.path.name:<28}{len(lists.texts):>10,}{figures}")
     if options.write:
         try:
-            SpanChoice(reader.name, tuple(map(float, fit(joined(sets))))).save(folder)
+            choice(reader.name, fit(joined(sets))).save(folder)
         except OSError as error:
             print(f"fit_spans: nothing was written: {error}", file=sys.stderr)
             return 1

@@ -14,27 +14,29 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForQuestionAnswering
 
 from models import late
-from models.onnx.files import OPSET
+from models.onnx.files import OPSET, READER_OUTPUTS
 from models.onnx.graph import constants_first, plain_biases, plain_norms, without_padding
 from models.onnx.pooling import CLS, pooling_of
 from models.pretrained import load_pretrained
 
-READER_OUTPUTS = ("start_logits", "end_logits")
 ENCODER_OUTPUTS = ("vector",)
 WORD_OUTPUTS = ("vector", "word_parts", "importance")
 _ATTENTION = "eager"  # the form that the optimiser knows
 
 
 class _Reader(nn.Module):
-    """A question-answering model that returns its two logits, each of shape (batch, tokens)."""
+    """A question-answering model that returns its two logits, each of shape (batch, tokens).
+
+    Its last hidden states, (batch, tokens, hidden), follow.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, *types: Tensor) -> Any:  # noqa: ANN401 - as transformers
-        output = self.model(input_ids, attention_mask, **_named(types))
-        return output.start_logits, output.end_logits
+        output = self.model(input_ids, attention_mask, output_hidden_states=True, **_named(types))
+        return output.start_logits, output.end_logits, output.hidden_states[-1]
 
 
 class _Encoder(nn.Module):

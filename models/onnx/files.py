@@ -20,6 +20,8 @@ OPSET = 17
 FORMAT = 1
 
 READER, ENCODER = "reader", "encoder"
+READER_OUTPUTS = ("start_logits", "end_logits", "states")
+"""What a reader's graph returns; one that was exported by an earlier version has no states."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.contracts import FloatArray, Span
+from models.contracts import ModelError, Span
 from models.loading import DEFAULT, max_positions, read_config, reader_folder, weights_identity
-from models.onnx.files import READER, verified
+from models.onnx.files import AGAIN, GRAPH, READER, READER_OUTPUTS, verified
 from models.onnx.session import Session
 from models.onnx.tokens import load_tokenizer, pad_id
-from models.reading import SpanReading
-from models.span_choice import SpanChoice
+from models.reading import Outputs, SpanReading
+from models.span_choice import SPAN_CHOICE, SpanChoice
 from models.spans import Candidate
 from models.windows import Batch, Windower
 
@@ -43,6 +43,12 @@ class OnnxReader:
         folder = reader_folder(name_or_dir)
         self.name = verified(folder, READER, weights_identity(folder)).model
         self._session = Session(folder, threads=threads)
+        choice = SpanChoice.load(folder, self.name) if choosing else None
+        self._projection = choice.projection if choice else None
+        if choice and len(self._session.outputs) < len(READER_OUTPUTS):
+            raise ModelError(
+                f"{folder / GRAPH} does not give the states that {SPAN_CHOICE} chooses by: {AGAIN}"
+            )
         self._reading = SpanReading(
             windower=Windower(
                 load_tokenizer(folder),
@@ -54,7 +60,7 @@ class OnnxReader:
             pad_id=pad_id(folder),
             max_batch_tokens=1,  # every window by itself: see models.onnx.session
             max_answer_tokens=max_answer_tokens,
-            choice=SpanChoice.load(folder, self.name) if choosing else None,
+            choice=choice,
         )
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
@@ -66,10 +72,15 @@ class OnnxReader:
         return self._reading.read_pairs(pairs)
 
     def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[Candidate]]:
-        """Return for each pair the spans that a choice is made from, best first."""
+        """Return for each pair the spans that a choice is made from, best first.
+
+        Their states are the network's own where the reader was loaded without `choosing`.
+        """
         return self._reading.candidates(pairs)
 
-    def _forward(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
+    def _forward(self, batch: Batch) -> Outputs:
         feed = {"input_ids": batch.ids, "token_type_ids": batch.type_ids}
-        starts, ends = self._session.run(feed)
-        return starts, ends
+        starts, ends, *states = self._session.run(feed)
+        if self._projection is not None:
+            states = [some @ self._projection for some in states]
+        return (starts, ends, *states)

@@ -14,6 +14,7 @@ from transformers import AutoModelForQuestionAnswering
 from models.contracts import FloatArray
 from models.onnx.calibrating import calibrate
 from models.onnx.exporting import reader_graph
+from models.onnx.files import READER_OUTPUTS
 from models.onnx.graph import products_of
 from models.onnx.quantising import quantised
 from models.onnx.session import Feed
@@ -34,21 +35,28 @@ def _feeds(*lengths: int, texts: int = 1) -> list[Feed]:
 
 def _run(model: ModelProto, feed: Feed) -> FloatArray:
     """Return the start and the end logits, shape (2, texts, tokens)."""
+    return np.array(_outputs(model, feed)[:2])
+
+
+def _outputs(model: ModelProto, feed: Feed) -> list[FloatArray]:
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     takes = [one.name for one in session.get_inputs()]
-    return np.array(session.run(None, {name: feed[name] for name in takes}))
+    made: list[FloatArray] = session.run(None, {name: feed[name] for name in takes})
+    return made
 
 
-def _torch(folder: Path, feed: Feed) -> FloatArray:
+def _torch(folder: Path, feed: Feed) -> list[FloatArray]:
+    """Return what a reader's graph does: the logits, and the last hidden states."""
     model = AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float32).eval()
     inputs = {"input_ids": torch.from_numpy(feed["input_ids"])}
     if getattr(model.config, "type_vocab_size", 0) > 1 and not folder.name.startswith("distil"):
         inputs["token_type_ids"] = torch.from_numpy(feed["token_type_ids"])
     with torch.inference_mode():
-        output = model(**inputs)
-    return np.array([output.start_logits.numpy(), output.end_logits.numpy()])
+        output = model(**inputs, output_hidden_states=True)
+    made = (output.start_logits, output.end_logits, output.hidden_states[-1])
+    return [one.numpy() for one in made]
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +70,11 @@ def test_the_graph_computes_what_torch_does(
     checkpoints: dict[str, Path], graphs: dict[str, ModelProto], name: str, length: int, texts: int
 ) -> None:
     [feed] = _feeds(length, texts=texts)
-    found, expected = _run(graphs[name], feed), _torch(checkpoints[name], feed)
-    assert found.shape == (2, texts, length)
-    np.testing.assert_allclose(found, expected, atol=2e-4)
+    found, expected = _outputs(graphs[name], feed), _torch(checkpoints[name], feed)
+    assert [one.shape for one in found[:2]] == [(texts, length)] * 2
+    assert [one.name for one in graphs[name].graph.output] == list(READER_OUTPUTS)
+    for one, right in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, right, atol=2e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,9 +90,10 @@ def test_integers_compute_nearly_the_same(
     assert expected >= 12  # six products in each of two layers
     assert kinds.count("MatMulIntegerToFloat" if by_columns else "MatMulNBits") == expected
     [feed] = _feeds(45)
-    found, exact = _run(model, feed), _run(graph, feed)
-    assert np.abs(found - exact).mean() < 0.1 * exact.std()
-    assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.99
+    for found, exact in zip(_outputs(model, feed), _outputs(graph, feed), strict=True):
+        assert found.shape == exact.shape
+        assert np.abs(found - exact).mean() < 0.1 * exact.std()
+        assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.99
 
 
 def test_what_a_text_gets_does_not_depend_on_its_batch(graphs: dict[str, ModelProto]) -> None:

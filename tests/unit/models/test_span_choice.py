@@ -81,7 +81,7 @@ def test_any_text_has_finite_features() -> None:
 
 def choice(**weights: float) -> SpanChoice:
     given = {name.replace("_", " "): value for name, value in weights.items()}
-    return SpanChoice("reader", tuple(given.get(name, 0.0) for name in FEATURES))
+    return SpanChoice("reader", tuple(given.get(name, 0.0) for name in FEATURES), ((0.0,) * 4,) * 3)
 
 
 def test_the_weights_choose() -> None:
@@ -94,9 +94,43 @@ def test_the_weights_choose() -> None:
     assert choice(one_word=1).best("When?", TEXT, found[:1]) == found[0]
 
 
+def test_states_choose_with_the_features() -> None:
+    found = [of("December 2019", 9), of("in December 2019", 8), of("Wuhan", 7)]
+    draw = np.random.default_rng(4)
+    hidden = draw.normal(size=(3, 3, 4)).astype(np.float32)  # spans, places, width
+    weights = draw.normal(size=(3, 4))
+    one = replace(choice(contains_best=0.5), states=tuple(map(tuple, weights.tolist())))
+    assert one.projection.shape == (4, 3)
+    projected = [
+        replace(span, states=states @ one.projection)
+        for span, states in zip(found, hidden, strict=True)
+    ]
+    wanted = (hidden * weights).sum((1, 2)) + np.array([0, 0.5, 0])
+    assert one.best("When?", TEXT, projected) == found[wanted.argmax()]
+    assert wanted.argmax() != 0
+
+
+def test_a_candidate_has_the_states_of_its_own_tokens() -> None:
+    words, begin = 5, 2
+    text = " ".join(f"word{chr(97 + n)}" for n in range(words))
+    start, end = (np.zeros(words + 3, np.float32) for _ in range(2))
+    start[begin + 1] = end[begin + 3] = 5
+    states = np.arange((words + 3) * 2, dtype=np.float32).reshape(-1, 2)
+    window = [windows_of(words, begin)]
+    found = candidates(text, window, [Logits(start, end, states)], max_answer_tokens=4, most=8)
+    assert text[found[0].start : found[0].end] == "wordb wordc wordd"
+    assert found[0].states is not None
+    own = states[begin + 1 : begin + 4]
+    assert found[0].states.tolist() == [own[0].tolist(), own[2].tolist(), own.mean(0).tolist()]
+    without = candidates(text, window, [Logits(start, end)], max_answer_tokens=4, most=8)
+    assert without == found
+    assert without[0].states is None
+
+
 def test_a_choice_is_kept_in_the_readers_folder(tmp_path: Path) -> None:
     assert SpanChoice.load(tmp_path, "reader") is None
-    one = replace(choice(one_word=0.25, score_below_best=1), least=-1.0)
+    states = tuple(tuple(place + n / 8 for n in range(4)) for place in range(3))
+    one = replace(choice(one_word=0.25, score_below_best=1), states=states, least=-1.0)
     one.save(tmp_path)
     assert SpanChoice.load(tmp_path, "reader") == one
     with pytest.raises(ModelError, match="was fitted to the reader reader, and this is another"):
@@ -111,6 +145,12 @@ def test_a_choice_is_kept_in_the_readers_folder(tmp_path: Path) -> None:
         lambda content: content.update(weights=[1, 2]),
         lambda content: content["weights"].update({"one word": "much"}),
         lambda content: content["weights"].update({"one word": float("nan")}),
+        lambda content: content.pop("states"),
+        lambda content: content["states"].pop("mean"),
+        lambda content: content["states"].update(first="1 2"),
+        lambda content: content["states"].update(first=[1, 2, 3, 4]),
+        lambda content: content["states"].update(last="1 2 3 much"),
+        lambda content: content["states"].update(last="1 2 3 nan"),
     ],
 )
 def test_a_damaged_choice_is_an_error(tmp_path: Path, change: object) -> None:

@@ -2,20 +2,22 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from models.backends import check_files
 from models.contracts import ModelError
 from models.loading import reader_folder
-from models.onnx.files import READER
+from models.onnx.files import GRAPH, READER, Record, checksum
 from models.onnx.reader import OnnxReader
 from models.span_choice import SPAN_CHOICE
 from models.span_features import FEATURES
 from scripts import fit_spans
-from scripts.fit_spans import Lists, fit, held_out, joined
+from scripts.fit_spans import Lists, choice, fit, held_out, joined
 
 
 def made(questions: int, telling: int, seed: int = 0) -> Lists:
@@ -51,6 +53,19 @@ def test_questions_of_which_no_span_is_right_tell_nothing() -> None:
     lists.exact[::2] = 0
     lists.f1[::2] = 0
     assert fit(lists) == pytest.approx(fit(lists.of(np.arange(100) % 2 == 1)), abs=1e-3)
+
+
+def test_states_that_tell_get_the_weight() -> None:
+    lists, width = made(400, telling=7), 6
+    states = np.random.default_rng(9).normal(size=(400, 4, 3 * width)) / 10
+    states[:, :, width + 2] = lists.values[:, :, 7] / 10  # the last token's third number
+    values = np.concatenate([lists.values, states], axis=2).astype(np.float32)
+    values[:, :, 7] = 0
+    found = choice("reader", fit(replace(lists, values=values)))
+    assert [len(weights) for weights in found.states] == [width] * 3
+    assert np.unravel_index(np.argmax(found.states), (3, width)) == (1, 2)
+    assert len(found.weights) == len(FEATURES)
+    assert found.projection.shape == (width, 3)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +114,22 @@ def test_it_is_fitted_and_written_beside_the_reader(
     assert (after.start, after.end) in {
         (one.start, one.end) for one in plain.candidates([("How long did fever last?", text)])[0]
     }
+
+
+def test_a_graph_without_states_is_refused(
+    questions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "reader"
+    shutil.copytree(reader_folder("default"), folder)
+    graph = onnx.load(folder / GRAPH)
+    del graph.graph.output[2:]  # as earlier versions exported it
+    onnx.save(graph, folder / GRAPH)
+    replace(Record.read(folder), sha256=checksum(folder / GRAPH)).write(folder)
+    with pytest.raises(ModelError, match=r"does not give the states that span_choice\.json"):
+        OnnxReader(folder)
+    assert OnnxReader(folder, choosing=False).read("Who wore masks?", ["Nurses wore masks."])
+    assert fit_spans.main(["--reader", str(folder), "--questions", str(questions)]) == 1
+    assert "gives no states to choose by: export the model again" in capsys.readouterr().err
 
 
 def test_what_is_missing_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
