@@ -8,7 +8,9 @@ from models.contracts import Encoder, ModelError, Reader
 from models.loading import (
     encoder_folder,
     has_weights,
+    hidden_width,
     pick_device,
+    read_config,
     reader_folder,
     weights_identity,
 )
@@ -70,7 +72,7 @@ def check_files(
         if kind == ENCODER:
             longest_text(folder)
         else:
-            SpanChoice.load(folder, record.model)
+            SpanChoice.load(folder, record.model, hidden_width(read_config(folder)))
 
 
 _NO_TORCH = {

@@ -117,7 +117,7 @@ def weights_identity(folder: Path) -> str | None:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     layers = config.get("num_hidden_layers", config.get("n_layers", "?"))
-    width = config.get("hidden_size", config.get("dim", "?"))
+    width = hidden_width(config) or "?"
     return f"{config.get('model_type', 'model')}-{layers}x{width}@{digest.hexdigest()[:8]}"
 
 
@@ -153,6 +153,16 @@ def max_positions(config: dict[str, Any]) -> int | None:
     if config.get("model_type") in _PADDED_POSITIONS:
         return positions - (padding if isinstance(padding, int) else 1) - 1
     return positions
+
+
+def hidden_width(config: dict[str, Any]) -> int | None:
+    """Return how many numbers a model's hidden state of a token has, or None where it's not said.
+
+    >>> hidden_width({"model_type": "distilbert", "dim": 768})
+    768
+    """
+    width = config.get("hidden_size", config.get("dim"))
+    return width if isinstance(width, int) else None
 
 
 def pick_device(wanted: str) -> str:

@@ -12,6 +12,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 from models.contracts import ModelError, Span
 from models.loading import (
     DEFAULT,
+    hidden_width,
     identity,
     max_positions,
     pick_device,
@@ -66,7 +67,7 @@ class TransformersReader:
         self._has_types = takes_types and getattr(self._model.config, "type_vocab_size", 0) > 1
         tokenizer = _load_tokenizer(folder)
         self.name = identity(folder)
-        choice = SpanChoice.load(folder, self.name) if choosing else None
+        choice = SpanChoice.load(folder, self.name, hidden_width(config)) if choosing else None
         self._reading = SpanReading(
             windower=Windower(
                 tokenizer.backend_tokenizer,

@@ -73,8 +73,10 @@ class SpanChoice:
         (folder / SPAN_CHOICE).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path, model: str) -> Self | None:
-        """Read the file of a folder's reader, whose identity is `model`; None where there is none.
+    def load(cls, folder: Path, model: str, width: int | None) -> Self | None:
+        """Read the file of a folder's reader; None where there is none.
+
+        `model` is the reader's identity, `width` how many numbers its hidden states have, if known.
 
         Raises ModelError where it is damaged, of other features or of another reader.
         """
@@ -100,6 +102,12 @@ class SpanChoice:
         if found.model != model:
             raise ModelError(
                 f"{path} was fitted to the reader {found.model}, and this is {model}: fit it again "
+                "(python -m scripts.fit_spans) or remove it"
+            )
+        if width not in (None, len(found.projection)):
+            raise ModelError(
+                f"{path} has {len(found.projection)} weights for each place, and the reader's "
+                f"hidden states have {width} numbers: fit it again "
                 "(python -m scripts.fit_spans) or remove it"
             )
         return found

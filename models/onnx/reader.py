@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.contracts import ModelError, Span
-from models.loading import DEFAULT, max_positions, read_config, reader_folder, weights_identity
+from models.loading import (
+    DEFAULT,
+    hidden_width,
+    max_positions,
+    read_config,
+    reader_folder,
+    weights_identity,
+)
 from models.onnx.files import AGAIN, GRAPH, READER, READER_OUTPUTS, verified
 from models.onnx.session import Session
 from models.onnx.tokens import load_tokenizer, pad_id
@@ -43,7 +50,8 @@ class OnnxReader:
         folder = reader_folder(name_or_dir)
         self.name = verified(folder, READER, weights_identity(folder)).model
         self._session = Session(folder, threads=threads)
-        choice = SpanChoice.load(folder, self.name) if choosing else None
+        config = read_config(folder)
+        choice = SpanChoice.load(folder, self.name, hidden_width(config)) if choosing else None
         self._projection = choice.projection if choice else None
         if choice and len(self._session.outputs) < len(READER_OUTPUTS):
             raise ModelError(
@@ -52,7 +60,7 @@ class OnnxReader:
         self._reading = SpanReading(
             windower=Windower(
                 load_tokenizer(folder),
-                max_length=min(max_length, max_positions(read_config(folder)) or max_length),
+                max_length=min(max_length, max_positions(config) or max_length),
                 stride=stride,
             ),
             forward=self._forward,

@@ -128,13 +128,16 @@ def test_a_candidate_has_the_states_of_its_own_tokens() -> None:
 
 
 def test_a_choice_is_kept_in_the_readers_folder(tmp_path: Path) -> None:
-    assert SpanChoice.load(tmp_path, "reader") is None
+    assert SpanChoice.load(tmp_path, "reader", 4) is None
     states = tuple(tuple(place + n / 8 for n in range(4)) for place in range(3))
     one = replace(choice(one_word=0.25, score_below_best=1), states=states, least=-1.0)
     one.save(tmp_path)
-    assert SpanChoice.load(tmp_path, "reader") == one
+    assert SpanChoice.load(tmp_path, "reader", 4) == one
+    assert SpanChoice.load(tmp_path, "reader", None) == one
     with pytest.raises(ModelError, match="was fitted to the reader reader, and this is another"):
-        SpanChoice.load(tmp_path, "another")
+        SpanChoice.load(tmp_path, "another", 4)
+    with pytest.raises(ModelError, match=r"has 4 weights for each place, and .* have 384 numbers"):
+        SpanChoice.load(tmp_path, "reader", 384)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,7 @@ def test_a_damaged_choice_is_an_error(tmp_path: Path, change: object) -> None:
     change(content)  # type: ignore[operator] # a function of the list above
     (tmp_path / SPAN_CHOICE).write_text(json.dumps(content))
     with pytest.raises(ModelError, match=r"span_choice\.json"):
-        SpanChoice.load(tmp_path, "reader")
+        SpanChoice.load(tmp_path, "reader", 4)
 
 
 def windows_of(words: int, begin: int = 2) -> Window:
