@@ -45,7 +45,7 @@ _K1 = 1.2  # tantivy's BM25 parameter, for the bound on a term's score
 _SHARES = {"text": 1.0, "title": 0.5, "section": 0.3}
 """What a word found in a field counts, compared with one found in the passage's own text."""
 _LOCK = ".tantivy-meta.lock"
-_COMPOUND = re.compile(r"\w+(?:[-‐‑–/]\w+)+")
+_COMPOUND = re.compile(r"\b\w+(?:[-‐‑–/]\w+)+")
 _SPACED = re.compile(r"\b(?=([^\W\d_]{2,12}) (\d{1,4})\b)")
 _JOINED = 30
 """A word and a number are a name where at least every 30th passage with the word has both as one.

@@ -125,9 +125,14 @@ def _updatable(index_dir: Path, encoder: str) -> tuple[Path, Manifest]:
             f"{encoder}: give --encoder the folder of that one, or build the index again with "
             "scripts.build_index"
         )
-    if manifest.chunker != Chunker().name:
+    if _lengths(manifest.chunker) != _lengths(Chunker().name):
         raise IndexingError(
             f"the index {index_dir} was cut by {manifest.chunker}, and this program cuts by "
             f"{Chunker().name}, so no passage would stay: build it again with scripts.build_index"
         )
     return folder, manifest
+
+
+def _lengths(chunker: str) -> str:
+    """Return a chunker's name without its version: most passages are cut alike by both."""
+    return chunker.rpartition("/")[0]

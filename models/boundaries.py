@@ -1,8 +1,8 @@
 """Moves the edges of a marked answer to where a reader of English would put them. Pure text.
 
 A model marks tokens, and a token may be a piece of a word: the edges move outwards to whole
-words and numbers ("SARS-CoV-2", "5.1", "10%", "37.5°C" are never cut), a bracket whose other
-half stands right beside the answer gets it, and white space and stray punctuation fall off.
+words and numbers ("SARS-CoV-2", "5.1", "< 10 %", "37.5°C" are never cut), no half of a pair of
+brackets or quotes is left alone, and white space and stray punctuation fall off.
 """
 
 import re
@@ -11,11 +11,14 @@ import unicodedata
 _MAX_WORD = 64  # code points; a longer run (a gene sequence, a URL) is not one word
 _HYPHENS = "-\u2010\u2011'\u2019_"
 _SIGNS = "-\u2212+$€£"
+_COMPARISONS = "<>≤≥‹›~∼≈±"
 _PERCENT = "%‰°"
+_UNIT = re.compile(r" ?(?:[%‰℃]|° ?[CF]\b)")
 _JOINERS = "\u200c\u200d"  # zero-width: between letters of one word, between parts of one emoji
 _PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", "（": "）", "「": "」"}
 _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _STRAY = ".,;:!?…–—•·。，、；：！？"
+_NEAR = 60  # code points from an open bracket in an answer to the end of what it opens
 _INITIALS = re.compile(r"(?:[^\W\d_]\.){2,}\Z")  # "U.S.", "e.g."
 
 # Scripts that put no space between words, so a run of letters is not one word: Thai to Myanmar,
@@ -34,12 +37,53 @@ def tidy(text: str, start: int, end: int) -> tuple[int, int]:
     >>> tidy("found in SARS-CoV-2 (80%).", 14, 22)  # "CoV-2 (8"
     (9, 25)
     """
-    start, end = _whole_words(text, start, end)
+    start, end = _with_sign_and_unit(text, *_whole_words(text, start, end))
     if end < len(text) and _OPENERS.get(text[end]) and _excess(text, text[end], start, end) < 0:
         end += 1
     if start and (closer := _PAIRS.get(text[start - 1])) and _excess(text, closer, start, end) > 0:
         start -= 1
-    return _without_stray_edges(text, start, end)
+    start, end = _without_stray_edges(text, start, end)
+    if text.count('"', start, end) % 2:
+        if start and text[start - 1] == '"':
+            start -= 1
+        elif text[end : end + 1] == '"':
+            end += 1
+    paired = _paired(text, start, end)
+    return _without_stray_edges(text, start, paired) if paired > start else (start, end)
+
+
+def _with_sign_and_unit(text: str, start: int, end: int) -> tuple[int, int]:
+    """Extend a number over a space to what it is compared by, and to its percent sign or degree."""
+    if text[start].isdigit() and start > 1 and text[start - 1] == " ":
+        start -= 2 * (text[start - 2] in _COMPARISONS)
+    if text[end - 1].isdigit() and (unit := _UNIT.match(text, end)):
+        end = unit.end()
+    return start, end
+
+
+def _paired(text: str, start: int, end: int) -> int:
+    """Return where a range ends if it ends before a closing bracket that nothing in it opens.
+
+    An open bracket at the end takes what it opens, or goes with all that follows it.
+    """
+    for closer, opener in _OPENERS.items():
+        if not (text.count(closer, start, end) or text.count(opener, start, end)):
+            continue
+        opened: list[int] = []
+        for place in range(start, end):
+            if text[place] == opener:
+                opened.append(place)
+            elif text[place] == closer:
+                if not opened:
+                    return place
+                opened.pop()
+        if opened:
+            closing = text.find(closer, end, opened[0] + _NEAR)
+            between = text[end:closing]
+            if closing < 0 or opener in between or "\n" in between:
+                return opened[0]
+            return closing + 1
+    return end
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
@@ -63,6 +107,8 @@ def _inside_word(text: str, cut: int) -> bool:
     if _of_word(before) and _of_word(after):
         return not (_UNSPACED.match(before) or _UNSPACED.match(after))
     if (before.isdigit() and after in _PERCENT) or (before == "°" and after in "CF"):
+        return True
+    if after.isdigit() and before in _COMPARISONS:
         return True
     if after.isdigit() and before in _SIGNS and (cut == 1 or not _of_word(text[cut - 2])):
         return True

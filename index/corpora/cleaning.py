@@ -1,13 +1,13 @@
-"""Removes from papers' text what their authors did not write: watermarks, line numbers, furniture.
+"""Removes from papers' text what their authors did not write: watermarks, line numbers, tags.
 
 The phrases are those that bioRxiv and medRxiv print on every page of a preprint and that
 PDF extraction scatters through the paragraphs, in any order and often cut in pieces.
 """
 
-import html
 import re
 from collections.abc import Sequence
-from html.entities import html5
+
+from index.corpora.markup import plain
 
 _DOI = r"(?:doi:\s*)?https?:\ ?//(?:dx\.)?doi\.org\ ?/\ ?10\.1101/[\d.\ ]*\d(?:\ //doi\.\S*)*"
 _UNREVIEWED = r"which\ was\ not\ (?:peer-?reviewed|certified\ by\ peer\ review)"
@@ -40,17 +40,35 @@ _WATERMARK = re.compile(
     re.VERBOSE,
 )
 _SIGNS = ("preprint", "reserved", "author/funder", "license", "reviewed)", "US Government")
-_INVISIBLE = re.compile(r"[\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile(
+    r"[\u00ad\u115f\u1160\u200b\u202a-\u202e\u2060\u2066-\u2069\u3164\ue000-\uf8ff\ufeff\uffa0]"
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 _SPACES = re.compile(r"[ \xa0\u2000-\u200a\u202f\u3000]+")
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z][A-Za-z\d]{1,31});")
-_ESCAPED = 2  # times at most: "&amp;lt;"
+_SPACED_OPEN = re.compile(r"(?<=[(\[]) (?=\S)")
+_SPACED_CLOSE = re.compile(r"(?<=\S) (?=[)\]])|(?<=[a-z)\]]) (?=[,;.](?:\s|$))")
+_SPACED_DECIMAL = re.compile(r"(?<=[=<>(,–-] )(\d{1,2}) \. (\d{1,3})(?![\d.])")
+_NAMES = (
+    "Background|Introduction|Objectives?|Aims?|Purpose|Methods?|Design|Results?|Findings"
+    "|Conclusions?|Interpretation|Importance|Significance"
+)
+_LABEL = f"(?:{_NAMES}|{_NAMES.upper()})"
+_ABSTRACT = re.compile(r"^(?:Abstract|ABSTRACT)(?:[\s:.)]+(?=[A-Z0-9])|(?=[A-Z][a-z]))")
+_JOINED_SENTENCE = re.compile(rf"(?<=[\w)\]%])\.(?={_LABEL}(?:[A-Z:]|\ [A-Z]))")
+_JOINED_LABEL = re.compile(rf"(?:(?<=\.\ )|^)({_LABEL})(?=[A-Z][a-z])")
+_TITLE_PAGE = re.compile(r"^(?:TITLE PAGE\s+(?:Title:?\s+)?|Title:\s*)(?=\w)", re.IGNORECASE)
+_AFTER_TITLE = re.compile(
+    r"\s+[*#]?\s*(?:(?:Short )?Running (?:title|head)|Corresponding aut\w*|Word count"
+    r"|List of authors)\b",
+    re.IGNORECASE,
+)
+_SHORTEST_HEAD = 5  # words that are left of a title
 _HEADING_NUMBERS = re.compile(
     r"^\d{1,2}(?:\.\d{1,2})*(?=[A-Z][a-z])"  # 2.1Methods
     r"|^(?:\d{1,3}(?:\.\d{1,2})*[\s.:;|)]+)+"  # 2.1. Methods
     r"|(?:\s+\d{1,4})+$"  # Methods 112: line numbers
 )
-_NUMBER = re.compile(r"(?<!\S)(\d{1,4})(?!\S)")
+_NUMBER = re.compile(r"(?<!\S)(\d(?: \d){1,3}|\d{1,4})(?!\S)")  # 342, or 3 4 2
 
 _SHORTEST_NUMBERING = 8  # line numbers in a row
 _LARGEST_GAP = 5  # line numbers that the extraction may have lost between two that it kept
@@ -62,24 +80,41 @@ _SHORTEST_TITLE = 20  # characters; a shorter one may be how the text itself beg
 def clean(text: str) -> str:
     """Return `text` without watermarks and control characters, white space runs as one space.
 
-    References to characters, which some records have for the characters themselves, become these.
+    Markup becomes plain text (`index.corpora.markup`); the white space that an extraction left
+    beside brackets, before marks and within decimal numbers goes.
 
-    >>> clean("P&#x000e4;diatrie&nbsp; &amp;amp; AT&T")
-    'Pädiatrie & AT&T'
+    >>> clean("R 0 = 2 . 6 ( 95 % CI, 2 . 4 - 2 . 8 ) in P&#x000e4;diatrie&nbsp; [3] .")
+    'R 0 = 2.6 (95 % CI, 2.4 - 2.8) in Pädiatrie [3].'
     """
-    if "&" in text:
-        for _ in range(_ESCAPED):
-            text = _ENTITY.sub(_character, text)
-    text = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
+    text = _CONTROL.sub(" ", _INVISIBLE.sub("", plain(text)))
     if any(sign in text for sign in _SIGNS):
         text = _WATERMARK.sub(" ", text)
-    return _SPACES.sub(" ", text).strip()
+    text = _SPACES.sub(" ", text).strip()
+    text = _SPACED_CLOSE.sub("", _SPACED_OPEN.sub("", text))
+    return _SPACED_DECIMAL.sub(r"\1.\2", text)
 
 
-def _character(found: re.Match[str]) -> str:
-    """Return the character that a reference stands for; what is none stays as it is."""
-    named = found[0][1] != "#"
-    return found[0] if named and found[0][1:] not in html5 else html.unescape(found[0])
+def clean_abstract(text: str) -> str:
+    """Return a clean abstract without line numbers and the word it begins with.
+
+    The labels of its parts, which lose their white space where lines are joined, get it again.
+
+    >>> clean_abstract("Abstract BackgroundMasks help.MethodsWe looked.RESULTS: They do.")
+    'Background: Masks help. Methods: We looked. RESULTS: They do.'
+    """
+    text = _ABSTRACT.sub("", without_line_numbers([clean(text)])[0])
+    return _JOINED_LABEL.sub(r"\1: ", _JOINED_SENTENCE.sub(". ", text))
+
+
+def clean_title(text: str) -> str:
+    """Return a clean title without what else stood on its page.
+
+    >>> clean_title("TITLE PAGE Title: Masks in three hospital wards Running title: Masks")
+    'Masks in three hospital wards'
+    """
+    text = _TITLE_PAGE.sub("", clean(text))
+    title = _AFTER_TITLE.split(text, maxsplit=1)[0].rstrip()
+    return title if len(title.split()) >= _SHORTEST_HEAD else text
 
 
 def clean_heading(heading: str) -> str:
@@ -107,7 +142,7 @@ def without_line_numbers(paragraphs: Sequence[str]) -> list[str]:
     position = 0
     for number, paragraph in enumerate(paragraphs):
         found += [
-            (int(m[1]), position + m.start(), number, m.start())
+            (int(m[1].replace(" ", "")), position + m.start(), number, m.start())
             for m in _NUMBER.finditer(paragraph)
         ]
         position += len(paragraph) + 1

@@ -9,7 +9,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from index.corpora.cleaning import clean, clean_heading, without_line_numbers, without_title
+from index.corpora.cleaning import (
+    clean,
+    clean_abstract,
+    clean_heading,
+    clean_title,
+    without_line_numbers,
+    without_title,
+)
 from index.corpora.metadata import Record
 from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask
@@ -43,8 +50,8 @@ def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
         return ReadPaper(None, "no cord_uid")
     unreadable: list[tuple[str, str]] = []
     parsed = _best_parse(task.records, parses, unreadable)
-    title = clean(record["title"]) or (parsed.title if parsed else "")
-    abstract = clean(record["abstract"])
+    title = _title(record, parsed)
+    abstract = clean_abstract(record["abstract"])
     if parsed and count_words(abstract) < _FEWEST_WORDS:
         abstract = parsed.abstract or abstract
     sections = [Section("Abstract", abstract)] if count_words(abstract) > 1 else []
@@ -58,6 +65,13 @@ def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
     return ReadPaper(
         Document(_paper(record, title), tuple(sections), full_text), unreadable=tuple(unreadable)
     )
+
+
+def _title(record: dict[str, str], parsed: "_Parse | None") -> str:
+    """Return the title of a paper's record; the parse's where that is none, or holds an address."""
+    title = clean_title(record["title"])
+    is_title = "@" not in title and any(character.isalpha() for character in title)
+    return title if is_title or not parsed else parsed.title or title
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +139,7 @@ def _parse(content: bytes, *, from_pdf: bool) -> _Parse:
         raise ValueError("invalid JSON") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a CORD-19 parse") from error
-    return _Parse(clean(title), clean(abstract), paragraphs, from_pdf)
+    return _Parse(clean_title(title), clean_abstract(abstract), paragraphs, from_pdf)
 
 
 def _merged(records: tuple[Record, ...]) -> dict[str, str]:

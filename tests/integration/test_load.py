@@ -2,12 +2,13 @@
 
 import http.client
 import json
+import resource
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Event
@@ -182,6 +183,68 @@ def test_silent_connections_hold_up_nobody(index: Path) -> None:
         for one in silent:
             one.close()
         assert server.stop() == 0
+
+
+def test_clients_that_leave_their_connections_open_hold_up_nobody(index: Path) -> None:
+    with loaded(index, 0) as server, ExitStack() as opened:
+        for _ in range(16):  # one after the other, these would be waited for for half a minute
+            client = opened.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            client.settimeout(LIMIT)
+            assert received(client).startswith(b"HTTP/1.1 200 OK")
+        began = time.monotonic()
+        assert server.get("/healthz").status == 200
+        assert time.monotonic() - began < 10
+        assert server.stop() == 0
+        assert "Traceback" not in server.logged()
+
+
+def received(client: socket.socket) -> bytes:
+    """Return all that a server sends before it ends its side."""
+    return b"".join(iter(lambda: client.recv(65_536), b""))
+
+
+def test_a_connection_is_served_while_another_one_ends(index: Path) -> None:
+    with loaded(index, 0) as server, ExitStack() as opened:
+        kept, asking = (
+            opened.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            for _ in range(2)
+        )
+        request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        for client in (kept, asking):
+            client.settimeout(LIMIT)
+            client.sendall(request)
+            assert client.recv(65_536).startswith(b"HTTP/1.1 200 OK")
+        server.process.terminate()
+        until(lambda: "Handling signal: term" in server.logged())
+        kept.sendall(request)
+        assert b"Connection: close" in received(kept)  # and its own end stays open
+        asking.sendall(request)
+        assert received(asking).startswith(b"HTTP/1.1 200 OK")
+        assert server.process.wait(LIMIT) == 0
+
+
+def test_where_no_file_is_left_a_connection_waits(index: Path) -> None:
+    with loaded(index, 0) as server, ExitStack() as opened:
+        (worker,) = children(server.process.pid)
+        used = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 4, used + 400))
+        silent = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            for _ in range(10)
+        ]
+        until(lambda: "No connection is taken" in server.logged())
+        for client in silent:
+            client.close()
+        assert server.get("/healthz").status == 200
+        assert children(server.process.pid) == [worker]
+        assert server.stop() == 0
+        assert "Traceback" not in server.logged()
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+    return [int(child) for child in found.split()]
 
 
 def test_figures_are_those_of_all_workers(index: Path, tmp_path: Path) -> None:

@@ -23,10 +23,13 @@ def split(text: str) -> list[str]:
         "It was 5.1 days and p = .05 then.",
         "The U.S. Army and St. Mary took ca. 5 days.",
         "E. coli and No. 7 of approx. Ten",
+        "It was 2.2 (Li et al. 2020).",
+        "IC50 was 7.6 μg/ml at 12.5 M NaCl and 0.655 [3].",
+        "Many were ill (41. 5%) and more (see 3. 1) followed.",
         "one sentence without an end",
     ],
 )
-def test_no_sentence_ends_at_an_abbreviation(text: str) -> None:
+def test_no_sentence_ends_at_an_abbreviation_or_in_a_number(text: str) -> None:
     assert split(text) == [text]
 
 
@@ -38,6 +41,10 @@ def test_no_sentence_ends_at_an_abbreviation(text: str) -> None:
         ('He said "no." Then he left.', ['He said "no."', "Then he left."]),
         ("It fell.[1,2] Then it rose.", ["It fell.[1,2]", "Then it rose."]),
         ("It fell. 12 Then it rose.", ["It fell. 12", "Then it rose."]),  # 12 is a citation
+        ("It fell. 4 28 Then it rose.", ["It fell. 4 28", "Then it rose."]),
+        ("It fell. [1] [2] [3] Then it rose.", ["It fell. [1] [2] [3]", "Then it rose."]),
+        ("Mean was 5. 80% rose.", ["Mean was 5.", "80% rose."]),
+        ("It fell (in 3). 5% rose.", ["It fell (in 3).", "5% rose."]),
         ("It fell. In 12 it rose.", ["It fell.", "In 12 it rose."]),
         ("It was 5.1. Then 6.", ["It was 5.1.", "Then 6."]),
         ("A line\nanother line", ["A line", "another line"]),

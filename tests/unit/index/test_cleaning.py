@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from index.corpora.cleaning import clean, clean_heading, without_line_numbers, without_title
+from index.corpora.cleaning import (
+    clean,
+    clean_abstract,
+    clean_heading,
+    clean_title,
+    without_line_numbers,
+    without_title,
+)
 
 # Lines as they stand in papers of bioRxiv and medRxiv.
 WATERMARKS = Path(__file__).with_name("watermarks.txt").read_text("utf-8").splitlines()
@@ -56,6 +63,80 @@ def test_no_text_takes_long(text: str) -> None:
     started = time.perf_counter()
     clean(text)
     assert time.perf_counter() - started < 3  # the first took longer than the universe is old
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        (
+            "SARS-related ( Figure 5(A) ) , as in [1] [2] ) .",
+            "SARS-related (Figure 5(A)), as in [1] [2]).",
+        ),
+        ("R 0 = 2 . 6 ( 95 % CI, 2 . 4 - 2 . 8 )", "R 0 = 2.6 (95 % CI, 2.4 - 2.8)"),
+        ("as in Figure 7 . 175 A", "as in Figure 7 . 175 A"),
+        ("as described 24 . To inhibit", "as described 24 . To inhibit"),
+        ("<strong>Screening</strong>: <i>in silico</i> a<b", "Screening: in silico a<b"),
+        (
+            "software.</p> <p><b>Results</b>: p<0.05 and p>0.01",
+            "software. Results: p<0.05 and p>0.01",
+        ),
+        ('a <span class="x">mask</span>, <br/>twice', "a mask, twice"),
+        ("PaO[sub]2[/sub] of [i]S. aureus[/i] [sub] [i]", "PaO2 of S. aureus [sub] [i]"),
+        ("10<sup>3</sup> cells, CO<sub>2</sub>, masks<sup>3</sup>", "10^3 cells, CO2, masks3"),
+        ("\uf062-globin 5\uf0a2 at 37\uf0b0C \uf0b1 1 \uf0fe", "β-globin 5′ at 37°C ± 1"),
+        ("ORF identi\ufb01cation \u115f", "ORF identification"),
+    ],
+)
+def test_debris_of_markup_and_of_fonts(text: str, cleaned: str) -> None:
+    assert clean(text) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("Abstract Background The outbreak of", "Background The outbreak of"),
+        ("AbstractMasks help.", "Masks help."),
+        ("Abstract art is helped by masks.", "Abstract art is helped by masks."),
+        (
+            "BackgroundTonsillitis hurts.ConclusionIt goes.",
+            "Background: Tonsillitis hurts. Conclusion: It goes.",
+        ),
+        ("infection.IMPORTANCE MERS-CoV is", "infection. IMPORTANCE MERS-CoV is"),
+        ("of [p = 0.025].METHODS: PubMed", "of [p = 0.025]. METHODS: PubMed"),
+        ("Methodology and ResultsBased.Methodology", "Methodology and ResultsBased.Methodology"),
+    ],
+)
+def test_abstracts(text: str, cleaned: str) -> None:
+    assert clean_abstract(text) == cleaned
+
+
+def test_line_numbers_go_from_abstracts_also_where_their_digits_are_apart() -> None:
+    line = "words that fill a line of some 60 characters in a manuscript"
+    numbered = " ".join(f"{line} {' '.join(str(n))}" for n in range(335, 347))
+    assert clean_abstract(numbered) == " ".join([line] * 12)
+
+
+@pytest.mark.parametrize(
+    ("title", "cleaned"),
+    [
+        ("Title: Masks in three wards of one hospital", "Masks in three wards of one hospital"),
+        ("Title 42 and the masks", "Title 42 and the masks"),
+        (
+            "Masks in three wards of one hospital Short running title: Masks",
+            "Masks in three wards of one hospital",
+        ),
+        (
+            "Masks in three wards of one hospital # Corresponding authors: 1 7",
+            "Masks in three wards of one hospital",
+        ),
+        (
+            "West et al. (2020) Running title: Masks in three wards",
+            "West et al. (2020) Running title: Masks in three wards",
+        ),
+    ],
+)
+def test_titles(title: str, cleaned: str) -> None:
+    assert clean_title(title) == cleaned
 
 
 def test_control_characters_and_white_space() -> None:

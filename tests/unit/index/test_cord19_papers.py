@@ -32,6 +32,14 @@ LONG = sentences(20)
 LONGER = sentences(30)
 
 
+@pytest.mark.parametrize("title", ["2", "China. somebody@hospital.cn (B He); The masks"])
+def test_a_title_that_is_none_gives_way_to_the_parses(tmp_path: Path, title: str) -> None:
+    record = {"pdf_json_files": "p", "title": title}
+    other = parse(LONG) | {"metadata": {"title": "Masks in wards"}}
+    assert document(tmp_path, record, p=other).paper.title == "Masks in wards"
+    assert document(tmp_path, record, p=parse(LONG)).paper.title == title
+
+
 @pytest.mark.parametrize("separator", ["; ", ";", " ;; "])
 def test_of_several_parses_the_longest_counts(tmp_path: Path, separator: str) -> None:
     paths = separator.join(["one", "two", "one"])

@@ -27,6 +27,12 @@ def _tidied(text: str, part: str) -> str:
         ("in 2–14 days", "14 days", "2–14 days"),  # half of a range would mislead
         ("a drop of -0.5 or", "5", "-0.5"),  # the sign is part of the number
         ("cost $5 each", "5", "$5"),
+        ("p<0.05 is", "0.05", "<0.05"),  # so is what it is compared by
+        ("a P-value < 0.05 is", "0.05", "< 0.05"),
+        ("for >10 days", "10 days", ">10 days"),
+        ("in 10 % of", "10", "10 %"),
+        ("at (34) 34 °C", "34 °C", "34 °C"),
+        ("at 34 °C and", "34", "34 °C"),
         ("beta5 and", "5", "beta5"),
         ("the patient's age", "patient", "patient's"),
         ("IL_6 level", "6", "IL_6"),
@@ -48,8 +54,8 @@ def test_words_are_never_cut(text: str, part: str, whole: str) -> None:
         ("fever and/or cough", "cough"),  # a slash parts words
         ("days.The next", "days"),  # a missing space after a full stop
         ("a - b", "a"),
-        ("in 10 % of", "10"),
-        ("p<0.05 is", "0.05"),
+        ("in 10 °Celsius of", "10"),
+        ("p < x is", "x"),
         ("page 5-", "5"),
     ],
 )
@@ -69,7 +75,17 @@ def test_whole_words_stay_as_they_are(text: str, part: str) -> None:
         ("number (R0) of 2 - 2.5", "R0) of 2", "(R0) of 2"),  # opened right before
         ("number (R0) of 2 - 2.5", "R0)", "(R0)"),
         ("(83%), and 21%)", "83%), and 21%", "(83%), and 21%"),
-        ("(83% of 9), and 21%", "of 9), and 21%", "of 9), and 21%"),
+        ("(83% of 9), and 21%", "of 9), and 21%", "of 9"),  # not opened in the answer
+        ("in a third) because (of this)", "a third) because (of", "a third"),
+        ("R0 3.11 (95%CI 2.4-4.1) was", "3.11 (95%CI", "3.11 (95%CI 2.4-4.1)"),
+        (
+            "age [OR 2; 95% CI (1 to 4)] and",
+            "age [OR 2; 95% CI (1 to 4)",
+            "age [OR 2; 95% CI (1 to 4)]",
+        ),
+        ("age (OR 2; and so on.\nThen (1)", "age (OR 2", "age"),  # closed nowhere near
+        ('so-called "tropical" infections', 'tropical" infections', '"tropical" infections'),
+        ('the so-called "tropical"', 'so-called "tropical', 'so-called "tropical"'),
         ('called "cytokine storm" by', '"cytokine storm', "cytokine storm"),
         ('called "cytokine storm" by', '"cytokine storm"', '"cytokine storm"'),
         ("in the U.S. and", "the U.S.", "the U.S."),  # initials keep their stop
