@@ -1,6 +1,7 @@
 """How gunicorn runs the service. It reads this file by itself when started in this folder."""
 
 import os
+import resource
 import shutil
 import socket
 import tempfile
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
 
+
+def connections(threads: int) -> int:
+    """Return how many clients may be connected to a worker, so that files are left for the rest.
+
+    A thread needs a few while it answers, the index, the models and the log some dozens.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 1000
+    if files != resource.RLIM_INFINITY:
+        most = min(most, files - 4 * threads - 100)
+    return max(most, threads + 1)
+
+
 try:
     settings = Settings.from_environment(os.environ)
 except SettingsError as error:
@@ -27,6 +41,7 @@ visible = () if on_cpu else gpus.visible(os.environ)
 workers = settings.workers or max(1, len(visible))
 worker_class = "service.worker.Worker"
 threads = settings.web_threads
+worker_connections = connections(threads)
 loglevel = settings.log_level
 logconfig_dict = configuration(settings.log_level, settings.log_format)
 access_log_format = ACCESS_FORMAT

@@ -3,6 +3,7 @@
 import time
 import weakref
 from collections.abc import Hashable, Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass
 from itertools import islice
@@ -84,10 +85,13 @@ class Answerer:
         Raises BusyError when too many are being answered or the request's time is up, and
         ClientGoneError.
         """
-        with (
-            self._models.gate.entered(),
-            self._turns.taken(query.question, current().check),
-        ):
+        # whoever has more time than others does not let them wait for what it is reading
+        alone = (
+            nullcontext()
+            if current().asks_again
+            else self._turns.taken(query.question, current().check)
+        )
+        with self._models.gate.entered(), alone:
             reading = self.read_enough(query)
             found = self.rank(query, reading)
         if reading.unread is not None:

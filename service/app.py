@@ -1,8 +1,10 @@
 """The web application: its routes, its errors and the headers of all its answers."""
 
 import logging
+from collections.abc import Iterable
 from concurrent.futures import Future
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, jsonify, request
 from jinja2 import StrictUndefined
@@ -32,6 +34,9 @@ from service.pages import create_pages, render_page
 from service.reference import create_reference
 from service.settings import Settings
 from service.types import AnswererProtocol
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -89,14 +94,30 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
         response.headers.update(SECURITY_HEADERS)
         return response
 
+    app.wsgi_app = _with_sane_host(app.wsgi_app)  # type: ignore[method-assign,assignment] # as in Flask
     return app
+
+
+def _with_sane_host(application: "WSGIApplication") -> "WSGIApplication":
+    """Refuse requests to a host that cannot be one: no address can be made of it, nor a page."""
+
+    def checked(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        try:
+            environ.get("HTTP_HOST", "").encode("idna")
+        except UnicodeError:
+            refused = Response("The Host header names no host.\n", 400, mimetype="text/plain")
+            return refused(environ, start_response)
+        return application(environ, start_response)
+
+    return checked
 
 
 def _read_body() -> None:
     """Read the request's body, for all routes: one that cannot be read is the client's fault."""
     limit = BODY_LIMITS.get(request.endpoint or "", BODY_LIMIT)
     too_large = RequestEntityTooLarge(f"The request is larger than {limit // 1024} KB.")
-    request.max_content_length = limit
+    announced = request.content_length is not None
+    request.max_content_length = limit if announced else limit + 1
     try:
         body = request.get_data()
     except RequestEntityTooLarge:
@@ -106,8 +127,8 @@ def _read_body() -> None:
         raise
     except Exception as error:  # the server has kinds of its own for broken chunks
         raise BadRequest("The request's body cannot be read.") from error
-    if request.content_length is None and len(body) >= limit:
-        raise too_large  # Werkzeug cuts a body of unannounced length there, in silence
+    if len(body) > limit:
+        raise too_large  # Werkzeug cuts a body of unannounced length, in silence
 
 
 def _pass_over(size: int) -> None:

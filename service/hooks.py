@@ -1,6 +1,7 @@
 """What the application does around every request: its id, its patience, its figures."""
 
 import re
+import select
 import socket
 import time
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ ID_HEADER = "X-Request-ID"
 arrived: ContextVar[float | None] = ContextVar("arrived", default=None)
 """When the request that this thread handles came, on `time.monotonic`'s clock, if that is known."""
 
+_HALF_CLOSED = getattr(select, "POLLRDHUP", 0)  # where there is no Linux
 _METHODS = {"GET", "HEAD", "POST", "OPTIONS"}  # what a client makes up is not counted by name
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 
@@ -60,6 +62,13 @@ def is_closed(connection: object) -> bool:
     """Tell whether the other end of a socket was closed; False for what is no plain socket."""
     if type(connection) is not socket.socket:
         return False
+    if _HALF_CLOSED:  # seen also behind what was sent and not read
+        poller = select.poll()
+        try:
+            poller.register(connection, _HALF_CLOSED)
+        except ValueError:
+            return True
+        return bool(poller.poll(0))
     try:
         return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:

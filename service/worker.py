@@ -1,34 +1,63 @@
 """gunicorn's threaded worker, which loses no request when it is told to stop."""
 
+import errno
 import struct
 import time
+from collections import deque
+from contextlib import suppress
 from functools import partial
 from select import select
 from selectors import EVENT_READ
-from socket import SO_SNDTIMEO, SOL_SOCKET
-from typing import Any
+from socket import SHUT_WR, SO_SNDTIMEO, SOL_SOCKET, socket
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from service.hooks import arrived
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 FIRST_BYTE = 10.0
 """Seconds that a new connection may be silent; it takes up no thread for so long."""
 UNREAD = 30
 """Seconds that a client may take nothing of its response, before its connection is closed."""
+LINGER = 2.0
+"""Seconds that a client has to close its end, once all of its response was sent."""
+_RECEIVED = 65_536  # bytes that are thrown away at once, of what a client sends after its request
+_PAUSE = 1.0  # seconds without accepting, where the system gives no more files
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """Differs from `ThreadWorker` in four things.
+    """Differs from `ThreadWorker` in six things.
 
     A new connection waits in the poller and not on a thread for its first byte, so that silent
     ones don't hold up the others. The application is told when a request came. When it is told to
     stop, it accepts what the kernel holds for it already and closes the listening sockets at once:
     `ThreadWorker` leaves them open until its last request is done, and whoever connects meanwhile
-    waits for a reset. A client that does not read its response does not keep a thread for ever.
+    waits for a reset. A client that does not read its response does not keep a thread for ever,
+    and one that does not close its connection holds up nobody: `ThreadWorker` waits for it where it
+    listens to all. Where the system gives no file for a new connection, that one waits.
     """
 
     _closed = False
+    _paused_until = 0.0
+
+    def init_process(self) -> None:
+        """Begin to serve; gunicorn returns from it when the worker ends."""
+        self._lingering: deque[TConn] = deque()  # their responses are sent; the oldest first
+        super().init_process()
+
+    def accept(self, listener: socket) -> None:
+        """Take a new connection, if the system has a file for it."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE} or not self.alive:
+                raise
+            self.log.warning("No connection is taken for %g s: %s", _PAUSE, error.strerror)
+            self._paused_until = time.monotonic() + _PAUSE
+            super().set_accept_enabled(False)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Hand a connection to a thread, once there is something to read."""
@@ -51,11 +80,12 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     def set_accept_enabled(self, enabled: bool) -> None:
         """Go on accepting, or not; when stopping, take what is there and then close."""
         if self.alive:
-            super().set_accept_enabled(enabled)
+            super().set_accept_enabled(enabled and time.monotonic() >= self._paused_until)
         elif not self._closed:
-            while waiting := select(self.sockets, [], [], 0)[0]:
-                for listener in waiting:
-                    self.accept(listener)
+            with suppress(OSError):  # no file is left: who waits then is refused
+                while waiting := select(self.sockets, [], [], 0)[0]:
+                    for listener in waiting:
+                        self.accept(listener)
             super().set_accept_enabled(False)
             for listener in self.sockets:
                 listener.close()
@@ -66,3 +96,49 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
+
+    def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
+        """Keep the connection of a request that was handled, or let it end."""
+        if fs.cancelled() or (fs.exception() is None and not fs.result()):
+            self._linger(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Close the connections whose clients had their time: to begin, or to end."""
+        super().murder_pending()
+        while self._lingering and self._lingering[0].timeout <= time.monotonic():
+            self._let_go(self._lingering[0])
+
+    def _linger(self, conn: TConn) -> None:
+        """End this side of a connection, and close it when the client has ended the other.
+
+        If it were closed with something unread, the client could lose the end of its response.
+        """
+        try:
+            conn.sock.shutdown(SHUT_WR)
+            conn.sock.setblocking(False)
+            self.poller.register(conn.sock, EVENT_READ, partial(self._on_leftover, conn))
+        except (OSError, ValueError):  # the client has reset it, or it is closed already
+            self.nr_conns -= 1
+            conn.close()
+            return
+        conn.timeout = time.monotonic() + LINGER
+        self._lingering.append(conn)
+
+    def _on_leftover(self, conn: TConn, _: socket) -> None:
+        """Throw away what a client sends after its request; at its end let the connection go."""
+        try:
+            ended = not conn.sock.recv(_RECEIVED)
+        except BlockingIOError:
+            ended = False
+        except OSError:
+            ended = True
+        if ended:
+            self._let_go(conn)
+
+    def _let_go(self, conn: TConn) -> None:
+        self._lingering.remove(conn)
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()

@@ -347,11 +347,22 @@ def test_broken_http_is_refused(server: Server) -> None:
         b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: many\r\n\r\n",
         post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a..b\r\n\r\n",
         b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
     ]:
         assert re.match(rb"HTTP/1.1 4\d\d ", server.send(data))
     server.send(post + b"Content-Length: 50\r\n\r\n{", wait=False)  # and gone
     assert_alive(server)
+
+
+@pytest.mark.parametrize(("size", "status"), [(65_536, b"200"), (65_537, b"413")])
+def test_a_body_of_unannounced_length_has_the_same_limit(
+    server: Server, size: int, status: bytes
+) -> None:
+    body = json.dumps({"question": INCUBATION}).rjust(size).encode()
+    head = b"POST /api/v1/answers HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (size, body)
+    assert server.send(head + chunked).startswith(b"HTTP/1.1 " + status)
 
 
 def shown(reply: Reply) -> str:

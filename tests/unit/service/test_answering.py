@@ -351,3 +351,14 @@ def test_retrieving_alone_gives_what_is_read(answerer: Answerer) -> None:
     assert answerer.retrieve("How long?", 10) == [
         (one.candidate, one.retrieval_score) for one in read
     ]
+
+
+def test_a_batch_and_who_asks_the_same_do_not_wait_for_each_other(answerer: Answerer) -> None:
+    query = Query("How long?", 0.5, 3)
+    with answerer._turns.taken(query.question, lambda: None):
+        patience.use(Patience(time.monotonic() + 60, asks_again=True))
+        assert len(answerer.answer(query).answers) == 3
+        patience.use(Patience(time.monotonic()))
+        with pytest.raises(DeadlineError):  # who does not ask again waits for the other
+            answerer.answer(query)
+    patience.use(patience.ENDLESS)

@@ -77,10 +77,10 @@ def test_a_closed_connection_is_seen_and_an_open_one_left_alone() -> None:
     ours, theirs = socket.socketpair()
     with ours:
         assert not hooks.is_closed(ours)
-        theirs.sendall(b"GET")
+        theirs.sendall(b"GET\r\n")
         assert not hooks.is_closed(ours)
         assert ours.recv(3) == b"GET"  # it was only looked at
-        theirs.close()
+        theirs.close()  # behind what was not read
         assert hooks.is_closed(ours)
     assert hooks.is_closed(ours)  # closed at this end: nobody is there either
     assert not hooks.is_closed(None)  # another server's socket is not known
