@@ -25,6 +25,7 @@ _MOST_WORDS = 100_000
 _FEWEST = 5  # passages that have a word which counts as one; of a small index fewer
 _PER_PASSAGE = 10_000  # one more for so many passages
 _COMMON = 4  # times as many have a word that is suggested
+_ENDINGS = frozenset({"s", "es", "d", "ed", "r", "er", "rs", "or", "st", "ly", "al", "ic"})
 _WORD = re.compile(r"(?<![\w-])[a-z]{4,30}(?![\w-])")  # of a text in lower case; no names of genes
 _ASKED = re.compile(r"(?<![\w-])[A-Za-z][a-z]{4,29}(?![\w-]|['’]\w)")
 _LONG = 8  # letters, from which on two of them may be wrong
@@ -84,7 +85,7 @@ class Spelling:
             word, self._common, scorer=OSA.distance, score_cutoff=most, limit=None
         )
         found = [(away, -self._counts[other], other) for other, away, _ in near]
-        if any(word.startswith(other) for _, _, other in found):
+        if any(word.startswith(other) and word[len(other) :] in _ENDINGS for _, _, other in found):
             return None  # another form of a word
         alike = [row for row in found if row[2][0] == word[0]]
         return min(alike)[2] if alike else None

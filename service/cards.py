@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from index.types import Paper
 from service.cautions import Caution, cautions
-from service.citations import cite, doi_of, is_preprint
+from service.citations import authors_of, cite, doi_of, is_preprint
 from service.fusion import answer_sentence
 from service.types import Answer
 
@@ -172,7 +172,7 @@ def short_authors(authors: str) -> str:
     >>> short_authors("Lauer, Stephen A.; Grantz, Kyra H.; Bi, Qifang; Jones, Forrest K.")
     'Lauer, Stephen A.; Grantz, Kyra H.; Bi, Qifang and 1 more'
     """
-    names = [name.strip() for name in authors.split(";") if name.strip()]
+    names = authors_of(authors)
     more = len(names) - SHOWN_AUTHORS
     return "; ".join(names[:SHOWN_AUTHORS]) + (f" and {more} more" if more > 0 else "")
 

@@ -30,10 +30,11 @@ class Caution:
 NEGATION = Rule(
     "Negated",
     re.compile(
-        r"\bnot\b(?! only\b)|n['’]t\b|\b(?:cannot|never(?![ -]smok)|neither|nor|none)\b"
+        r"\bnot\b(?! (?:only|surprising(?:ly)?|unexpected(?:ly)?)\b)|n['’]t\b"
+        r"|\b(?:cannot|never(?![ -]smok)|neither|nor|none)\b"
         r"|\bno\b(?!\.? ?\d)"
-        r"|\b(?:lack|absence) of\b|\black(?:s|ed|ing)\b|\bfail(?:s|ed)? to\b|\bunlikely\b"
-        r"|\binsufficient\b",
+        r"|\black of\b|(?<!\bin the )(?<!\bpresence or )\babsence of\b"
+        r"|\black(?:s|ed|ing)\b|\bfail(?:s|ed)? to\b|\bunlikely\b|\binsufficient\b",
         re.IGNORECASE,
     ),
     "The sentence denies something. Read it whole: the marked words may say what is not so.",
@@ -42,7 +43,8 @@ HEDGE = Rule(
     "Hedged",
     re.compile(
         r"\bmay\b|"  # not the month
-        r"(?i:\b(?:might|could|perhaps|maybe|presumably|apparently|possib(?:le|ly)|probabl[ey]"
+        r"(?i:\b(?:might|could|perhaps|maybe|presumably|apparently|possibly|probabl[ey]"
+        r"|(?<!\bas )possible|possible(?= \w{4,}s\b)"  # not "as soon as possible"
         r"|(?<!more )(?<!less )likely|potential(?:ly)?|suggest(?:s|ed|ing|ive)?"
         r"|seem(?:s|ed|ingly)?|appear(?:s|ed)? to"
         r"|hypothesi[sz]e[sd]?|speculat(?:e|es|ed|ive)|assum(?:e|es|ed|ing)|believed|thought to"
@@ -55,9 +57,10 @@ ANIMALS = Rule(
     re.compile(
         r"\b(?:[Mm]ice|[Mm]ouse|[Mm]urine|[Rr]ats?|[Rr]odents?|[Hh]amsters?|[Ff]errets?|[Mm]inks?"
         r"|[Mm]acaques?|[Mm]onkeys?|[Rr]hesus|[Nn]on-?human primates?|[Rr]abbits?|[Gg]uinea pigs?"
-        r"|[Pp]igs?|[Pp]iglets?|[Pp]orcine|[Ss]wine|[Cc]ats?|[Ff]eline|[Dd]ogs?|[Cc]anine|[Bb]ats?"
-        r"|[Pp]angolins?|[Cc]amels?|[Cc]attle|[Bb]ovine|[Cc]hickens?|[Aa]vian|[Zz]ebrafish"
-        r"|[Aa]nimals?)\b"  # RAT is a test, CAT a scan
+        r"|[Pp]igs?|[Pp]iglets?|[Pp]orcine|[Ss]wine(?! flu\b|-origin\b)|[Ff]eline|[Dd]ogs?"
+        r"|[Cc]anine|[Bb]ats?|[Pp]angolins?|[Cc]amels?|[Cc]attle|[Bb]ovine|[Cc]hickens?|[Aa]vian"
+        r"|[Zz]ebrafish|[Aa]nimals?|[Cc]ats|[Cc]at(?!\.? ?(?:[#:]|N[o°]|no[.:]|[A-Z]*\d{3})))\b"
+        # RAT is a test, CAT a scan, and Cat# of a catalogue
     ),
     "The sentence speaks of animals. What holds for them need not hold for people.",
 )

@@ -34,6 +34,9 @@ _TEX = str.maketrans(
 )
 
 
+_FOOTNOTE = re.compile(r"\d*[#*†‡§¶‖]+\d*|(?<=[a-z])\d+(?![\w-])")
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """A person's name; a group, or a name that cannot be taken apart, has no `given`."""
@@ -63,8 +66,18 @@ class Name:
 
 def names(paper: Paper) -> list[Name]:
     """Return the names of a paper's authors, in their order."""
-    found = (Name.of(_plain(text)) for text in paper.authors.split(";"))
-    return [name for name in found if name.family]
+    return [Name.of(author) for author in authors_of(paper.authors)]
+
+
+def authors_of(record: str) -> list[str]:
+    """Return the authors that a record names, without the marks of footnotes.
+
+    >>> authors_of("Bahl1, Justin; #2, Stefano Elli; Yujun, #; ¶; COVID-19 Team")
+    ['Bahl, Justin', 'Stefano Elli', 'Yujun', 'COVID-19 Team']
+    """
+    authors = (_FOOTNOTE.sub("", _plain(text)).split(",") for text in record.split(";"))
+    named = ([part.strip() for part in parts if any(map(str.isalpha, part))] for parts in authors)
+    return [", ".join(parts) for parts in named if parts]
 
 
 def is_preprint(paper: Paper) -> bool:

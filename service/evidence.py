@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from index.types import Paper
 from models.contracts import FloatArray
-from service.cautions import NEGATION
+from service.cautions import CLAIM, NEGATION
 from service.citations import doi_of
 from service.fusion import answer_sentence
-from service.quantities import Quantity, Unit, quantity_in
+from service.quantities import Quantity, Unit, numbers_in, quantity_of
 from service.types import Answer
 
 SAME = 0.80
@@ -20,6 +20,11 @@ SAME = 0.80
 COMPARED = 20
 """How many answers are compared by the vectors of their sentences, at most: that takes time."""
 
+_SAYS_NOTHING = re.compile(
+    r"all|and|are|both|he|is|it|neither|never|no|none|nor|not|r0|she|th(?:at|ere|ese|ey|is|ose)|we|yes"
+    r"|yet"
+)
+_AGE = re.compile(r"\b(?:ages?|aged|old(?:er|est)?)\b", re.IGNORECASE)
 _ARTICLES = re.compile(r"^(?:the|an?|about|approximately|around|nearly|almost) ")
 
 
@@ -76,16 +81,21 @@ class Evidence:
 
 
 def evidence_of(
-    answers: Sequence[Answer], vectors: Callable[[Sequence[str]], FloatArray]
+    answers: Sequence[Answer],
+    vectors: Callable[[Sequence[str]], FloatArray],
+    question: str = "",
 ) -> Evidence:
     """Group the answers to a question. `vectors` gives unit vectors of texts, as an encoder does.
 
     It is called at most once, with at most `COMPARED` sentences.
     """
-    groups = _groups(answers, vectors)
+    groups = _groups(answers, vectors, question)
     agreeing = tuple(group for group in groups if len(group.answers) > 1)
-    kinds = dict.fromkeys(group.quantity.unit.kind for group in groups if group.quantity)
-    numbers = ((kind, _of_kind(kind, groups, answers)) for kind in kinds)
+    kinds: dict[str, list[Group]] = {}
+    for group in groups:
+        if group.quantity:
+            kinds.setdefault(_kind(group, group.quantity.unit, question), []).append(group)
+    numbers = ((kind, _counted(mine, answers)) for kind, mine in kinds.items())
     spreads = (_spread(kind, found) for kind, found in numbers if _differ(found))
     return Evidence(agreeing, tuple(spreads))
 
@@ -126,32 +136,56 @@ def _identities(paper: Paper) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """An answer as it is compared with others."""
+    """An answer as it is compared with others.
+
+    `denies` and `claims` tell whether its sentence does, `tells` whether its words alone say
+    something: more than "no", or what the question names.
+    """
 
     answer: Answer
     sentence: str
     quantity: Quantity | None
+    numbers: frozenset[tuple[str, float]]
     text: str
     denies: bool
+    claims: bool
+    tells: bool
 
 
-def _statement(answer: Answer) -> _Statement:
-    start, end = answer_sentence(answer)
-    sentence = answer.passage.text[start:end]
+def _statement(answer: Answer, asked: set[str]) -> _Statement:
+    begin, _ = answer_sentence(answer)
+    sentence = _sentence(answer)
+    place = answer.start - begin, answer.end - begin
+    text = normalised(answer.text)
     return _Statement(
         answer=answer,
         sentence=sentence,
-        quantity=quantity_in(sentence, answer.start - start, answer.end - start),
-        text=normalised(answer.text),
+        quantity=quantity_of(sentence, *place),
+        numbers=numbers_in(sentence, *place),
+        text=text,
         denies=bool(NEGATION.words.search(sentence)),
+        claims=bool(CLAIM.words.search(sentence)),
+        tells=any(not _SAYS_NOTHING.fullmatch(word) for word in {*text.split()} - asked),
     )
 
 
+def _sentence(answer: Answer) -> str:
+    start, end = answer_sentence(answer)
+    return answer.passage.text[start:end]
+
+
+def _asked(question: str) -> set[str]:
+    """Return the words that tell nothing to who asked; a question with "or" names its answers."""
+    words = set(normalised(question).split())
+    return set() if "or" in words else words
+
+
 def _groups(
-    answers: Sequence[Answer], vectors: Callable[[Sequence[str]], FloatArray]
+    answers: Sequence[Answer], vectors: Callable[[Sequence[str]], FloatArray], question: str
 ) -> list[Group]:
     """Put each answer to the first group whose best answer says the same, best answers first."""
-    statements = [_statement(answer) for answer in answers]
+    asked = _asked(question)
+    statements = [_statement(answer, asked) for answer in answers]
     compared = _to_compare(statements)
     vector_of = {}
     if len(compared) > 1:
@@ -159,11 +193,11 @@ def _groups(
         vector_of = {one.answer.passage.id: rows[at] for at, one in enumerate(compared)}
 
     def alike(one: _Statement, other: _Statement) -> bool:
-        if one.denies != other.denies:
+        if (one.denies, one.claims) != (other.denies, other.claims):
             return False
-        if one.quantity or other.quantity:
+        if one.quantity or other.quantity or one.numbers != other.numbers:
             return _same_quantity(one, other)
-        if one.text == other.text:
+        if one.text == other.text and one.tells:
             return True
         first, second = (vector_of.get(s.answer.passage.id) for s in (one, other))
         return first is not None and second is not None and float(first @ second) >= SAME
@@ -184,19 +218,26 @@ def _same_quantity(one: _Statement, other: _Statement) -> bool:
 
 
 def _to_compare(statements: Sequence[_Statement]) -> list[_Statement]:
-    """Return what only the vectors can tell the likeness of: the answers that give no number."""
+    """Return what the vectors may tell the likeness of: the answers that are no quantity."""
     return [one for one in statements if one.quantity is None][:COMPARED]
 
 
 def _group(statements: Sequence[_Statement]) -> Group:
     first = statements[0]
-    label = str(first.quantity) if first.quantity else first.answer.text
+    said = first.answer.text if first.tells else first.sentence
+    label = str(first.quantity) if first.quantity else said
     return Group(label, first.quantity, one_a_paper(one.answer for one in statements))
 
 
-def _of_kind(kind: str, groups: Sequence[Group], answers: Sequence[Answer]) -> list[Group]:
+def _kind(group: Group, unit: Unit, question: str) -> str:
+    """Return what a number is of: years are an age where question or sentence speak of one."""
+    years = unit.name == "years"
+    aged = years and (_AGE.search(question) or _AGE.search(_sentence(group.answers[0])))
+    return "age" if aged else unit.kind
+
+
+def _counted(mine: Sequence[Group], answers: Sequence[Answer]) -> list[Group]:
     """Return the groups of a kind of quantity, with the best number of each paper only."""
-    mine = [group for group in groups if group.quantity and group.quantity.unit.kind == kind]
     members = {answer.passage.id for group in mine for answer in group.answers}
     counted = one_a_paper(answer for answer in answers if answer.passage.id in members)
     ids = {answer.passage.id for answer in counted}

@@ -48,6 +48,7 @@ def create_pages(settings: Settings, answerer: Future[AnswererProtocol]) -> Blue
                 ready.answer(query),
                 ready,
                 version=form.index,
+                threshold=settings.no_answer_threshold,
             )
         except (BusyError, InvalidQueryError, NotReadyError) as error:
             return show(form, problem=problem_of(error))

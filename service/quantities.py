@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isclose
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ _WORDS = {
     "twenty": 20,
 }
 _NUMBER = (
-    rf"(?:\d{{1,3}}(?:,\d{{3}}){{1,4}}(?!\d)(?:\.\d+)?|\d{{1,15}}(?!\d)(?:[.·]\d+)?"
+    rf"(?:\d{{1,3}}(?:,\d{{3}}){{1,4}}(?!\d)(?:\.\d+)?|\d{{1,15}}(?!\d)(?:[.·]\d+| [.·] \d+)?"
     rf"|(?ai:{'|'.join(_WORDS)})(?![a-z]))"
 )
 _MINUS = "-−–"  # an en dash is what typesetters often put
@@ -81,9 +82,12 @@ _QUANTITY = re.compile(
 )
 _MARKS_OF_REFERENCES = r"(?:(?<=[\[,–-])|(?<=, ))\d{1,4}(?:[,–-] ?\d{1,4}){0,20}\]"
 _BARE = re.compile(
-    rf"(?<![\w.,·±-])(?<!± )(?<!\bR )(?<!\bR\()(?!{_MARKS_OF_REFERENCES})"
+    rf"(?<![\w.,·±+*/×-])(?<![±+*/×] )(?<!\bR )(?<!\bR\()(?!{_MARKS_OF_REFERENCES})"
+    rf"(?!(?<=\()\d+\))"  # of an equation
     rf"(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?(?![\w%-])(?![.,·]\d)"
+    rf"(?! ?(?:[*/×=]|\+(?!/?[{_MINUS}]))| [-−] )"  # it goes on as a formula
 )
+_LISTED = re.compile(rf"(?<![\w.-])(?!(?:19|20)\d\d\b){_NUMBER} ?(?:,|,? (?:and|or)|&) ?$")
 _BOUNDS = {
     "<": r"(?:less|fewer|lower|shorter|smaller|younger) than|below|under|<",
     ">": r"(?:more|greater|higher|longer|larger|older) than|above|exceed(?:s|ed|ing)?|>",
@@ -96,6 +100,23 @@ _BOUND = re.compile(
     re.IGNORECASE,
 )
 _BEFORE = 24  # characters before a number in which words that make it a bound are looked for
+_COUNT = re.compile(
+    r"(?<![\w.,·])(?<![A-Za-z]-)(?<!COVID )(?<!CoV )(?<!enzyme )(?!2019[ -]n)"  # not of a name
+    r"(?!\d+(?:, ?\d+)*\])"  # nor a mark of references
+    rf"(?P<low>\d{{1,3}}(?: \d{{3}}){{1,4}}(?!\d)|{_NUMBER})(?!\w)"
+    r"(?: ?(?P<times>thousand|million|billion)\b)?"
+)
+_TIMES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, None: 1}
+_FILLING = re.compile(
+    r"an?|about|above|almost|and|approximately|are|around|at|average|be|been|below|between|by"
+    r"|estimated|for|from|in|is|its?|least|less|mean|median|more|most|nearly|of|on|or|over"
+    r"|rang(?:e|ed|es|ing)|roughly|than|the|to|under|up|was|were|with"
+)
+_ASIDE = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?")
+_LISTS = re.compile(r" ?(?:,|,? (?:and|or)) [~∼≈]?(?!95 ?%)\d")
+_CLOSES = re.compile(r"[^(\[]*[)\]]\W*\w")  # a bracket that the number stands in
+_BESIDE = 4
+"""Words that may stand beside the number of an answer which is one."""
 _CONFIDENCE = re.compile(
     r" ?(?:%|per ?cent) ?(?:CI|CrI|C\.I\.|HPD|confidence|credib|credible|uncertainty|interval)"
 )
@@ -170,25 +191,66 @@ def quantity_in(sentence: str, start: int = 0, end: int | None = None) -> Quanti
     """Return the first quantity of a sentence that its half-open range [start, end) touches.
 
     A number and its unit may lie on both sides of the end. The size of a confidence interval
-    ("95% CI") is none. Without a unit only the reproduction number has one.
+    ("95% CI") is none, nor is a list ("24, 48 and 72 h"). Without a unit only the reproduction
+    number has one.
 
     >>> str(quantity_in("It was 5.1 days (95% CI, 4.5 to 5.8 days).", 7, 10))
     '5.1 days'
     """
-    end = len(sentence) if end is None else end
+    found = _found(sentence, start, len(sentence) if end is None else end)
+    return _made(found, sentence, start) if found else None
+
+
+def quantity_of(sentence: str, start: int, end: int) -> Quantity | None:
+    """Return the quantity that an answer is, as `quantity_in` does; None where it says more.
+
+    >>> said = "Bats host many viruses, and more than 20% of mammals are bats."
+    >>> quantity_of(said, 0, len(said)), str(quantity_of(said, 24, 48))
+    (None, '>20%')
+    """
+    found = _found(sentence, start, end)
+    if found is None:
+        return None
+    last = _INTERVAL.match(sentence, found.end()) or found
+    beside = f"{sentence[start : max(start, found.start())]} {sentence[last.end() : end]}"
+    if _LISTS.match(sentence[last.end() : end]) or _CLOSES.match(sentence[found.end() : end]):
+        return None
+    words = re.findall(r"\w[\w.-]*", _ASIDE.sub(" ", beside).lower())
+    left = [word for word in words if not _FILLING.fullmatch(word)]
+    return quantity_in(sentence, start, end) if len(left) <= _BESIDE else None
+
+
+def numbers_in(sentence: str, start: int, end: int) -> frozenset[tuple[str, float]]:
+    """Return the numbers in a half-open range of a sentence, each with its bound, without units.
+
+    Those of names ("COVID-19", "H1N1") are none, nor is "one".
+
+    >>> sorted(numbers_in("Of COVID-19, 78 064 to more than 2.5 million", 0, 44))
+    [('', 78064.0), ('>', 2500000.0)]
+    """
+    return frozenset(
+        (_bound(_before(found, sentence)), _value(found["low"]) * _TIMES[found["times"]])
+        for found in _COUNT.finditer(sentence, start, end)
+        if found["low"].lower() != "one"
+    )
+
+
+def _found(sentence: str, start: int, end: int) -> re.Match[str] | None:
+    """Return the first match of a quantity that the range touches."""
     for found in _quantities(sentence):
         if found.start() < end and start < found.end():
-            return _made(found, _unit_of(found, "u") or _REPRODUCTION, sentence, start)
+            return found
     if _ABOUT_REPRODUCTION.search(sentence):
         for found in _BARE.finditer(sentence):
             if start <= found.start("low") < end and _value(found["low"]) < _MOST_INFECTED:
-                return _made(found, _REPRODUCTION, sentence, start)
+                return found
     return None
 
 
 def _quantities(sentence: str) -> Iterator[re.Match[str]]:
     for found in _QUANTITY.finditer(sentence):
-        if not _CONFIDENCE.match(sentence, found.end("low")):
+        listed = _LISTED.search(_before(found, sentence))
+        if not (listed or _CONFIDENCE.match(sentence, found.end("low"))):
             yield found
 
 
@@ -198,8 +260,9 @@ def _unit_of(found: re.Match[str], end: str) -> Unit | None:
     return next((u for n, u in enumerate(_UNITS) if groups.get(f"{end}{n}") is not None), None)
 
 
-def _made(found: re.Match[str], unit: Unit, sentence: str, start: int) -> Quantity:
+def _made(found: re.Match[str], sentence: str, start: int) -> Quantity:
     """Return what was found; of two that are no range the one that is asked for from `start` on."""
+    unit = _unit_of(found, "u") or _REPRODUCTION
     low = _value(found["low"])
     high = _value(found["high"]) if found["high"] else low
     low_unit = _unit_of(found, "l") or unit
@@ -207,6 +270,8 @@ def _made(found: re.Match[str], unit: Unit, sentence: str, start: int) -> Quanti
         if start >= found.start("high"):
             return Quantity(high, high, unit)
         return Quantity(low, low, low_unit, bound=_bound(_before(found, sentence)))
+    if low_unit != unit and isclose(low * low_unit.size, high * unit.size):
+        return Quantity(low, low, low_unit)
     if low_unit != unit:
         ends = (low, low_unit), (high, unit)
         (low, low_unit), (high, unit) = sorted(ends, key=lambda end: end[0] * end[1].size)
@@ -232,4 +297,4 @@ def _value(text: str) -> float:
     if text[0] in _MINUS:
         return -_value(text[1:])
     word = _WORDS.get(text.lower())
-    return float(word) if word else float(text.replace(",", "").replace("·", "."))
+    return float(word) if word else float(re.sub("[, ]", "", text).replace("·", "."))

@@ -49,8 +49,13 @@ class Results:
         return urlencode(self.asked, doseq=True)
 
     @classmethod
-    def of(cls, found: AnswerList, answerer: AnswererProtocol, *, version: str) -> Self:
-        """Prepare what was found by `answerer`. `version` is that of a permalink, or empty."""
+    def of(
+        cls, found: AnswerList, answerer: AnswererProtocol, *, version: str, threshold: float
+    ) -> Self:
+        """Prepare what was found by `answerer`. `version` is that of a permalink, or empty.
+
+        Where no answer is likelier than `threshold` the answers are no evidence.
+        """
         standing = Standing.of(found)
         served = found.source.index_version
         cards = [
@@ -64,13 +69,14 @@ class Results:
             for rank, answer in enumerate((*found.answers, *standing.more), start=1)
         ]
         shown = len(found.answers)
+        reliable = found.answers if found.no_answer_probability <= threshold else ()
         asked = fields_of(found.query)
         return cls(
             found=found,
             cards=cards[:shown],
             more=cards[shown:],
             complete=" ".join(f"{weight:g}" for weight in standing.complete),
-            evidence=evidence_of(found.answers, _vectors_of(answerer)),
+            evidence=evidence_of(reliable, _vectors_of(answerer), found.query.question),
             chips=chips(found.query),
             without_filters=without_filters(found.query),
             permalink=asked | {"index": served},

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from index.chunking import sentences
 from service.cards import paper_link
-from service.citations import cite
+from service.citations import authors_of, cite
 from service.types import Answer, AnswerList
 
 BOM = "\ufeff"
@@ -113,7 +113,7 @@ def _row(found: AnswerList, rank: int, answer: Answer, permalink: str) -> list[o
         found.query.weight,
         round(found.no_answer_probability, 6),
         paper.title,
-        paper.authors,
+        "; ".join(authors_of(paper.authors)),
         paper.journal,
         paper.publish_time,
         paper.doi,

@@ -34,6 +34,8 @@ WORDS = Spelling(
         ("of a vacine, perhaps", "of a vaccine, perhaps"),  # the likeliest of two
         ("the Incubatoin", "the Incubation"),
         ("is rarelly", "is rarely"),
+        ("the periode", "the period"),  # "e" is no ending
+        ("vaccinesq", "vaccines"),
     ],
 )
 def test_misspelt_words_are_put_right(question: str, meant: str) -> None:
@@ -53,7 +55,7 @@ def test_misspelt_words_are_put_right(question: str, meant: str) -> None:
         "shouldn't Lassas's",  # the pieces beside an apostrophe are no words
         "eriod",  # another first letter
         "incobetoin",  # three mistakes
-        "the vaccinesq of vaccinesy",  # other forms of a word, though others are as near
+        "large and largely, larger, largest",  # other forms of a word
         "el peroid de cuando sintomas terminan",  # mostly unknown: of another language
         "",
         "什么是潜伏期",

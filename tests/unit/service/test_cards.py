@@ -102,6 +102,7 @@ def test_dates_are_written_with_their_own_precision(written: str, shown: str) ->
         ("Li, Qun", "Li, Qun"),
         ("A, B; C, D; E, F", "A, B; C, D; E, F"),
         ("A, B; C, D; E, F; ; G, H;", "A, B; C, D; E, F and 1 more"),
+        ("Yujun, #; ¶; 1#, Edward Emmott", "Yujun; Edward Emmott"),  # marks of footnotes
     ],
 )
 def test_long_lists_of_authors_are_cut(authors: str, shown: str) -> None:

@@ -19,6 +19,10 @@ def names(sentence: str) -> list[str]:
         ("It protects not only staff but patients.", []),  # it claims both
         ("Sample no. 5 was positive.", []),  # a number
         ("The nodes were normal.", []),  # letters within a word
+        ("Not surprisingly, we found that the estimate rose.", []),  # nothing is denied
+        ("Infectivity was compared with that in the absence of the serum.", []),  # a condition
+        ("The presence or absence of diarrhoea was recorded.", []),
+        ("The absence of a relationship was striking.", ["Negated"]),
         ("Former smokers fared worse than people who never smoked.", []),  # a kind of people
         ("Masks may help.", ["Hedged"]),
         ("It is likely airborne.", ["Hedged"]),
@@ -26,9 +30,17 @@ def names(sentence: str) -> list[str]:
         ("It began in May 2020.", []),  # the month
         ("These data suggest a benefit.", ["Hedged"]),
         ("A possible link was seen.", ["Hedged"]),
+        ("Masks were worn as soon as possible after delivery.", []),
+        ("Markets were named as possible sources.", ["Hedged"]),
         ("It was found in mice.", ["Animals"]),
         ("The virus came from horseshoe bats.", ["Animals"]),
         ("A RAT was done after the CAT scan.", []),  # a rapid antigen test, a picture
+        ("A kit (Biogerm, Cat# SJ-HX-226-1,2, Shanghai) was used.", []),  # of a catalogue
+        ("Serum (Cat. No. 7) and IgG (Cat DA0930) were used.", []),
+        ("The antibody (Cat No 12) bound.", []),
+        ("The cat no longer ate.", ["Negated", "Animals"]),
+        ("The swine flu of 2009 spread widely.", []),  # an illness of people
+        ("Swine influenza was found on a farm.", ["Animals"]),
         ("The rate was high in adults.", []),
         ("It inhibited the virus in vitro.", ["Laboratory"]),
         ("There are also rumours that it was made in a laboratory.", ["Claimed"]),

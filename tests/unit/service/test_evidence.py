@@ -19,6 +19,10 @@ def unlike(texts: Sequence[str]) -> FloatArray:
     return np.eye(len(texts), dtype=np.float32)
 
 
+def ones(texts: Sequence[str]) -> FloatArray:
+    return np.ones((len(texts), 1), np.float32)
+
+
 def never(texts: Sequence[str]) -> FloatArray:
     pytest.fail(f"nothing needs the vectors of {texts}")
 
@@ -138,6 +142,84 @@ def test_a_number_that_is_denied_or_a_bound_is_another_one() -> None:
     more = evidence_of([*answers, of(4, "It is less than 20 days.", "20 days")], never).spreads[0]
     assert (more.least, more.greatest) == ("14 days", "<20 days")
     assert [point.group.label for point in more.points][-1] == "<20 days"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("78 064", "77780", False),
+        ("78 064", "78,064", True),
+        ("over 87137", "354,000", False),
+        ("between 21 and 25 million", "up to 100 million", False),
+        ("290,000–650,000", "250,000–500,000", False),
+        ("25 million", "25,000,000", True),
+        ("more than 300", "300", False),
+        ("three of them", "four of them", False),
+        ("ACE2 of COVID-19", "the receptor of 2019-nCoV", True),  # digits of names
+        ("angiotensin-converting enzyme 2", "the entry receptor [3, 4]", True),
+    ],
+)
+def test_answers_with_other_numbers_are_never_alike(one: str, other: str, same: bool) -> None:
+    answers = [of(1, f"They were {one} then.", one), of(2, f"They were {other} then.", other)]
+    assert bool(evidence_of(answers, alike_by_first_word).agreeing) is same
+
+
+def test_a_rumour_is_not_what_others_say() -> None:
+    rumour = "There are rumours and conspiracy theories that SARS-CoV-2 is of a laboratory origin."
+    answers = [
+        of(1, rumour, "of a laboratory origin"),
+        of(2, "There are a lot of possible origins of it.", "a lot of possible origins"),
+        of(3, "There are allegations that it was made.", "was made"),
+    ]
+    (group,) = evidence_of(answers, alike_by_first_word).agreeing
+    assert [answer.passage.id for answer in group.answers] == [1, 3]
+
+
+def test_a_number_within_a_longer_answer_is_not_the_answer() -> None:
+    bats = "Bats are of many kinds and account for more than 20% of mammalian species worldwide."
+    answers = [of(1, bats, bats[:-1]), of(2, "It was 96% alike.", "96% alike")]
+    assert not evidence_of(answers, unlike)
+    cough = "They had dry cough in 64%, headache in 50% and fever in nearly all."
+    answers = [of(1, cough, cough[9:-1]), of(2, "It was 50%.", "50%")]
+    assert not evidence_of(answers, unlike)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("When will a vaccine be available?", "no"),
+        ("Is COVID-19 deadlier than influenza?", "COVID-19"),
+        ("What is the basic reproduction number?", "R0"),
+    ],
+)
+def test_words_that_tell_nothing_are_no_agreement(question: str, answer: str) -> None:
+    answers = [of(1, f"So {answer} it is.", answer), of(2, f"Then {answer} came.", answer)]
+    assert not evidence_of(answers, unlike, question)
+    (group,) = evidence_of(answers, ones, question).agreeing
+    assert group.label == f"So {answer} it is."  # what was alike
+
+
+def test_a_question_may_name_its_answers() -> None:
+    answers = [of(1, "By droplets.", "droplets"), of(2, "Droplets spread it.", "Droplets")]
+    assert evidence_of(answers, unlike, "Is it spread by droplets or by aerosols?").agreeing
+    assert not evidence_of(answers, unlike, "Do droplets spread it?")
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "kind"),
+    [
+        ("What is the median age of COVID-19 patients?", "It was {} years.", "age"),
+        ("Who were they?", "They were aged {} years.", "age"),
+        ("How long do antibodies last?", "They last {} years.", "time"),
+        ("How old were they?", "They were {} months.", "time"),
+    ],
+)
+def test_ages_are_called_so(question: str, sentence: str, kind: str) -> None:
+    answers = [of(n, sentence.format(n), sentence.format(n)[-9:-1]) for n in (36, 63)]
+    stays = [of(n, f"They stayed for {n} days.", f"{n} days") for n in (4, 5)]
+    first, *others = evidence_of([*answers, *stays], never, question).spreads
+    assert (first.kind, len(first.points)) == (kind, 2 if kind == "age" else 4)
+    assert [spread.kind for spread in others] == (["time"] if kind == "age" else [])
 
 
 def test_cold_and_heat_are_no_agreement() -> None:

@@ -64,7 +64,9 @@ def test_no_cell_is_a_formula(mark: str) -> None:
 
 
 def test_a_formula_in_a_paper_is_exported_as_text() -> None:
-    hostile = make_answer(make_paper(title="=HYPERLINK(1)", authors="@me"), "-", "[[=1+1]] is two.")
+    hostile = make_answer(
+        make_paper(title="=HYPERLINK(1)", authors="@me; 3#"), "-", "[[=1+1]] is two."
+    )
     client = create_app(Settings(), FakeAnswerer((hostile,))).test_client()
     text = client.get("/export.csv?question=%3Dwhy").data.decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(text))

@@ -109,6 +109,11 @@ def test_answers_are_there_when_the_service_is_too_busy_to_compare_them() -> Non
     assert groups(FakeAnswerer(answers=answers, busy=BusyError("Busy."))) == ["2 papers"]
 
 
+def test_what_is_not_reliable_is_no_evidence(client: FlaskClient) -> None:
+    told = [ask(client, question=question, top_k="3").text for question in ("Sure?", "unsure?")]
+    assert ["Across these papers" in text for text in told] == [True, False]
+
+
 def test_no_reliable_answer_is_said_for_posted_questions_too(client: FlaskClient) -> None:
     response = client.post("/top_k_results", data={"question": "unsure"})
     assert "No reliable answer found in these papers." in response.text

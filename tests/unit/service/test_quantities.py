@@ -1,6 +1,6 @@
 import pytest
 
-from service.quantities import quantity_in
+from service.quantities import quantity_in, quantity_of
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,11 @@ from service.quantities import quantity_in
         ("We found that 2.2 was the R0.", "2.2"),
         ("the reproduction number [R0 = 3] was", "3"),
         ("less than 2 m or 15 min", "<2 m"),
+        ("As a result R 0 = 2 . 6 ( 95 % CI, 2 . 4 - 2 . 9)", "2.6"),  # spaced by the extraction
+        ("It took 3 . 5 days.", "3.5 days"),
+        ("droplets of 0.3 µm or 300 nm", "0.3 µm"),  # the same, said twice
+        ("with COVID-19, 14 days", "14 days"),
+        ("In 2019, 5% of them", "5%"),
     ],
 )
 def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
@@ -80,6 +85,10 @@ def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
     "sentence",
     [
         "There were 425 patients.",  # a count answers no how much
+        "The R0 is the discriminant of (4).",  # the number of an equation
+        "Then R0 = 1 + growth rate.",
+        "cells harvested at 24, 48, and 72 h",  # a list
+        "roughly 100 and 160 min, respectively",
         "95% CI 2-3",  # the size of an interval
         "COVID-19 began in 2019.",
         "18 4% of them",  # a point was lost
@@ -135,6 +144,23 @@ def test_only_what_the_answer_touches_counts() -> None:
         start = sentence.index(answer)
         assert str(quantity_in(sentence, start, start + len(answer))) == written
     assert quantity_in(sentence, 0, 6) is None  # "It was"
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [
+        ("a median incubation period of 5.1 days (95% CI, 4.5 to 5.8 days)", "5.1 days"),
+        ("2–10 days with a mean of 6 days", "2–10 days"),
+        ("24 h, 48 h and 72 h", "None"),
+        ("∼10% and ∼35%", "None"),
+        ("fever (13 [52%]), and dry cough (11 [44%])", "None"),
+        ("cough (50%) followed by fever (40%)", "None"),
+        ("1,023 deaths (2.3%)", "2.3%"),
+        ("5 days, and most of the patients then had fever, cough or fatigue", "None"),
+    ],
+)
+def test_an_answer_that_says_more_is_no_quantity(answer: str, written: str) -> None:
+    assert str(quantity_of(f"It was {answer}.", 7, 7 + len(answer))) == written
 
 
 def test_of_two_numbers_that_are_no_range_the_answer_is_taken() -> None:
