@@ -32,7 +32,7 @@ from index.unfinished import (
     just_published,
     remove_scaffolds,
 )
-from index.vector_kinds import AUTO, build_faiss
+from index.vector_kinds import AUTO, build_faiss, check_kind
 from index.vector_recall import recall_of
 
 _PAGE = 1024  # passages that are read at a time for the keyword index
@@ -101,7 +101,7 @@ def build_index(
 
 
 def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = None) -> Arguments:
-    """Return what must be the same when a build goes on.
+    """Return what must be the same when a build goes on: papers are not read again.
 
     Raises CorpusError when `corpus` is none: before anything is written, so that a mistyped folder
     does not cost what is there.
@@ -113,6 +113,7 @@ def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = N
         "command": command,
         "corpus": str(corpus.resolve()),
         "metadata.csv": sha256(metadata),
+        "document_parses": find_parses(corpus, Path()).identity(),
         "limit": limit,
         "encoder": encoder,
         "chunker": Chunker().name,
@@ -147,6 +148,7 @@ def complete(
     with closing(PassageStore(building / PASSAGES)) as store:
         if store.passages == 0:
             raise IndexingError(f"{corpus} holds no text to index")
+        check_kind(vector_index, store.passages)
         files = EmbeddingFiles(building, encoder.dimension, encoder.word_dimension)
         embed(store, files, building / EMBEDDED, encoder, progress, known=known)
         progress.stage("publishing", 1, 0, "index")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.manifest import Manifest, current_version, differences, read_manifest
-from index.search import PASSAGES, missing_parts
+from index.search import PASSAGES, PassageIndex, missing_parts
 from index.types import IndexingError
 from index.words import count_words
 
@@ -71,14 +71,15 @@ class Inspection:
 def inspect_index(index_dir: Path, samples: int = 3) -> Inspection:
     """Look at the current version of the index in `index_dir`, with so many sample passages.
 
-    The same index gives the same samples. Memory does not grow with the index. Raises
-    IndexingError when there is no index, or one of another format.
+    The same index gives the same samples. One that looks whole is opened too, as the service does.
+    Raises IndexingError when there is no index, or one of another format.
     """
     folder = current_version(index_dir)
     manifest = read_manifest(folder)
     wrong = dict(differences(folder, manifest))
     problems = [f"{name} {problem}" for name, problem in wrong.items()]
     problems += [f"{name} is not in the manifest" for name in missing_parts(manifest)]
+    contents = None
     if PASSAGES in manifest.files and PASSAGES not in wrong:
         contents = read_contents(folder / PASSAGES, samples)
         for what, found, said in [
@@ -89,8 +90,12 @@ def inspect_index(index_dir: Path, samples: int = 3) -> Inspection:
                 problems.append(
                     f"{PASSAGES} holds {found:,} {what}, and the manifest says {said:,}"
                 )
-        return Inspection(folder, manifest, contents, problems)
-    return Inspection(folder, manifest, None, problems)
+    if not problems:
+        try:
+            PassageIndex.of(folder, manifest)
+        except IndexingError as error:
+            problems.append(str(error))
+    return Inspection(folder, manifest, contents, problems)
 
 
 def read_contents(path: Path, samples: int) -> Contents:

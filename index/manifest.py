@@ -16,11 +16,11 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
-from index.types import IndexingError, VectorRecall
+from index.types import IndexingError, MisfitError, VectorRecall
 
 FORMAT = 2
 CURRENT = "CURRENT"
@@ -120,21 +120,39 @@ def _named(pointer: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return the manifest of the version in `folder`. Raises IndexingError."""
+    """Return the manifest of the version in `folder`.
+
+    Raises MisfitError for one of another format, and IndexingError for what is no manifest.
+    """
     path = folder / _MANIFEST
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         found = data["format"]
         if found != FORMAT:
-            raise IndexingError(
+            raise MisfitError(
                 f"{path} has format {found}, and this program reads format {FORMAT}: "
                 + ("update the program" if found > FORMAT else "build the index again")
             )
         files = {str(k): (int(v[0]), str(v[1])) for k, v in data.pop("files").items()}
         recall = data.pop("recall", None)
-        return Manifest(**data, files=files, recall=recall and VectorRecall(**recall))
+        if recall is not None:
+            recall = VectorRecall(**recall)
+            _check_types(recall)
+        manifest = Manifest(**data, files=files, recall=recall)
+        _check_types(manifest)
     except (OSError, RecursionError, *_NO_MANIFEST) as error:
         raise IndexingError(f"{path} is not a manifest ({error}): build the index again") from error
+    return manifest
+
+
+def _check_types(read: Manifest | VectorRecall) -> None:
+    """Raise ValueError for a value of another type than its field, or a number too small."""
+    for field in fields(read):
+        value = getattr(read, field.name)
+        if field.type in (bool, int, float, str) and type(value) is not field.type:
+            raise ValueError(f"{field.name} is {value!r}")
+        if field.type is int and value < (1 if field.name == "dimension" else 0):
+            raise ValueError(f"{field.name} is {value}")
 
 
 def verify(folder: Path, manifest: Manifest) -> None:

@@ -9,14 +9,14 @@ import io
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
 from index.corpora.parses import checked as checked_name
 from index.corpora.tar import DamagedError, Member, open_tar
 from index.manifest import CURRENT, Manifest, publish
-from index.search import checked
+from index.search import PassageIndex, checked
 from index.types import CorpusError, IndexingError
 
 CALIBRATION = "calibration"
@@ -26,11 +26,16 @@ _CHUNK = 1 << 20  # bytes
 def pack(index_dir: Path, target: Path) -> tuple[str, Manifest]:
     """Write the current version of an index to the file `target`.
 
-    Returns the file's SHA-256, and the manifest of the version. `target` is complete or absent.
-    Raises IndexingError when the index is not whole, or its version gives way to newer ones
-    meanwhile, and OSError when the file cannot be written.
+    Returns the file's SHA-256, and the manifest of the version. `target` is complete or absent; of
+    a link it is the file that this leads to. Raises IndexingError when the index is not whole, or
+    its version gives way to newer ones meanwhile, or `target` is a device, a pipe or a folder, and
+    OSError when the file cannot be written.
     """
+    if target.exists() and not target.is_file():
+        raise IndexingError(f"{target} is no regular file: give --output a file, a .tar")
+    target = target.resolve()
     version, manifest = checked(index_dir)
+    PassageIndex.of(version, manifest)
     names = [f"{version.name}/manifest.json"]
     names += [f"{version.name}/{name}" for name in sorted(manifest.files)]
     fitted = sorted((index_dir / CALIBRATION).glob("*.json"))
@@ -86,12 +91,20 @@ class _Hashed:
         return self._file.write(data)
 
 
-def unpack(archive: Path, index_dir: Path, *, limit: int, encoder: str | None = None) -> Path:
+def unpack(
+    archive: Path,
+    index_dir: Path,
+    *,
+    limit: int,
+    encoder: str | None = None,
+    before: Callable[[str], None] = lambda _: None,
+) -> Path:
     """Publish the index in `archive` as the current version of `index_dir`; return its folder.
 
     The archive may be anything, by anyone: only regular files are taken from it, only below a
     folder of its own, at most `limit` bytes of them, and all are compared with the manifest before
     they are published. `encoder` is the name of the encoder that the index must be of, if given.
+    `before` hears the version's name right before it becomes the current one.
 
     Raises IndexingError when the archive holds no whole index, one of another encoder, or more
     than `limit` bytes, and OSError when it cannot be written.
@@ -102,6 +115,7 @@ def unpack(archive: Path, index_dir: Path, *, limit: int, encoder: str | None = 
     try:
         _extract(archive, staging, limit)
         version = _only_version(archive, staging, encoder)
+        before(version.name)
         if (index_dir / version.name).exists():  # of a start that was cut off before its end
             (index_dir / version.name).rename(staging / "before")
         published = publish(version, index_dir, version.name)
@@ -153,9 +167,10 @@ def _files(archive: Path, members: Iterator[Member]) -> Iterator[tuple[str, int,
 
 
 def _only_version(archive: Path, staging: Path, encoder: str | None) -> Path:
-    """Return the version that was unpacked, verified and rid of files that are not part of it."""
+    """Return the version that was unpacked, opened once, rid of files that are not part of it."""
     try:
         version, manifest = checked(staging, encoder)
+        PassageIndex.of(version, manifest)
     except IndexingError as error:
         raise IndexingError(
             f"{archive.name} holds no index that can be served: {_without(staging, error)}"

@@ -13,7 +13,7 @@ from index.keywords import KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PassageStore
 from index.spelling import Spelling
-from index.types import Hit, IndexingError, Paper, Passage
+from index.types import Hit, IndexingError, MisfitError, Paper, Passage
 from index.vectors import EMBEDDINGS, VectorIndex, VectorRows
 from index.word_vectors import CODES, COUNTS, WordVectors
 
@@ -37,14 +37,24 @@ class PassageIndex:
 
     @classmethod
     def open(cls, index_dir: Path, encoder: str | None = None) -> Self:
-        """Open the current version of an index; `encoder` and the errors are those of `checked`."""
-        folder, manifest = checked(index_dir, encoder)
+        """Open the current version of an index; `encoder` and the errors are those of `checked`.
+
+        Raises IndexingError also for parts that do not belong together.
+        """
+        return cls.of(*checked(index_dir, encoder))
+
+    @classmethod
+    def of(cls, folder: Path, manifest: Manifest) -> Self:
+        """Open a version whose files are as its manifest says.
+
+        Raises IndexingError when its parts do not belong together.
+        """
         store = PassageStore(folder / PASSAGES)
         rows = VectorRows(folder / EMBEDDINGS, manifest.dimension)
         vectors = VectorIndex(folder / VECTORS, rows)
         keywords = KeywordIndex(folder / KEYWORDS)
-        dimension = manifest.word_dimension
-        words = WordVectors(folder, dimension) if dimension else None
+        has_words = CODES in manifest.files
+        words = WordVectors(folder, manifest.word_dimension) if has_words else None
         sizes = {store.passages, vectors.size, keywords.size, *([words.size] if words else [])}
         if (store.papers, sizes, vectors.dimension) != (
             manifest.papers,
@@ -120,13 +130,13 @@ def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest
     """Return folder and manifest of the current version, after verifying every file of it.
 
     With `encoder`, the name of the encoder that questions will be embedded with, an index built
-    by another one is refused. Raises IndexingError for that, for an index that is not there, and
-    for a file that is missing or altered.
+    by another one is refused. Raises MisfitError for that and for another format, and
+    IndexingError for an index that is not there and for a file that is missing or altered.
     """
     folder = current_version(index_dir)
     manifest = read_manifest(folder)
     if encoder is not None and manifest.encoder != encoder:
-        raise IndexingError(
+        raise MisfitError(
             f"the index {index_dir} was built with the encoder {manifest.encoder}, and questions "
             f"would be embedded with {encoder}: use that encoder, or build the index again"
         )

@@ -12,6 +12,10 @@ class IndexingError(Exception):
     """An index cannot be built, published or opened. The message says why and how to mend it."""
 
 
+class MisfitError(IndexingError):
+    """An index is of another format or encoder than is wanted; it need not be damaged."""
+
+
 class Progress(Protocol):
     """What a builder tells whoever watches."""
 

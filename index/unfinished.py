@@ -32,11 +32,11 @@ Arguments = Mapping[str, object]
 
 
 @contextmanager
-def alone(index_dir: Path) -> Iterator[None]:
+def alone(index_dir: Path, *, dry_run: bool = False) -> Iterator[None]:
     """Keep a second build out of `index_dir`; the lock goes with the process that holds it.
 
     Raises IndexingError when another build holds it, and for what a full disk or a damaged
-    unfinished build raises inside.
+    unfinished build raises inside; a `dry_run` is not to be resumed.
     """
     try:
         index_dir.mkdir(parents=True, exist_ok=True)
@@ -50,24 +50,23 @@ def alone(index_dir: Path) -> Iterator[None]:
             raise IndexingError(
                 f"another build is writing to {index_dir}: wait for it, or give another --index"
             ) from error
-        with _explained(index_dir):
+        with _explained(index_dir, dry_run=dry_run):
             yield
 
 
 @contextmanager
-def _explained(index_dir: Path) -> Iterator[None]:
+def _explained(index_dir: Path, *, dry_run: bool) -> Iterator[None]:
+    stopped = f"the {'dry run' if dry_run else 'build'} in {index_dir} stopped"
     try:
         yield
     except OSError as error:
+        then = "try again" if dry_run else "go on with --resume"
         raise IndexingError(
-            f"the build in {index_dir} stopped: {error.strerror or error}; "
-            "mend that and go on with --resume"
+            f"{stopped}: {error.strerror or error}; mend that and {then}"
         ) from error
     except sqlite3.Error as error:
-        raise IndexingError(
-            f"the build in {index_dir} stopped: {error}; free space on the disk and go on with "
-            "--resume, or leave it out to start afresh"
-        ) from error
+        then = "try again" if dry_run else "go on with --resume, or leave it out to start afresh"
+        raise IndexingError(f"{stopped}: {error}; free space on the disk and {then}") from error
 
 
 def just_published(index_dir: Path, arguments: Arguments) -> Path | None:

@@ -24,7 +24,8 @@ _TRIAL = ".trial"
 class UpdateReport:
     """What an update changed, or would; `built` is None when no version was published.
 
-    `becomes` is the kind of vector index that it then has, where another one was asked for.
+    `becomes` is the kind of vector index that it then has, where another one was asked for, or the
+    same one by choice that the number of passages had chosen, or the other way round.
     """
 
     version: str
@@ -54,7 +55,7 @@ def update_index(
     """Publish a version of the index in `index_dir` that holds what `corpus` holds now.
 
     Passages that the current version holds as they are keep their vectors. When nothing has
-    changed and no other kind of vector index is wanted, nothing is published. `encoder` is the
+    changed and no other kind of vector index is asked for, nothing is published. `encoder` is the
     encoder's name; `encode` is called only when there is something to embed, or questions to
     measure a vector index by, and may wait till then with loading a model. With `resume`, an
     update that was cut off goes on; with `dry_run`, the index and any unfinished build stay as
@@ -68,7 +69,7 @@ def update_index(
     started = time.monotonic()
     arguments = arguments_of("update_index", corpus, encoder)
     current_version(index_dir)  # before `alone` would make the folder
-    with alone(index_dir):
+    with alone(index_dir, dry_run=dry_run):
         current, manifest = _updatable(index_dir, encoder)
         discard(index_dir / _TRIAL)  # of a trial that was killed
         if dry_run:
@@ -111,9 +112,11 @@ def _chosen(manifest: Manifest) -> str:
 
 
 def _becomes(manifest: Manifest, wanted: str | None) -> str | None:
-    """Return the kind that is wanted instead of what there is, if any."""
-    kind = manifest.vector_index if wanted is None else resolved(wanted, manifest.passages)
-    return None if kind == manifest.vector_index else kind
+    """Return the kind that is wanted instead of what there is, or for another reason, if any."""
+    if wanted is None:
+        return None
+    kind, chosen = resolved(wanted, manifest.passages), wanted != AUTO
+    return None if (kind, chosen) == (manifest.vector_index, manifest.vector_index_chosen) else kind
 
 
 def _updatable(index_dir: Path, encoder: str) -> tuple[Path, Manifest]:

@@ -29,12 +29,16 @@ KINDS = (EXACT, "pq4", "sq8", "ivfpq")
 
 _MOST_EXACT = 30_000  # vectors that are searched without any loss
 _MOST_SCANNED = 1_000_000  # vectors that are all compared
-_FEWEST_IVFPQ = 9_984  # 39 for each of a sub-quantiser's 256 centroids, as FAISS advises
+_FEWEST = {
+    EXACT: 0,
+    "pq4": 16,  # one for each centroid
+    "sq8": 1,
+    "ivfpq": 9_984,  # 39 for each of a sub-quantiser's 256 centroids, as FAISS advises
+}
 _MOST_LISTS = 16_384
 _SAMPLE = 65_536  # vectors to train with, or _PER_LIST for each list, where those are more
 _PER_LIST = 16
 _COMPONENTS = 8  # that one byte of ivfpq stands for, where that divides the dimension
-_FEWEST_PQ4 = 16  # one for each centroid
 _COMPONENTS_PQ4 = 2  # that 4 bits of pq4 stand for, likewise
 _ROUNDS = 10  # of k-means; more move the centroids hardly
 _PQ_POINTS = 64  # training vectors for each centroid of a sub-quantiser
@@ -61,6 +65,20 @@ def resolved(kind: str, passages: int) -> str:
     return kind_for(passages) if kind == AUTO else kind
 
 
+def check_kind(kind: str, passages: int) -> None:
+    """Raise IndexingError for a kind that there is not, or that needs more passages than these."""
+    kind = resolved(kind, passages)
+    if kind not in KINDS:
+        raise IndexingError(f"there is no vector index {kind!r}: choose one of {', '.join(KINDS)}")
+    fewest = _FEWEST[kind]
+    if passages < fewest:
+        other = "fp16 or pq4" if passages >= _FEWEST["pq4"] else "fp16"
+        raise IndexingError(
+            f"a vector index of the kind {kind} needs {fewest:,} passages, and there are "
+            f"{passages:,}: choose {other}"
+        )
+
+
 def build_faiss(vectors: NDArray[np.float16], path: Path, kind: str = AUTO) -> str:
     """Write a FAISS inner-product index of `vectors`, shape (n, dimension); return its kind.
 
@@ -69,6 +87,7 @@ def build_faiss(vectors: NDArray[np.float16], path: Path, kind: str = AUTO) -> s
 
     Raises IndexingError when the file cannot be written, and for too few vectors for `kind`.
     """
+    check_kind(kind, len(vectors))
     kind = resolved(kind, len(vectors))
     index = _empty(kind, *vectors.shape)
     if not index.is_trained:
@@ -87,18 +106,9 @@ def _empty(kind: str, count: int, dimension: int) -> Any:  # noqa: ANN401 - FAIS
     if kind == EXACT:
         return faiss.index_factory(dimension, "SQfp16", faiss.METRIC_INNER_PRODUCT)
     if kind == "sq8":
-        if count == 0:
-            raise IndexingError("an index of the kind sq8 needs a passage: choose fp16")
         return faiss.index_factory(dimension, "SQ8", faiss.METRIC_INNER_PRODUCT)
     if kind == "pq4":
-        return _pq4(count, dimension)
-    if kind != "ivfpq":
-        raise IndexingError(f"there is no vector index {kind!r}: choose one of {', '.join(KINDS)}")
-    if count < _FEWEST_IVFPQ:
-        raise IndexingError(
-            f"a vector index of the kind ivfpq needs {_FEWEST_IVFPQ:,} passages, and there are "
-            f"{count:,}: choose fp16 or pq4"
-        )
+        return _pq4(dimension)
     pieces = _pieces(dimension, _COMPONENTS)
     text = f"IVF{_lists(count)},PQ{pieces}np"  # no polysemous training: unused, and slow
     index: Any = faiss.index_factory(dimension, text, faiss.METRIC_INNER_PRODUCT)
@@ -108,12 +118,7 @@ def _empty(kind: str, count: int, dimension: int) -> Any:  # noqa: ANN401 - FAIS
     return index
 
 
-def _pq4(count: int, dimension: int) -> Any:  # noqa: ANN401 - FAISS's stubs lack most fields
-    if count < _FEWEST_PQ4:
-        raise IndexingError(
-            f"a vector index of the kind pq4 needs {_FEWEST_PQ4} passages, and there are {count}: "
-            "choose fp16"
-        )
+def _pq4(dimension: int) -> Any:  # noqa: ANN401 - FAISS's stubs lack most fields
     pieces = _pieces(dimension, _COMPONENTS_PQ4)
     index: Any = faiss.index_factory(dimension, f"PQ{pieces}x4fs", faiss.METRIC_INNER_PRODUCT)
     index.pq.cp.min_points_per_centroid = 1  # don't print that there are few

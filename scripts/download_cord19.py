@@ -33,7 +33,8 @@ def parser() -> argparse.ArgumentParser:
         required=True,
         metavar="DIR",
         help="folder for the release: metadata.csv, document_parses.tar.gz and what else it holds. "
-        "Up to three times the archive's size is needed there while the command runs",
+        "What lies there already is not replaced. Up to three times the archive's size is needed "
+        "there while the command runs",
     )
     add(
         "--url",

@@ -151,8 +151,13 @@ class LazyEncoder:
         return self._encoder.encode_passages(texts)
 
 
-def reported(command: str, work: Callable[[TerminalProgress], str]) -> int:
-    """Do the work and print what it returns; return the command's exit status."""
+def reported(
+    command: str, work: Callable[[TerminalProgress], str], *, resumable: bool = True
+) -> int:
+    """Do the work and print what it returns; return the command's exit status.
+
+    Work that is `resumable` goes on with --resume after an interrupt.
+    """
     progress = TerminalProgress()
     try:
         summary = work(progress)
@@ -162,7 +167,8 @@ def reported(command: str, work: Callable[[TerminalProgress], str]) -> int:
         return 1
     except KeyboardInterrupt:
         progress.close()
-        print(f"{command}: stopped; the same command with --resume goes on", file=sys.stderr)
+        then = "the same command with --resume goes on" if resumable else "nothing has changed"
+        print(f"{command}: stopped; {then}", file=sys.stderr)
         return 130
     progress.close()
     print(summary)

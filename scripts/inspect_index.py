@@ -1,4 +1,4 @@
-"""Shows what is in an index, and whether its files are as they were written."""
+"""Shows what is in an index, whether its files are as they were written, and whether it opens."""
 
 import argparse
 import json
@@ -51,7 +51,7 @@ def report(found: Inspection) -> Iterator[str]:
         yield from (f"WRONG: {problem}" for problem in found.problems)
         yield "Build or copy the index again."
     else:
-        yield f"OK: all {len(found.manifest.files)} files are as they were written."
+        yield f"OK: all {len(found.manifest.files)} files are as they were written, and it opens."
 
 
 def _manifest(folder: Path, manifest: Manifest) -> Iterator[str]:

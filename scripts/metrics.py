@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from torchmetrics.functional.text import squad
-
 
 def exact_match(prediction: str, gold: Sequence[str]) -> bool:
     """Return whether the answer equals a gold answer but for case, articles and punctuation."""
@@ -16,6 +14,8 @@ def f1(prediction: str, gold: Sequence[str]) -> float:
 
 
 def _score(prediction: str, gold: Sequence[str]) -> dict[str, float]:
+    from torchmetrics.functional.text import squad  # noqa: PLC0415 - seconds that --help need not wait
+
     scores = squad(
         {"id": "0", "prediction_text": prediction},
         {"id": "0", "answers": {"text": list(gold), "answer_start": [0] * len(gold)}},

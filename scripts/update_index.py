@@ -20,13 +20,14 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
     arguments = argparse.ArgumentParser(
         prog="python -m scripts.update_index",
-        description=__doc__,
+        description=f"{__doc__} It reads the whole corpus, also for an index that was built with "
+        "--limit.",
         epilog="example: python -m scripts.update_index --corpus 2022-06-02 --index var/cord19",
     )
     where = "the index; its version stays in use until the new one is complete"
     add_indexing_arguments(arguments, index_help=where)
     arguments.add_argument(
-        "--dry-run", action="store_true", help="only say what would change; nothing is written"
+        "--dry-run", action="store_true", help="only say what would change; nothing is published"
     )
     return arguments
 
@@ -70,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
             warn_of_recall("update_index", report.built)
         return described(report, dry_run=options.dry_run)
 
-    return reported("update_index", work)
+    return reported("update_index", work, resumable=not options.dry_run)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Gets the index from COVIDQUEST_INDEX_URL into COVIDQUEST_INDEX when the service starts.
 
 INDEX/.fetching/       what has come so far, and the lock of the process that fetches
-INDEX/FETCHED          the SHA-256 of the file that the index came from, once it is published
+INDEX/FETCHED          the SHA-256 of the file that the index came from, once it is published, and
+                       the version that came; before that, the versions that may be replaced
 """
 
 import fcntl
 import hashlib
+import logging
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -15,15 +17,19 @@ from pathlib import Path
 from index.corpora.fetching import Patience, fetch
 from index.corpora.megabytes import MEGABYTE, in_megabytes
 from index.corpora.remote import Advice, shown
-from index.manifest import CURRENT, write_durably
+from index.manifest import current_name, versions, write_durably
 from index.packing import unpack
-from index.types import CorpusError, IndexingError, Progress
+from index.search import PassageIndex
+from index.types import CorpusError, IndexingError, MisfitError, Progress
 from models.contracts import ModelError
 from models.loading import encoder_folder, identity
 from service.background import IndexUnavailableError
 from service.settings import Settings
 
+log = logging.getLogger(__name__)
+
 FETCHED = "FETCHED"
+_UNFINISHED = "unfinished"
 _WORK = ".fetching"
 _CHUNK = 1 << 20  # bytes
 _ADVICE = Advice(
@@ -38,13 +44,15 @@ _ADVICE = Advice(
 def fetch_index(settings: Settings, progress: Progress, patience: Patience | None = None) -> None:
     """Make `settings.index` the index at `settings.index_url`; do nothing where it is already.
 
-    Of several processes one fetches and the others wait for it. What an earlier start got of the
-    same file is not fetched again. Raises IndexUnavailableError, in one line.
+    One that was fetched, and is damaged or gone by now, is fetched again. Of several processes one
+    fetches and the others wait for it. What an earlier start got of the same file is not fetched
+    again. Raises IndexUnavailableError, in one line.
     """
     try:
+        encoder = identity(encoder_folder(settings.encoder))
         with _in_turn(settings.index):
-            if not _there(settings):
-                _fetch(settings, progress, patience)
+            if not _there(settings, encoder):
+                _fetch(settings, encoder, progress, patience)
     except OSError as error:
         reason = error.strerror or str(error)
         raise IndexUnavailableError(
@@ -64,22 +72,41 @@ def _in_turn(index_dir: Path) -> Iterator[None]:
         yield
 
 
-def _there(settings: Settings) -> bool:
-    """Tell whether the index came from the same file. Raises IndexingError where it never did."""
+def _there(settings: Settings, encoder: str) -> bool:
+    """Tell whether what is to be served is there: the same file's index, or what was made of it.
+
+    Raises IndexingError where there is an index that did not come from an address, or one that
+    came and is of another format or encoder.
+    """
     marker = settings.index / FETCHED
-    if marker.is_file():
-        return marker.read_text(encoding="utf-8", errors="replace").strip() == settings.index_sha256
-    if (settings.index / CURRENT).exists():
+    noted = marker.read_text(encoding="utf-8", errors="replace").split() if marker.is_file() else []
+    same, came = noted[:1] == [settings.index_sha256], noted[1:]
+    current = current_name(settings.index)
+    others = {folder.name for folder in versions(settings.index)} - set(came)
+    if (current and not noted) or (came and current in others):
+        if same:
+            return True  # it was updated, or built again
         raise IndexingError(
             f"{settings.index} holds an index that was not fetched, and it is not replaced: name "
             "another folder in COVIDQUEST_INDEX, or serve it without COVIDQUEST_INDEX_URL"
         )
-    return False
+    return same and _is_whole(settings.index, encoder)
 
 
-def _fetch(settings: Settings, progress: Progress, patience: Patience | None) -> None:
+def _is_whole(index_dir: Path, encoder: str) -> bool:
+    """Tell whether an index can be opened. Raises MisfitError: to fetch it again mends nothing."""
+    try:
+        PassageIndex.open(index_dir, encoder)
+    except MisfitError:
+        raise
+    except IndexingError as error:
+        log.warning("fetching the index again: %s", " ".join(str(error).split()))
+        return False
+    return True
+
+
+def _fetch(settings: Settings, encoder: str, progress: Progress, patience: Patience | None) -> None:
     limit = settings.index_limit * MEGABYTE
-    encoder = identity(encoder_folder(settings.encoder))
     archive = _archive(settings, progress, patience, limit)
     ours = archive.parent == settings.index / _WORK
     found = _sha256(archive, progress)
@@ -91,21 +118,26 @@ def _fetch(settings: Settings, progress: Progress, patience: Patience | None) ->
             f"{settings.index_sha256}: see which is right, correct it and restart"
         )
     progress.stage("unpacking", 0, 0, "MB")
-    write_durably(settings.index / FETCHED, "unfinished\n")
+
+    def note(*words: str) -> None:
+        write_durably(settings.index / FETCHED, " ".join(words) + "\n")
+
+    def before(version: str) -> None:
+        note(_UNFINISHED, current_name(settings.index), version)
+
     try:
-        unpack(archive, settings.index, limit=limit, encoder=encoder)
+        version = unpack(archive, settings.index, limit=limit, encoder=encoder, before=before)
     except IndexingError as error:
         raise IndexingError(f"{error} ({shown(settings.index_url)})") from error
-    write_durably(settings.index / FETCHED, found + "\n")
+    note(found, version.name)
     if ours:
         archive.unlink()
 
 
 def _archive(settings: Settings, progress: Progress, patience: Patience | None, limit: int) -> Path:
     """Return the packed index as a file: the one that a file address names, or a fetched one."""
-    parts = urllib.parse.urlsplit(settings.index_url)
-    if parts.scheme == "file":
-        path = Path(urllib.request.url2pathname(parts.path))
+    if settings.index_url.startswith("file:"):
+        path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(settings.index_url).path))
         if not path.is_file():
             raise IndexingError(f"{path} is not there: {_ADVICE.gone}")
         if path.stat().st_size > limit:

@@ -83,7 +83,8 @@ class Settings:
             "COVIDQUEST_INDEX_SHA256",
             SHA256,
             "The checksum of the file at `COVIDQUEST_INDEX_URL`, which must be given with it. An "
-            "index that was fetched with the same one before is not fetched again.",
+            "index that was fetched with the same one before is not fetched again unless it was "
+            "damaged since.",
             default="–",
         ),
     )

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import IO
 
 from index.corpora.megabytes import MEGABYTE, in_megabytes
-from index.corpora.parses import LARGEST, FolderParses, Parses, checked
+from index.corpora.parses import FOLDER, LARGEST, FolderParses, Parses, checked
 from index.corpora.tar import Member, open_tar
 from index.types import Progress
 
-_NAMES = ("document_parses.tar.gz", "document_parses.tar")
+_NAMES = (f"{FOLDER}.tar.gz", f"{FOLDER}.tar")
 _LEVEL = 1  # of compression: the fastest
 _CACHE = 32  # MiB of the file that SQLite keeps in memory
 _BYTES_PER_COMMIT = 64_000_000  # of parses: what a kill may cost
@@ -39,7 +39,7 @@ def find_parses(corpus: Path, scratch: Path) -> Parses:
     copied to.
     """
     archives = [corpus / name for name in _NAMES if (corpus / name).is_file()]
-    if archives and not (corpus / "document_parses").is_dir():
+    if archives and not (corpus / FOLDER).is_dir():
         return ArchivedParses(archives[0], scratch)
     return FolderParses(corpus)
 
@@ -51,6 +51,14 @@ class ArchivedParses:
     archive: Path
     scratch: Path
 
+    def identity(self) -> str:
+        """Return the archive's name, and its size and time."""
+        return f"{self.archive.name} {self._identity()}"
+
+    def _identity(self) -> tuple[int, int]:
+        status = self.archive.stat()
+        return status.st_size, status.st_mtime_ns
+
     def prepare(self, named: Iterable[str], progress: Progress) -> None:
         """Copy the named parses; go on where a run was cut off, unless the archive has changed.
 
@@ -58,12 +66,11 @@ class ArchivedParses:
         Raises CorpusError for an archive that is damaged or cut off, and OSError or sqlite3.Error
         when the copy cannot be written.
         """
-        status = self.archive.stat()
-        identity = (status.st_size, status.st_mtime_ns)
+        identity = self._identity()
         with closing(self._opened(identity)) as db:
             _, _, members, complete = db.execute("SELECT * FROM progress").fetchone()
             if not complete:
-                progress.stage("unpacking parses", status.st_size // MEGABYTE, 0, "MB")
+                progress.stage("unpacking parses", identity[0] // MEGABYTE, 0, "MB")
                 with db:
                     db.executemany("INSERT OR IGNORE INTO named VALUES (?)", _each_checked(named))
                 with open_tar(self.archive, in_megabytes(progress)) as content:

@@ -6,7 +6,9 @@ paper is read at a time; `index.corpora.records` brings the records of a paper t
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from index.corpora.cleaning import (
@@ -25,7 +27,7 @@ from index.words import count_words
 
 _ENOUGH_WORDS = 200  # a parse with fewer is a stub; the next one is looked at
 _FEWEST_WORDS = 5  # a shorter title or abstract is no text to answer from
-_DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
+_DATE = re.compile(r"\d{4}(-\d{2}){0,2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +163,12 @@ def _merged(records: tuple[Record, ...]) -> dict[str, str]:
 
 
 def _paper(record: Record, title: str) -> Paper:
-    date = record.get("publish_time", "")
     return Paper(
         cord_uid=record["cord_uid"],
         title=title,
         authors=clean(record.get("authors", "")),
         journal=clean(record.get("journal", "")),
-        publish_time=date if _DATE.fullmatch(date) else "",
+        publish_time=_date(record.get("publish_time", "")),
         doi=clean(record.get("doi", "")),
         pmcid=clean(record.get("pmcid", "")),
         pubmed_id=clean(record.get("pubmed_id", "")),
@@ -175,3 +176,17 @@ def _paper(record: Record, title: str) -> Paper:
         license=clean(record.get("license", "")),
         source=clean(record.get("source_x", "")),
     )
+
+
+def _date(text: str) -> str:
+    """Return a date of reduced precision as far as the calendar has it, "" for any other text.
+
+    >>> _date("2020-02-30"), _date("2020-13"), _date("March 2020")
+    ('2020-02', '2020', '')
+    """
+    if _DATE.fullmatch(text):
+        for part in (text, text[:7], text[:4]):
+            with suppress(ValueError):
+                date.fromisoformat(part + "-01-01"[len(part) - 4 :])
+                return part
+    return ""

@@ -3,13 +3,15 @@
 Releases: https://github.com/allenai/cord19 (the README's "Historical releases").
 """
 
+import errno
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,8 @@ from index.types import CorpusError, Progress
 OFFICIAL = "https://ai2-semanticscholar-cord-19.s3-us-west-2.amazonaws.com/historical_releases"
 _METADATA = "metadata.csv"
 _WORK = ".download"
+_OURS = "ours.json"  # in _WORK: the names in the release's folder that may be replaced
+_IMPOSSIBLE = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}  # of a name alone
 _CHUNK = 1 << 20  # bytes
 
 
@@ -54,7 +58,7 @@ def download(
     that was cut off is continued by the next one.
 
     Raises CorpusError when the release cannot be fetched, differs from `sha256`, is damaged or
-    finds no room, or when `output` holds another one.
+    finds no room, or when `output` holds another one, or anything that it would replace.
     """
     name = f"cord-19_{date}.tar.gz"
     try:
@@ -115,6 +119,7 @@ def _already(output: Path, name: str, sha256: str | None) -> str:
             )
         if (output / _METADATA).is_file():
             return computed
+        _note(output, [path.name for path in output.iterdir()])
         marker.unlink()
     if (output / _METADATA).exists() and not (output / _WORK / name).is_file():
         raise CorpusError(
@@ -148,7 +153,7 @@ def _unpack(archive: Path, output: Path, progress: Progress) -> dict[str, int]:
         with open_tar(archive, in_megabytes(progress)) as members:
             for member, content in members:
                 if not member.isdir():
-                    reason = _unpack_one(member, content, staging)
+                    reason = _unpack_one(member, content, staging, archive.name)
                     skipped.update([reason] if reason else [])
         root = _root(staging, archive.name)
     except DamagedError as error:
@@ -158,8 +163,13 @@ def _unpack(archive: Path, output: Path, progress: Progress) -> dict[str, int]:
     return dict(skipped)
 
 
-def _unpack_one(member: tarfile.TarInfo, content: IO[bytes] | None, staging: Path) -> str:
-    """Write a member below `staging`, or return the reason why not."""
+def _unpack_one(
+    member: tarfile.TarInfo, content: IO[bytes] | None, staging: Path, archive: str
+) -> str:
+    """Write a member below `staging`, or return the reason why not.
+
+    Raises DamagedError for a name that no file can have, or not beside the others.
+    """
     try:
         name = checked(member.name)
     except ValueError:
@@ -175,11 +185,16 @@ def _unpack_one(member: tarfile.TarInfo, content: IO[bytes] | None, staging: Pat
             "free: free space, and the same command goes on"
         )
     target = staging / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as file:
-        shutil.copyfileobj(content, file, _CHUNK)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as file:
+            shutil.copyfileobj(content, file, _CHUNK)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in _IMPOSSIBLE:
+            raise
+        raise DamagedError(f"{archive} holds {name[:80]}: {error.strerror}") from error
     return ""
 
 
@@ -187,15 +202,37 @@ def _root(staging: Path, archive: str) -> Path:
     """Return the folder in `staging` that holds metadata.csv: itself, or the release's own."""
     for folder in (staging, *staging.glob("*/")):
         if (folder / _METADATA).is_file():
-            next(read_metadata(folder / _METADATA), None)
+            try:
+                next(read_metadata(folder / _METADATA), None)
+            except CorpusError as error:
+                raise DamagedError(f"{archive} holds a {_METADATA} that is no release's") from error
             return folder
     raise DamagedError(f"{archive} holds no {_METADATA}: is it a CORD-19 release?")
 
 
 def _publish(root: Path, output: Path) -> None:
-    """Move what was unpacked into its place, metadata.csv last."""
+    """Move what was unpacked into its place, metadata.csv last; replace only what was noted."""
+    names = sorted(entry.name for entry in root.iterdir())
+    ours = _noted(output)
+    foreign = [name for name in names if os.path.lexists(output / name) and name not in ours]
+    if foreign:
+        raise CorpusError(
+            f"{output} holds {foreign[0]}, which this command did not get: move it away, or give "
+            "another --output"
+        )
+    _note(output, [*ours, *names])
     for entry in sorted(root.iterdir(), key=lambda path: path.name == _METADATA):
         target = output / entry.name
         if target.is_dir():
             shutil.rmtree(target)
         entry.replace(target)
+
+
+def _noted(output: Path) -> list[str]:
+    """Return the names in `output` that may be replaced: an earlier run put them there."""
+    note = output / _WORK / _OURS
+    return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
+
+
+def _note(output: Path, names: Iterable[str]) -> None:
+    write_durably(output / _WORK / _OURS, json.dumps(sorted(set(names))))

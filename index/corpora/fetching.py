@@ -18,7 +18,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from index.corpora.megabytes import MEGABYTE, in_megabytes
-from index.corpora.remote import Advice, Version, content_range, is_other, shown, version_of
+from index.corpora.remote import (
+    Advice,
+    Version,
+    content_range,
+    is_other,
+    sendable,
+    shown,
+    version_of,
+)
 from index.manifest import write_durably
 from index.types import CorpusError, Progress
 
@@ -57,10 +65,12 @@ def fetch(
 ) -> None:
     """Fetch `url` into `target`, which is complete or absent and has at most `limit` bytes.
 
-    What an earlier call got of the same file is kept beside `target` and not fetched again. Raises
-    CorpusError when the file is not there, does not come within bounds, has another MD5 than S3
-    says, is larger than `limit`, or has no room on the disk. No message tells a password or a
-    signature that is in the address.
+    What an earlier call got of the same file is kept beside `target` and not fetched again. A user
+    and password in the address are told its server alone, and none that it redirects to.
+
+    Raises CorpusError when the address is malformed, the file is not there, does not come within
+    bounds, has another MD5 than S3 says, is larger than `limit`, or has no room on the disk. No
+    message tells a password or a signature that is in the address.
     """
     patience = patience or Patience()
     advice = advice or Advice()
@@ -94,7 +104,10 @@ class _Download:
         limit: int | None,
         advice: Advice,
     ) -> None:
-        self._url = url
+        try:
+            self._url, self._secret = sendable(url)
+        except ValueError:  # its text might tell a password
+            raise CorpusError(f"host or port in the address are malformed: {advice.gone}") from None
         self._shown = shown(url)
         self._limit = limit
         self._advice = advice
@@ -116,6 +129,8 @@ class _Download:
         if version.length and have == version.length:
             return
         request = urllib.request.Request(self._url, headers={"Accept-Encoding": "identity"})  # noqa: S310 - the user's own address
+        for name, value in self._secret.items():
+            request.add_unredirected_header(name, value)
         if have:
             request.add_header("Range", f"bytes={have}-")
             request.add_header("If-Range", version.validator)

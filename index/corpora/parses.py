@@ -1,5 +1,6 @@
 """Where the full-text parses of a release lie: in folders, or in an archive (see `archive`)."""
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -10,12 +11,17 @@ from typing import Protocol
 from index.corpora.metadata import Record
 from index.types import Progress
 
+FOLDER = "document_parses"
 LARGEST = 30_000_000  # bytes of one parse; a larger file is none
 COLUMNS = ("pmc_json_files", "pdf_json_files")  # XML first: it gives cleaner text than PDF
 
 
 class Parses(Protocol):
     """The parses of a release, as the reading of its papers needs them."""
+
+    def identity(self) -> str:
+        """Return what is another text once parses came or went. It opens none of them."""
+        ...
 
     def prepare(self, named: Iterable[str], progress: Progress) -> None:
         """Make `read` work for all `named` paths; called once before it, in the parent process."""
@@ -42,6 +48,17 @@ class FolderParses:
     """Parses as files below the release's folder."""
 
     root: Path
+
+    def identity(self) -> str:
+        """Return a digest of the folders below document_parses, and when each last got a file.
+
+        A file that was written anew in its place goes unnoticed.
+        """
+        folders = (Path(folder) for folder, _, _ in os.walk(self.root / FOLDER))
+        times = [
+            (str(folder.relative_to(self.root)), folder.stat().st_mtime_ns) for folder in folders
+        ]
+        return hashlib.sha256(repr(sorted(times)).encode()).hexdigest()
 
     def prepare(self, named: Iterable[str], progress: Progress) -> None:
         """Do nothing: files can be read as they are."""

@@ -1,7 +1,9 @@
 """What is known of a file on a server, and what a person is told when it cannot be fetched."""
 
+import base64
 import http.client
 import re
+import string
 import urllib.parse
 from dataclasses import dataclass
 from email.message import Message
@@ -47,6 +49,25 @@ def shown(url: str) -> str:
     parts = urllib.parse.urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urllib.parse.urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def sendable(url: str) -> tuple[str, dict[str, str]]:
+    """Return an address as a request takes it, and a header for the user and password in it.
+
+    What is not ASCII is encoded. Raises ValueError for an address that is malformed.
+
+    >>> sendable("https://me:word@host/ü.tar?signature=1")
+    ('https://host/%C3%BC.tar?signature=1', {'Authorization': 'Basic bWU6d29yZA=='})
+    """
+    parts = urllib.parse.urlsplit(url)
+    if not parts.hostname or parts.port == 0:  # to ask for the port checks it
+        raise ValueError(url)
+    user, _, host = parts.netloc.rpartition("@")
+    host = host.encode("idna").decode()
+    rest = (urllib.parse.quote(part, safe=string.punctuation) for part in parts[2:4])
+    credentials = base64.b64encode(urllib.parse.unquote_to_bytes(user)).decode()
+    headers = {"Authorization": f"Basic {credentials}"} if user else {}
+    return urllib.parse.urlunsplit((parts.scheme, host, *rest, "")), headers
 
 
 def is_other(response: http.client.HTTPResponse, version: Version) -> bool:

@@ -20,6 +20,7 @@ class Release:
     cut_after: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
+    location: str = ""  # of such a status
     etag: bool = True
     modified: bool = True
     ranges: bool = True
@@ -51,6 +52,8 @@ class _Handler(BaseHTTPRequestHandler):
         if release.statuses and (status := release.statuses.pop(0)):
             self.send_response(status)
             self.send_header("Content-Length", "0")
+            if release.location:
+                self.send_header("Location", release.location)
             self.end_headers()
             return
         if release.contents:

@@ -301,8 +301,10 @@ def test_a_truncated_archive_publishes_nothing_and_costs_nothing(tmp_path: Path)
     with pytest.raises(CorpusError, match=r"document_parses\.tar\.gz is cut off or damaged"):
         build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
     assert contents(tmp_path / "i") == before
-    (corpus / NAME).write_bytes(packed)  # fetched again: the same build goes on
-    build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1, resume=True)
+    (corpus / NAME).write_bytes(packed)  # fetched again: another archive
+    with pytest.raises(IndexingError, match="has another document_parses"):
+        build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1, resume=True)
+    build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
     assert contents(tmp_path / "i") == before
 
 

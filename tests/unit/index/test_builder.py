@@ -390,5 +390,29 @@ def test_the_state_names_what_must_stay_the_same(tmp_path: Path) -> None:
         build(SAMPLE, tmp_path, limit=5, encoder=interrupting(after=1))
     state = json.loads((tmp_path / ".building" / "build.json").read_text())
     assert set(state) == {
-        *("format", "command", "corpus", "metadata.csv", "limit", "encoder", "chunker"),
+        *("format", "command", "corpus", "metadata.csv", "document_parses"),
+        *("limit", "encoder", "chunker"),
     }
+
+
+def test_parses_that_came_after_the_papers_were_read(tmp_path: Path) -> None:
+    path = "document_parses/pdf_json/1.json"
+    records = [{"cord_uid": "a", "abstract": sentences(2), "pdf_json_files": path}]
+    corpus, index_dir = write_release(tmp_path / "c", records), tmp_path / "i"
+    parses = [{path: parse(sentences(60))}, {"document_parses/pdf_json/2.json": parse("Two.")}]
+    for more in parses:
+        with pytest.raises(KeyboardInterrupt):
+            build(corpus, index_dir, encoder=interrupting(after=1))
+        write_release(tmp_path / "c", records, more)
+        with pytest.raises(IndexingError, match="has another document_parses: give the same"):
+            build(corpus, index_dir, resume=True)
+    with pytest.raises(KeyboardInterrupt):
+        build(corpus, index_dir, encoder=interrupting(after=1))
+    assert build(corpus, index_dir, resume=True).passages > 1
+
+
+def test_a_kind_that_does_not_fit_is_refused_before_anything_is_embedded(tmp_path: Path) -> None:
+    nothing = EncoderSpec("fake", DIMENSION, lambda _: pytest.fail("embedded"), DIMENSION)
+    with pytest.raises(IndexingError, match="of the kind ivfpq needs 9,984 passages"):
+        build(SAMPLE, tmp_path, limit=3, encoder=nothing, vector_index="ivfpq")
+    assert build(SAMPLE, tmp_path, limit=3, resume=True).vector_index == "fp16"

@@ -4,6 +4,7 @@ import fcntl
 import gzip
 import hashlib
 import random
+import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -102,6 +103,41 @@ def test_a_folder_with_a_metadata_file_of_the_users_is_left_alone(
     assert (files(tmp_path), release.requests) == ({"metadata.csv": b"mine"}, [])
 
 
+@pytest.mark.parametrize("mine", ["changelog", "embeddings/mine"])
+def test_what_the_user_has_in_the_folder_is_not_replaced(
+    release: Release, tmp_path: Path, mine: str
+) -> None:
+    (tmp_path / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / mine).write_text("mine")
+    with pytest.raises(CorpusError, match=f"holds {mine[:9]}.*, which this command did not get"):
+        get(release, tmp_path)
+    assert files(tmp_path) == {mine: b"mine"}
+    (tmp_path / mine).unlink()
+    shutil.rmtree(tmp_path / "embeddings", ignore_errors=True)
+    get(release, tmp_path)
+    assert len(release.requests) == 1
+    assert files(tmp_path) == complete(release.content)
+
+
+def test_what_an_interrupted_run_put_there_is_replaced(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def fail(path: Path, target: Path) -> Path:
+        if path.name == "embeddings":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail)
+        with pytest.raises(KeyboardInterrupt):
+            get(release, tmp_path)
+    assert set(files(tmp_path)) == {"changelog", "document_parses.tar.gz"}
+    get(release, tmp_path)
+    assert files(tmp_path) == complete(release.content)
+
+
 def test_connections_that_drop(release: Release, tmp_path: Path) -> None:
     release.cut_after = [1_100_000, 0, 1_100_000, 7]
     get(release, tmp_path)
@@ -140,9 +176,28 @@ def no_release(_: bytes) -> bytes:
     return gzip.compress(tarred([("2022/readme", b"hello")]))
 
 
+def other_metadata(_: bytes) -> bytes:
+    return gzip.compress(tarred([("2022/metadata.csv", b"hello")]))
+
+
+def file_as_folder(_: bytes) -> bytes:
+    return archive(("2022-06-02/changelog/a", b"1"))
+
+
+def folder_as_file(_: bytes) -> bytes:
+    return archive(("2022-06-02/a/b", b"1"), ("2022-06-02/a", b"1"))
+
+
+def long_name(_: bytes) -> bytes:
+    return archive(("2022-06-02/" + "x" * 300, b"1"))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (other_metadata, r"holds a metadata\.csv that is no release's"),
+        *[(file_as_folder, "changelog/a: "), (folder_as_file, "/a: Is a directory")],
+        (long_name, "xxx: File name too long"),
         *[(cut, "is cut off or damaged"), (turned, "is cut off or damaged")],
         *[(no_archive, "is cut off or damaged"), (no_release, r"holds no metadata\.csv")],
     ],

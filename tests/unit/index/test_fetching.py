@@ -1,5 +1,6 @@
 """Fetching over HTTP, from a real server on localhost that misbehaves."""
 
+import base64
 import hashlib
 import random
 import socket
@@ -228,3 +229,33 @@ def test_a_disk_without_room_is_said_before(
     with pytest.raises(CorpusError, match=r"needs 0\.2 GB in .*, where 0\.2 GB are free"):
         got(release, tmp_path)
     assert release.sent == 0 or not (tmp_path / "file.part").exists()
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1/x", "http://h:99999/x", "http://a..b/x", "http:///x"]
+)
+def test_a_malformed_address_is_one_line(tmp_path: Path, address: str) -> None:
+    with pytest.raises(CorpusError, match="host or port in the address are malformed: see that"):
+        fetch(address, tmp_path / "file", Silent(), QUICK)
+
+
+def test_an_address_that_is_not_ascii_is_encoded(release: Release, tmp_path: Path) -> None:
+    fetch(f"{release.url}/ü %20.tar?q=ö", tmp_path / "file", Silent(), QUICK)
+    assert release.requests[0]["path"] == "/releases/%C3%BC%20%20.tar?q=%C3%B6"
+
+
+def test_a_password_is_told_the_server_and_none_that_it_redirects_to(
+    release: Release, tmp_path: Path
+) -> None:
+    address = release.url.replace("http://", "http://me:s%40cret@")
+    fetch(f"{address}/file", tmp_path / "file", Silent(), QUICK)
+    basic = f"Basic {base64.b64encode(b'me:s@cret').decode()}"
+    assert release.requests[0]["Authorization"] == basic
+    with serving(Release(CONTENT)) as first:
+        first.statuses = [302]
+        first.location = f"{release.url}/elsewhere"
+        address = first.url.replace("http://", "http://me:s%40cret@")
+        fetch(f"{address}/file", tmp_path / "other", Silent(), QUICK)
+        assert first.requests[0]["Authorization"] == basic
+    assert release.requests[1]["path"] == "/releases/elsewhere"
+    assert "Authorization" not in release.requests[1]

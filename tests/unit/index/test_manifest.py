@@ -125,6 +125,29 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str) -> None:
         read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dimension": None}, "dimension is None"),
+        ({"dimension": "384"}, "dimension is '384'"),
+        ({"dimension": 0}, "dimension is 0"),
+        ({"word_dimension": -1}, "word_dimension is -1"),
+        ({"papers": "40"}, "papers is '40'"),
+        ({"passages": True}, "passages is True"),
+        ({"encoder": None}, "encoder is None"),
+        ({"vector_index_chosen": "no"}, "vector_index_chosen is 'no'"),
+        ({"recall": {"at_10": None, "at_100": 1.0, "questions": 3}}, "at_10 is None"),
+        ({"recall": 5}, "is not a manifest"),
+    ],
+)
+def test_values_of_another_type_are_refused(
+    tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    make(tmp_path, **change)
+    with pytest.raises(IndexingError, match=f"{said}.*: build the index again"):
+        read_manifest(tmp_path)
+
+
 def test_a_truncated_or_missing_manifest_is_refused(tmp_path: Path) -> None:
     make(tmp_path)
     path = tmp_path / "manifest.json"

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import json
+import os
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -12,7 +14,7 @@ import pytest
 from index.builder import build_index
 from index.manifest import CURRENT, Manifest, current_version, read_manifest
 from index.packing import pack, unpack
-from index.search import PassageIndex, checked
+from index.search import PassageIndex
 from index.types import IndexingError
 from tests.unit.index.disk import largest_file
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -112,6 +114,39 @@ def test_a_damaged_index_is_not_packed(built: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "index.tar").exists()
 
 
+def test_a_link_is_followed_and_what_is_no_file_is_refused(
+    built: Path, archive: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(archive)
+    whole = archive.read_bytes()
+    archive.write_bytes(b"old")
+    pack(built, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert archive.read_bytes() == whole
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link to a pipe").symlink_to("pipe")
+    for name in ("pipe", "link to a pipe", "."):
+        with pytest.raises(IndexingError, match="is no regular file: give --output a file"):
+            pack(built, tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_parts_that_do_not_belong_together_are_neither_packed_nor_published(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(built, tmp_path / "copy"))
+    path = current_version(folder) / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"word_dimension": 4}))
+    with pytest.raises(IndexingError, match="do not belong together"):
+        pack(folder, tmp_path / "other.tar")
+    monkeypatch.setattr("index.packing.PassageIndex.of", lambda *_: None)  # an older program
+    pack(folder, tmp_path / "other.tar")
+    monkeypatch.undo()
+    with pytest.raises(IndexingError, match=r"holds no index that can be served: .* together"):
+        unpack(tmp_path / "other.tar", tmp_path / "there", limit=LIMIT)
+    assert list((tmp_path / "there").iterdir()) == []
+
+
 @pytest.mark.parametrize("updates", [1, 2])
 def test_versions_that_are_published_meanwhile(
     built: Path, tmp_path: Path, updates: int, monkeypatch: pytest.MonkeyPatch
@@ -119,15 +154,13 @@ def test_versions_that_are_published_meanwhile(
     folder = Path(shutil.copytree(built, tmp_path / "copy"))
     before = current_version(folder).name
 
-    def checked_slowly(index_dir: Path) -> tuple[Path, Manifest]:
-        found = checked(index_dir)
+    def opened_slowly(version: Path, _: Manifest) -> None:
         record = {"cord_uid": "u2", "title": "Gowns", "abstract": "Five words are just enough."}
         corpus = write_release(tmp_path / "corpus", [record], {})
         for _ in range(updates):
-            build_index(corpus, index_dir, ENCODER, Silent(), workers=1)
-        return found
+            build_index(corpus, version.parent, ENCODER, Silent(), workers=1)
 
-    monkeypatch.setattr("index.packing.checked", checked_slowly)
+    monkeypatch.setattr("index.packing.PassageIndex.of", opened_slowly)
     target = tmp_path / "index.tar"
     if updates == 1:  # the version before is kept
         pack(folder, target)

@@ -283,6 +283,17 @@ def test_a_kind_that_was_chosen_stays_where_another_number_would_have_another(
     assert kinds == ["fp16", "pq4", "pq4"]
 
 
+def test_the_same_kind_by_choice_is_noted_and_can_be_left_to_the_number_again(
+    corpus: Path, index: Path
+) -> None:
+    for wanted, chosen in [("fp16", True), ("auto", False)]:
+        assert update(corpus, index, vector_index=wanted, dry_run=True).becomes == "fp16"
+        assert update(corpus, index, vector_index=wanted).built is not None
+        assert checked(index)[1].vector_index_chosen is chosen
+        for again in (wanted, None):
+            assert not update(corpus, index, vector_index=again).needed
+
+
 def test_questions_for_another_kind_are_embedded(corpus: Path, index: Path) -> None:
     counting = Counting()
     done = update(corpus, index, counting, vector_index="pq4", questions=["Why?"])
@@ -406,6 +417,7 @@ def test_a_full_disk_is_one_error_and_what_was_published_stays(
     with largest_file(size), pytest.raises(IndexingError) as caught:
         update(corpus, index, Counting(), dry_run=dry_run)
     assert "\n" not in str(caught.value)
+    assert not (dry_run and "--resume" in str(caught.value))
     assert everything(index) == before
     update(corpus, index, Counting(), resume=True)
     assert everything(index) == built(corpus, tmp_path / "other")

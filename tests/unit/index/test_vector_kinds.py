@@ -57,7 +57,7 @@ def test_slabs_make_no_difference(
     [
         ("ivfpq", 9_983, "needs 9,984 passages, and there are 9,983: choose fp16 or pq4"),
         ("pq4", 15, "needs 16 passages, and there are 15: choose fp16"),
-        ("sq8", 0, "needs a passage"),
+        ("sq8", 0, "sq8 needs 1 passages, and there are 0: choose fp16"),
         ("flat", 10, "no vector index 'flat': choose one of fp16, pq4, sq8, ivfpq"),
     ],
 )

@@ -1,5 +1,7 @@
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -165,3 +167,14 @@ def test_a_mistake_changes_one_letter_or_two() -> None:
         if wrong is not None:  # a letter may be exchanged for itself
             assert wrong.startswith("about i")
             assert OSA.distance(wrong, "about incubation") == 1
+
+
+def test_help_waits_for_no_torch() -> None:
+    code = """if True:
+        import sys
+        from scripts import calibrate, evaluate, fit_spans
+        for command in (evaluate, calibrate, fit_spans):
+            command.parser()
+        sys.exit("torch" in sys.modules)
+    """
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

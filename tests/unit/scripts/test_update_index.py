@@ -118,6 +118,10 @@ def test_an_interrupt_says_how_to_go_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
+        patch.setattr("index.updating.read_corpus", interrupted)
+        assert run(tmp_path / "new", index, "--dry-run") == 130
+    assert capsys.readouterr().err == "update_index: stopped; nothing has changed\n"
+    with monkeypatch.context() as patch:
         patch.setattr("index.builder.build_faiss", interrupted)
         assert run(tmp_path / "new", index) == 130
     err = capsys.readouterr().err

@@ -3,13 +3,14 @@
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from index.corpora.fetching import Patience
-from index.manifest import current_version
+from index.manifest import current_version, version_name
 from index.packing import pack
 from index.search import checked
 from service.background import IndexUnavailableError, NotReadyError, answerer_of, load_in_background
@@ -97,7 +98,8 @@ def test_a_start_that_was_cut_off_after_publishing_is_done_again(settings: Setti
     (settings.index / "FETCHED").write_text("unfinished\n", encoding="utf-8")
     fetch_index(settings, FetchProgress(), QUICK)
     checked(settings.index)
-    assert (settings.index / "FETCHED").read_text(encoding="utf-8").strip() == settings.index_sha256
+    noted = (settings.index / "FETCHED").read_text(encoding="utf-8").split()
+    assert noted == [settings.index_sha256, current_version(settings.index).name]
 
 
 def test_a_file_on_this_machine(
@@ -171,6 +173,94 @@ def test_an_index_that_was_not_fetched_is_not_replaced(
 ) -> None:
     shutil.copytree(sample_index, settings.index)
     assert "holds an index that was not fetched" in refused(settings)
+
+
+def damaged(index: Path) -> None:
+    path = current_version(index) / "vectors.faiss"
+    content = bytearray(path.read_bytes())
+    content[500] ^= 1
+    path.write_bytes(content)
+
+
+def without_a_version(index: Path) -> None:
+    shutil.rmtree(current_version(index))
+
+
+def without_current(index: Path) -> None:
+    (index / "CURRENT").unlink()
+
+
+def with_nonsense_as_current(index: Path) -> None:
+    (index / "CURRENT").write_text("nonsense")
+
+
+@pytest.mark.parametrize(
+    "harm", [damaged, without_a_version, without_current, with_nonsense_as_current]
+)
+def test_an_index_that_was_damaged_since_is_fetched_again(
+    settings: Settings, release: Release, harm: Callable[[Path], None]
+) -> None:
+    fetch_index(settings, FetchProgress(), QUICK)
+    harm(settings.index)
+    for _ in range(2):
+        fetch_index(settings, FetchProgress(), QUICK)
+        checked(settings.index)
+    assert len(release.requests) == 2
+
+
+def test_an_index_that_only_another_program_can_read_is_not_fetched_again(
+    settings: Settings, release: Release
+) -> None:
+    fetch_index(settings, FetchProgress(), QUICK)
+    path = current_version(settings.index) / "manifest.json"
+    path.write_text(path.read_text().replace('"format": 2', '"format": 99'))
+    assert "has format 99, and this program reads format" in refused(settings)
+    assert len(release.requests) == 1
+
+
+def test_an_index_that_was_built_where_one_was_fetched_is_not_replaced(
+    settings: Settings, release: Release
+) -> None:
+    fetch_index(settings, FetchProgress(), QUICK)
+    fetched = current_version(settings.index)
+    own = fetched.rename(settings.index / version_name(datetime.now(UTC), "0" * 8))
+    (settings.index / "CURRENT").write_text(f"{own.name}\n")
+    fetch_index(settings, FetchProgress(), QUICK)  # the same file: what was made of it is served
+    assert "holds an index that was not fetched" in refused(
+        changed(settings, index_sha256="0" * 64)
+    )
+    assert current_version(settings.index) == own
+    assert len(release.requests) == 1
+
+
+def test_a_start_that_was_cut_off_before_publishing_is_done_again(
+    settings: Settings, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("index.packing.publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch_index(settings, FetchProgress(), QUICK)
+    fetch_index(settings, FetchProgress(), QUICK)
+    checked(settings.index)
+    assert len(release.requests) == 1
+
+
+def test_a_mark_of_an_earlier_program_still_counts(settings: Settings, release: Release) -> None:
+    fetch_index(settings, FetchProgress(), QUICK)
+    (settings.index / "FETCHED").write_text(settings.index_sha256 + "\n", encoding="utf-8")
+    fetch_index(settings, FetchProgress(), QUICK)
+    assert len(release.requests) == 1
+
+
+@pytest.mark.parametrize("address", ["http://[::1/x.tar", "http://me:secret@h:port/x.tar"])
+def test_a_malformed_address_is_one_line(settings: Settings, address: str) -> None:
+    line = refused(changed(settings, index_url=address))
+    assert line == (
+        "host or port in the address are malformed: correct COVIDQUEST_INDEX_URL and restart"
+    )
 
 
 def test_a_folder_that_cannot_be_written(settings: Settings, tmp_path: Path) -> None:
