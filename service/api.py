@@ -87,7 +87,7 @@ def streamed(
 
     def sent() -> Iterator[str]:
         yield from parts
-        leave()
+        leave()  # before the end is sent: then the client may come with the next
 
     response = Response(sent(), content_type=content_type)
     response.call_on_close(batch.close)

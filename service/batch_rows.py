@@ -6,7 +6,8 @@ from service.batch import Outcome
 from service.cards import paper_link
 from service.errors import problem_of
 from service.exports import permalink
-from service.tables import answer_rows, csv_text, problem_row, sentence_range
+from service.fusion import answer_sentence
+from service.tables import answer_rows, csv_text, problem_row
 from service.types import NO_MATCH, WIDEN, AnswerList
 
 
@@ -58,7 +59,7 @@ def row_of(outcome: Outcome, page: str, threshold: float) -> Row:
     if isinstance(found, Exception) or not found.answers:
         return row
     best = found.answers[0]
-    start, end = sentence_range(best)
+    start, end = answer_sentence(best)
     return replace(
         row,
         before=best.passage.text[start : best.start],

@@ -27,12 +27,21 @@ def chips(query: Query) -> list[Chip]:
     ]
 
 
+def exact(weight: float) -> str:
+    """Write a weight with all its digits.
+
+    >>> exact(0.7), exact(1.0), exact(0.1234567)
+    ('0.7', '1', '0.1234567')
+    """
+    return repr(weight).removesuffix(".0")
+
+
 def fields_of(query: Query) -> Fields:
     """Return the form's fields that ask a query; empty ones are left out."""
     filters = query.filters
     fields: Fields = {
         "question": query.question,
-        "weight": f"{query.weight:g}",
+        "weight": exact(query.weight),
         "top_k": str(query.top_k),
         "published_from": filters.published_from,
         "published_to": filters.published_to,

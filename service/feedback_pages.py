@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from pydantic_core import from_json
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as Redirection
 
-from service.api import FEEDBACK_OFF, problem_response
+from service.api import FEEDBACK_OFF
 from service.background import NotReadyError, answerer_of
 from service.errors import Problem, problem_of
 from service.feedback import (
@@ -19,14 +17,14 @@ from service.feedback import (
     OutdatedAnswerError,
     feedback_on,
 )
-from service.origins import refuse_other_sites
-from service.replies import FeedbackBody
+from service.forms import number_of
+from service.origins import parts_of, refuse_other_sites
 from service.requests import NOTE_LENGTH, FeedbackRequest
 from service.types import AnswererProtocol
 from service.validation import InvalidQueryError, checked
 
 _NUMBERS = {"passage_id", "start", "end", "weight", "reader_score", "retrieval_score"}
-_JSON = "application/json"
+_LONGEST_ADDRESS = 8000  # gunicorn.conf.py limits the line that asks for it
 
 
 def create_feedback_pages(
@@ -45,7 +43,7 @@ def create_feedback_pages(
         try:
             refuse_other_sites(request)
             given = checked(FeedbackRequest, _typed(entered))
-            number = store.add(feedback_on(given, answerer_of(answerer)))
+            store.add(feedback_on(given, answerer_of(answerer)))
         except (
             FeedbackFullError,
             Forbidden,
@@ -54,9 +52,10 @@ def create_feedback_pages(
             OutdatedAnswerError,
         ) as error:
             return _refused(entered, problem_of(error))
-        if _for_script():
-            return Response(FeedbackBody(id=number).model_dump_json(), 201, mimetype=_JSON)
-        return redirect(url_for("feedback.thanks", back=_back()), 303)
+        address = url_for("feedback.thanks", back=_back())
+        if len(address) > _LONGEST_ADDRESS:
+            address = url_for("feedback.thanks")
+        return redirect(address, 303)
 
     @pages.get("/thanks")
     def thanks() -> str:
@@ -67,26 +66,13 @@ def create_feedback_pages(
 
 def _typed(entered: Mapping[str, str]) -> dict[str, object]:
     """Return the fields with numbers where they are due; what is none is left to be refused."""
-    return {name: _number(text) if name in _NUMBERS else text for name, text in entered.items()}
-
-
-def _number(text: str) -> object:
-    try:
-        return from_json(text, allow_inf_nan=False)
-    except ValueError:
-        return text
+    return {name: number_of(text) if name in _NUMBERS else text for name, text in entered.items()}
 
 
 def _refused(entered: Mapping[str, str], problem: Problem) -> Response:
-    if _for_script():
-        return problem_response(problem)
     response = make_response(_render(entered, problem), problem.status)
     response.headers.update(problem.headers)
     return response
-
-
-def _for_script() -> bool:
-    return request.accept_mimetypes.best == _JSON
 
 
 def _render(entered: Mapping[str, str], problem: Problem | None = None) -> str:
@@ -101,7 +87,7 @@ def _back() -> str:
     It is in the field `back`, or is the page that sent the form.
     """
     page = url_for("pages.top_k_results")
-    sent_by = urlsplit(request.referrer or "")
+    sent_by = parts_of(request.referrer or "")
     asked = f"{sent_by.path}?{sent_by.query}" if sent_by.netloc == request.host else ""
     back = request.values.get("back") or asked
     return back if back.startswith(f"{page}?") else page

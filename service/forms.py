@@ -8,10 +8,18 @@ from pydantic_core import from_json
 from werkzeug.datastructures import MultiDict
 
 from index.filters import Facets, name_key
+from service.chips import exact
 from service.questions import QUESTIONS
 from service.settings import Settings
+from service.standing import WEIGHTS
 from service.types import Query
-from service.validation import TOP_K, FieldProblem, InvalidQueryError, parse_query
+from service.validation import (
+    TOP_K,
+    FieldProblem,
+    InvalidQueryError,
+    parse_query,
+    unknown_field,
+)
 
 TOP_K_CHOICES = (5, 10, 20, 30, 50)
 _LONGEST_VERSION = 100  # characters of a version that are repeated; an index's own has about 30
@@ -39,7 +47,7 @@ class Form:
     @classmethod
     def empty(cls, settings: Settings) -> Self:
         """Return the form before anything is entered."""
-        weight, top_k = f"{settings.default_weight:g}", str(settings.default_top_k)
+        weight, top_k = exact(settings.default_weight), str(settings.default_top_k)
         return cls(question="", question_select="", weight=weight, top_k=top_k)
 
     @classmethod
@@ -49,8 +57,8 @@ class Form:
         return cls(
             question=values.get("question", ""),
             question_select=values.get("question_select", ""),
-            weight=values.get("weight", "") or form.weight,
-            top_k=values.get("top_k", "") or form.top_k,
+            weight=values.get("weight", "").strip() or form.weight,
+            top_k=values.get("top_k", "").strip() or form.top_k,
             published_from=values.get("published_from", ""),
             published_to=values.get("published_to", ""),
             sources=_filled(values.getlist("sources")),
@@ -80,14 +88,14 @@ class Form:
     @property
     def step(self) -> str:
         """The steps of the slider: a weight between two of them must not be rounded by it."""
-        value = _number(self.weight)
-        on_step = isinstance(value, int | float) and round(10 * value, 6) % 1 == 0
-        return "0.1" if on_step or not isinstance(value, int | float) else "any"
+        value = number_of(self.weight)
+        between = isinstance(value, float) and 0 < value < 1 and value not in WEIGHTS
+        return "any" if between else "0.1"
 
     @property
     def top_k_choices(self) -> list[int]:
         """The numbers of answers to choose from, with the one that was asked for."""
-        value = _number(self.top_k)
+        value = number_of(self.top_k)
         asked = {value} if type(value) is int and 1 <= value <= TOP_K else set()
         return sorted({*TOP_K_CHOICES, *asked})
 
@@ -107,10 +115,9 @@ class Form:
             problem = f"Choose one of the questions 1 to {len(QUESTIONS)}."
             problems.append(FieldProblem("question_select", problem))
         values = {
-            **(unknown or {}),
             "question": question,
-            "weight": _number(self.weight),
-            "top_k": _number(self.top_k),
+            "weight": number_of(self.weight),
+            "top_k": number_of(self.top_k),
             "filters": {
                 "published_from": self.published_from,
                 "published_to": self.published_to,
@@ -119,9 +126,11 @@ class Form:
                 "full_text": _TICKED.get(self.full_text.strip(), self.full_text),
             },
         }
+        unknown = unknown or {}
+        problems += [unknown_field(name) for name in unknown.keys() & values.keys()]
         try:
             query = parse_query(
-                values, weight=settings.default_weight, top_k=settings.default_top_k
+                {**unknown, **values}, weight=settings.default_weight, top_k=settings.default_top_k
             )
         except InvalidQueryError as error:
             problems += error.problems
@@ -138,7 +147,7 @@ FIELD_NAMES = frozenset(field.name for field in fields(Form))
 def _suggested(number: str) -> str | None:
     if not number.strip():
         return None
-    value = _number(number)
+    value = number_of(number)
     if type(value) is not int or not 1 <= value <= len(QUESTIONS):
         raise ValueError(number)
     return QUESTIONS[value - 1].text
@@ -148,7 +157,7 @@ def _filled(texts: list[str]) -> tuple[str, ...]:
     return tuple(text for text in texts if text.strip())
 
 
-def _number(text: str) -> object:
+def number_of(text: str) -> object:
     """Return the number that a text writes; a text that writes none stays one, to be refused."""
     try:
         return from_json(text, allow_inf_nan=False)

@@ -19,7 +19,7 @@ def whole(low: int, high: int) -> Kind:
     """Take whole numbers from `low` to `high`, both included."""
 
     def parse(text: str) -> int:
-        value = int(text)
+        value = int(_plain(r"[+-]?\d+", text))
         if not low <= value <= high:
             raise ValueError(text)
         return value
@@ -31,8 +31,8 @@ def number(low: float, high: float) -> Kind:
     """Take numbers from `low` to `high`, both included."""
 
     def parse(text: str) -> float:
-        value = float(text)
-        if not low <= value <= high:  # also refuses NaN
+        value = float(_plain(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text)) + 0.0  # no -0.0
+        if not low <= value <= high:
             raise ValueError(text)
         return value
 
@@ -52,6 +52,13 @@ def one_of(*choices: str) -> Kind:
 
 def _host(text: str) -> str:
     return text if text == "localhost" else str(ipaddress.ip_address(text))
+
+
+def _plain(pattern: str, text: str) -> str:
+    """Refuse what Python, but hardly anybody else, takes for a number: 1_0, ١٠, nan."""
+    if not re.fullmatch(pattern, text, re.ASCII | re.IGNORECASE):
+        raise ValueError(text)
+    return text
 
 
 def _address(text: str) -> str:

@@ -1,11 +1,19 @@
 """Refuses what other web sites make a browser send here."""
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flask import Request
 from werkzeug.exceptions import Forbidden
 
 _OURS = {"same-origin", "none"}  # none: typed, or opened from a bookmark
+
+
+def parts_of(address: str) -> SplitResult:
+    """Take an address apart; one that is none has empty parts."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def refuse_other_sites(request: Request) -> None:
@@ -19,6 +27,6 @@ def refuse_other_sites(request: Request) -> None:
     if site is not None:
         ours = site in _OURS
     else:
-        ours = origin is None or urlsplit(origin).netloc == request.host
+        ours = origin is None or parts_of(origin).netloc == request.host
     if not ours:
         raise Forbidden("This takes only what is sent from this service's own page.")

@@ -16,7 +16,7 @@ from service.questions import questions_by_topic
 from service.requests import NOTE_LENGTH
 from service.results import STEADY_MEANING, STEADY_NAME, Results
 from service.settings import Settings
-from service.types import AnswererProtocol, BusyError
+from service.types import UNLIKELY, AnswererProtocol, BusyError
 from service.validation import NAME_LENGTH, NAMES, QUESTION_LENGTH, InvalidQueryError
 
 EXPORTS = {"ris": "RIS", "bib": "BibTeX", "csv": "CSV", "json": "JSON"}
@@ -38,7 +38,7 @@ def create_pages(settings: Settings, answerer: Future[AnswererProtocol]) -> Blue
     def top_k_results() -> Response:
         entered = _entered()
         form = Form.entered(entered, settings)
-        if request.method == "GET" and not {"question", "question_select"} & entered.keys():
+        if request.method != "POST" and not {"question", "question_select"} & entered.keys():
             return show(form)
         unknown = {name: entered[name] for name in entered.keys() - FIELD_NAMES}
         try:
@@ -81,6 +81,7 @@ def render_page(
         sources=form.source_choices(facets),
         filters_open=form.has_filters or not FILTER_NAMES.isdisjoint(problem_of_field),
         results=results,
+        unlikely_below=UNLIKELY,
         unreliable=found is not None and found.no_answer_probability > settings.no_answer_threshold,
         found=found,
         exports=EXPORTS,

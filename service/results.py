@@ -9,7 +9,7 @@ import numpy as np
 
 from models.contracts import FloatArray
 from service.cards import Card
-from service.chips import Chip, Fields, chips, fields_of, unknown_names, without_filters
+from service.chips import Chip, Fields, chips, exact, fields_of, unknown_names, without_filters
 from service.evidence import Evidence, evidence_of
 from service.standing import STEADY, Standing
 from service.types import NO_MATCH, WIDEN, AnswererProtocol, AnswerList, BusyError
@@ -75,7 +75,7 @@ class Results:
             found=found,
             cards=cards[:shown],
             more=cards[shown:],
-            complete=" ".join(f"{weight:g}" for weight in standing.complete),
+            complete=" ".join(map(exact, standing.complete)),
             evidence=evidence_of(reliable, _vectors_of(answerer), found.query.question),
             chips=chips(found.query),
             without_filters=without_filters(found.query),

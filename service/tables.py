@@ -4,9 +4,9 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from index.chunking import sentences
 from service.cards import paper_link
 from service.citations import authors_of, cite
+from service.fusion import answer_sentence
 from service.types import Answer, AnswerList
 
 BOM = "\ufeff"
@@ -49,23 +49,9 @@ HEADER = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def sentence_range(answer: Answer) -> tuple[int, int]:
-    """Return where the sentence that holds the answer lies in the passage, half-open.
-
-    Where the answer touches several sentences, that is from the first to the last of them.
-    """
-    touched = [
-        (start, end)
-        for start, end in sentences(answer.passage.text)
-        if start < answer.end and answer.start < end
-    ]
-    start = min([answer.start, *(start for start, _ in touched)])
-    return start, max([answer.end, *(end for _, end in touched)])
-
-
 def sentence_of(answer: Answer) -> str:
     """Return the sentence of the passage that holds the answer."""
-    start, end = sentence_range(answer)
+    start, end = answer_sentence(answer)
     return answer.passage.text[start:end]
 
 

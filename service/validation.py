@@ -93,7 +93,7 @@ def _clean_question(text: str) -> str:
     categories = {unicodedata.category(c) for c in text if c not in "\t\n\r"}
     if "Cs" in categories:  # a lone surrogate
         raise PydanticCustomError("question", _EXPECTED["question"])
-    text = text.strip()
+    text = " ".join(text.split())
     if not text:
         raise PydanticCustomError("question", "The question is empty.")
     if len(text) > QUESTION_LENGTH:
@@ -106,7 +106,7 @@ def _clean_question(text: str) -> str:
         raise PydanticCustomError("question", "The question contains control characters.")
     if not any(category[0] in "LN" for category in categories):
         raise PydanticCustomError("question", "The question contains no word.")
-    return " ".join(text.split())
+    return text
 
 
 def _clean_date(text: str) -> str:
@@ -239,6 +239,12 @@ def checked(kind: type[Model], values: Mapping[str, object]) -> Model:
     raise InvalidQueryError(tuple(found)[:REPORTED_PROBLEMS])
 
 
+def unknown_field(name: str, within: str = "") -> FieldProblem:
+    """Return the problem of a field that there is not."""
+    shown = name if len(name) <= SHOWN_NAME else name[:SHOWN_NAME] + "…"
+    return FieldProblem(name, f"The field {shown} is unknown.", within)
+
+
 def _problem(detail: ErrorDetails, expected: Mapping[str, str]) -> FieldProblem:
     within, field = ["", "", *(str(name) for name in detail["loc"] if isinstance(name, str))][-2:]
     match detail["type"]:
@@ -247,8 +253,7 @@ def _problem(detail: ErrorDetails, expected: Mapping[str, str]) -> FieldProblem:
         case "missing":
             said = f"The field {field} is missing."
         case "extra_forbidden":
-            shown = field if len(field) <= SHOWN_NAME else field[:SHOWN_NAME] + "…"
-            said = f"The field {shown} is unknown."
+            return unknown_field(field, within)
         case _:
             said = expected.get(field, "The fields cannot be read.")
     return FieldProblem(field, said, within)

@@ -117,16 +117,21 @@ function showProgress(done, of, end = "") {
 
 function begin() {
   clearProblems();
-  document.getElementById("done")?.remove();
-  rows.replaceChildren();
-  notice.hidden = download.hidden = true;
   answers.hidden = progress.hidden = stop.hidden = false;
   said.textContent = "Asking …";
   progress.removeAttribute("value");
-  ask.disabled = true;
+  ask.setAttribute("aria-disabled", "true"); // disabled it would lose the focus
   answers.scrollIntoView();
 }
 
+// The last answers stay until the server takes the new questions.
+function clearAnswers() {
+  document.getElementById("done")?.remove();
+  rows.replaceChildren();
+  notice.hidden = download.hidden = true;
+}
+
+// Return what is wrong with the questions where the server does not take them.
 async function run(signal) {
   const response = await fetch(form.action, {
     method: "POST",
@@ -134,11 +139,8 @@ async function run(signal) {
     headers: { Accept: "application/x-ndjson" },
     signal,
   });
-  if (!response.ok) {
-    answers.hidden = true;
-    showProblem(await problemsOf(response));
-    return;
-  }
+  if (!response.ok) return problemsOf(response);
+  clearAnswers();
   const parts = [];
   let done = 0;
   let of = 0;
@@ -161,11 +163,13 @@ async function run(signal) {
   }
   showProgress(done, of, end);
   offerDownload(parts);
+  return null;
 }
 
 async function submit(event) {
   if (event.submitter?.name === "as") return; // the browser downloads the file
   event.preventDefault();
+  if (ask.hasAttribute("aria-disabled")) return;
   const file = document.getElementById("file").files[0];
   const most = Number(form.dataset.mostBytes);
   if (file && file.size > most) {
@@ -175,20 +179,26 @@ async function submit(event) {
     showProblem([{ name: "file", detail }]);
     return;
   }
+  const before = said.textContent;
   begin();
   const stopping = new AbortController();
   stop.onclick = () => stopping.abort();
+  let details;
   try {
-    await run(stopping.signal);
+    details = await run(stopping.signal);
   } catch {
-    answers.hidden = true;
-    if (!stopping.signal.aborted) {
-      showProblem([{ detail: "The service could not be reached. Try again." }]);
-    }
-  } finally {
-    ask.disabled = false;
-    progress.hidden = stop.hidden = true;
+    const gone = { detail: "The service could not be reached. Try again." };
+    details = stopping.signal.aborted ? [] : [gone];
   }
+  if (details) {
+    said.textContent = before;
+    answers.hidden = !rows.childElementCount;
+  }
+  if (details?.length) showProblem(details);
+  ask.removeAttribute("aria-disabled");
+  const stopped = document.activeElement === stop;
+  progress.hidden = stop.hidden = true;
+  if (stopped) (answers.hidden ? ask : answers).focus({ preventScroll: true });
 }
 
 form.addEventListener("submit", submit);

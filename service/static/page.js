@@ -1,8 +1,12 @@
 // What the page does beyond its HTML. Everything here is a convenience: the page works without it.
 import { startRanking, written } from "./ranking.js";
-import { addressed, followHistory, visit } from "./visits.js";
+import { addressed, followHistory, giveUp, visit } from "./visits.js";
 
 const byId = (id) => document.getElementById(id); // anew each time: what is in main changes
+
+const on = (kind, act) => document.addEventListener(kind, act);
+const PAUSE = 600; // milliseconds without another choice, before it is followed
+let pause;
 
 function showWeight() {
   byId("weight-shown").value = written(Number(byId("weight").value));
@@ -10,26 +14,30 @@ function showWeight() {
 
 // A chosen suggestion fills the question, where it can be seen and edited.
 function fillQuestion(select) {
-  if (!select.value) return;
-  byId("question").value = select.selectedOptions[0].textContent;
-  select.value = "";
-  byId("question").focus();
+  if (select.value) byId("question").value = select.selectedOptions[0].textContent;
 }
 
-// While the server works: grey cards where the answers will be.
-function showWork() {
-  document.querySelector(".unreached")?.remove();
-  if (document.querySelector(".skeleton")) return;
+// Another number of answers is asked for after a pause: the arrow keys choose each on the way.
+function chooseNumber() {
+  giveUp();
+  clearTimeout(pause);
+  pause = setTimeout(() => byId("ask").requestSubmit(), PAUSE);
+}
+
+// While the server works: grey cards where the answers will be. Who is at their number stays there.
+function showWork(stays) {
+  endWork();
   const skeleton = byId("skeleton").content.firstElementChild.cloneNode(true);
-  if (byId("resultsView")) byId("resultsView").hidden = true;
-  byId("ask").after(skeleton);
-  skeleton.scrollIntoView();
+  byId(stays ? "cards" : "resultsView")?.setAttribute("hidden", "");
+  byId(stays ? "cards" : "ask").after(skeleton);
+  if (!stays) skeleton.scrollIntoView();
   byId("status").textContent = skeleton.querySelector(".working").textContent;
 }
 
 function endWork(problem = "") {
-  document.querySelector(".skeleton")?.remove();
-  if (byId("resultsView")) byId("resultsView").hidden = false;
+  clearTimeout(pause);
+  document.querySelectorAll(".skeleton, .unreached").forEach((one) => one.remove());
+  for (const id of ["resultsView", "cards"]) byId(id)?.removeAttribute("hidden");
   byId("status").textContent = "";
   if (!problem) return;
   const notice = document.createElement("p");
@@ -51,20 +59,21 @@ function start() {
   try { byId("keys").checked = localStorage.keys !== "false"; } catch {}
 }
 
-function arrived() {
+function arrived(stays) {
   start();
-  const place = byId("resultsView") ?? document.querySelector("[role=alert]");
-  place?.scrollIntoView();
-  byId("resultsView")?.focus({ preventScroll: true });
+  const results = byId("resultsView");
+  if (!stays || !results) (results ?? document.querySelector("[role=alert]"))?.scrollIntoView();
+  byId(stays ? "top_k" : "resultsView")?.focus({ preventScroll: true });
 }
 
-const go = (address) => visit(address, { begun: showWork, ended: endWork, ready: arrived });
+const go = (address, stays = false) =>
+  visit(address, { begun: () => showWork(stays), ended: endWork, ready: () => arrived(stays) });
 
 function asked(event) {
   event.preventDefault();
   const address = new URL(event.target.action);
   address.search = new URLSearchParams(new FormData(event.target));
-  go(address);
+  go(address, document.activeElement.matches(".results #top_k"));
 }
 
 function followed(event) {
@@ -115,7 +124,10 @@ const NUMBERS = ["passage_id", "start", "end", "weight", "reader_score", "retrie
 async function judged(event) {
   const given = event.target;
   event.preventDefault();
+  if (given.dataset.sent) return;
+  given.dataset.sent = "yes";
   const said = given.querySelector(".said");
+  let stored = false;
   const fields = Object.fromEntries(new FormData(given, event.submitter));
   for (const name of NUMBERS) fields[name] = Number(fields[name]);
   try {
@@ -124,38 +136,44 @@ async function judged(event) {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(fields),
     });
-    const problem = response.ok ? {} : await response.json();
-    const details = problem.errors?.map((error) => error.detail) ?? [problem.detail];
-    said.textContent = response.ok ? "Thank you. It is stored." : details.join(" ");
-    if (response.ok) given.classList.add("done");
+    stored = response.ok;
+    const { errors, detail } = stored ? {} : await response.json();
+    const problem = errors?.map((error) => error.detail).join(" ") ?? detail;
+    said.textContent = stored ? "Thank you. It is stored." : problem;
   } catch {
     said.textContent = "The service cannot be reached. Try again soon.";
   }
+  if (stored) {
+    const card = given.closest(".card"); // the thumbs go, and would take the focus with them
+    if (given.contains(document.activeElement)) card.focus({ preventScroll: true });
+    given.classList.add("done");
+  } else {
+    delete given.dataset.sent;
+  }
 }
 
-document.addEventListener("input", (event) => {
-  if (event.target.id === "weight") showWeight();
+on("input", ({ target }) => {
+  if (target.id === "weight") showWeight();
+  if (target.id === "question") byId("question_select").value = "";
 });
-document.addEventListener("change", (event) => {
-  if (event.target.id === "question_select") fillQuestion(event.target);
-  if (event.target.id === "top_k" && byId("resultsView")) byId("ask").requestSubmit();
+on("change", ({ target }) => {
+  if (target.id === "question_select") fillQuestion(target);
+  if (target.id === "top_k" && byId("resultsView")) chooseNumber();
+  if (target.id === "keys") try { localStorage.keys = target.checked; } catch {}
 });
-document.addEventListener("submit", (event) => {
+on("submit", (event) => {
   if (event.target.id === "ask") asked(event);
   if (event.target.matches(".feedback")) judged(event);
 });
-document.addEventListener("click", (event) => {
+on("click", (event) => {
   followed(event);
   const button = event.target.closest("button");
   if (button?.matches(".copy")) copied(button);
   if (button?.matches(".print")) print();
 });
-document.addEventListener("keydown", pressed);
-document.addEventListener("change", ({ target }) => {
-  if (target.id === "keys") try { localStorage.keys = target.checked; } catch {}
-});
+on("keydown", pressed);
 for (const kind of ["pointerover", "focusin"]) {
-  document.addEventListener(kind, (event) => {
+  on(kind, (event) => {
     if (event.target.closest?.(".mark")) document.documentElement.classList.remove("no-tips");
   });
 }

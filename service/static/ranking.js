@@ -84,6 +84,7 @@ export function startRanking(results, slider, status, addressed) {
   let served = [...list.children]; // what the server has said something about, beyond the cards
   let timer;
   let asking;
+  let failure; // the notice that the last weight could not be asked for
 
   function addressAt(weight) {
     const address = new URL(results.dataset.address, location.href);
@@ -95,6 +96,8 @@ export function startRanking(results, slider, status, addressed) {
     const first = ranked(cards, weight, most);
     first.forEach((card, at) => fill(card, at + 1, weight));
     place(list, first.map((card) => card.element));
+    const unlikely = results.querySelector("#unlikely");
+    if (unlikely) unlikely.hidden = first[0].final >= Number(unlikely.dataset.below);
     for (const link of results.querySelectorAll("a[href*='weight=']")) {
       const address = new URL(link.href);
       address.searchParams.set("weight", String(weight));
@@ -145,11 +148,11 @@ export function startRanking(results, slider, status, addressed) {
     } catch (error) {
       if (error.name === "AbortError") return;
       results.removeAttribute("aria-busy");
-      const notice = document.createElement("p");
-      notice.className = "notice";
-      notice.textContent = "The answers could not be looked up again at this weight: these are ranked "
+      failure = document.createElement("p");
+      failure.className = "notice";
+      failure.textContent = "The answers could not be looked up again at this weight: these are ranked "
         + `among what was read before. Move the slider again soon. (${error.message})`;
-      results.querySelector("#notice").replaceChildren(notice);
+      results.querySelector("#notice").append(failure);
     }
   }
 
@@ -160,7 +163,7 @@ export function startRanking(results, slider, status, addressed) {
     current = weight;
     clearTimeout(timer);
     asking?.abort();
-    results.querySelector("#unlikely")?.remove();
+    failure?.remove();
     show(weight);
     const complete = results.dataset.complete.split(" ").includes(String(weight));
     const same = served.length === list.childElementCount

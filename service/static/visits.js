@@ -38,10 +38,16 @@ async function fetched(address, signal) {
   }
 }
 
+// Give up the visit that has not arrived.
+export function giveUp() {
+  going?.abort();
+  going = undefined;
+}
+
 // Show the page at an address. `begun` is called at once; `ended` when there is a page, before it
 // is shown, or with the problem when there is none; `ready` when the page is there.
 export async function visit(address, { begun, ended, ready }) {
-  going?.abort();
+  giveUp();
   const mine = new AbortController();
   going = mine;
   begun();
@@ -60,8 +66,7 @@ export async function visit(address, { begun, ended, ready }) {
 export function followHistory({ left, ready }) {
   window.addEventListener("popstate", () => {
     if (key() === shown) return; // to another place of the same page
-    going?.abort();
-    going = undefined;
+    giveUp();
     left();
     const before = kept.get(key());
     if (!before) {

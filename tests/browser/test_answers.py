@@ -196,13 +196,19 @@ def test_without_javascript_a_citation_is_text(visit_to: Open) -> None:
     expect(card.locator("dd").first).to_have_text("0.94")
 
 
-def test_another_number_of_answers_is_asked_for_at_once(visit_to: Open) -> None:
+def test_another_number_of_answers_is_asked_for_once(visit_to: Open) -> None:
     visit = visit_to(fake())
     visit.open(question="Why is it?", top_k=3)
     expect(visit.page.locator("#cards > .card")).to_have_count(3)
     visit.slide(0.3)
-    visit.page.get_by_label("Show top").select_option("10")
+    asked = visit.pages_asked
+    number = visit.page.get_by_label("Show top")
+    number.press("ArrowDown")
+    number.press("ArrowDown")
     expect(visit.page.locator("#cards > .card")).to_have_count(5)
+    expect(number).to_have_value("10")
+    expect(number).to_be_focused()
+    assert visit.pages_asked == asked + 1
     expect(visit.page.get_by_role("slider")).to_have_value("0.3")
 
 

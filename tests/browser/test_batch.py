@@ -89,7 +89,8 @@ def test_progress_is_told_and_can_be_stopped(page: Page) -> None:
     ask(page)
     expect(page.get_by_role("progressbar", name="Questions answered")).to_be_visible()
     expect(page.locator("#rows tr").nth(2)).to_be_visible()
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop").press("Enter")
+    expect(page.locator("#answers")).to_be_focused()
     said = page.locator("#progress-said")
     expect(said).to_contain_text(re.compile(r"^\d+ of 100 questions done\. Stopped\.$"))
     assert page.locator("#rows tr").count() < 100
@@ -151,6 +152,21 @@ def test_a_list_that_cannot_be_asked_is_told_in_place(page: Page) -> None:
     ask(page)
     expect(page.locator("#rows tr")).to_have_count(1)
     expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_answers_and_focus_stay_when_the_next_list_cannot_be_asked(page: Page) -> None:
+    fill(page, "Why?\nHow?")
+    button = page.get_by_role("button", name="Ask all")
+    button.press("Enter")
+    expect(page.locator("#progress-said")).to_have_text("2 of 2 questions done.")
+    expect(button).to_be_focused()
+    fill(page, "Why?\n" * 101)
+    button.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("There are 101 questions")
+    expect(page.locator("#rows tr")).to_have_count(2)
+    expect(page.locator("#progress-said")).to_have_text("2 of 2 questions done.")
+    expect(page.get_by_role("link", name="Download as CSV")).to_be_visible()
+    expect(button).to_be_focused()
 
 
 @each_way

@@ -211,8 +211,11 @@ def test_a_thumb_is_sent_and_answered_in_place(visit_to: Open) -> None:
     card = page.locator("#cards > .card").first
     card.get_by_text("Add a note").click()
     card.get_by_label("Note, sent with a thumb.").fill("Just so.")
-    card.get_by_role("button", name="Yes, this answers the question").click()
+    card.get_by_role("button", name="Yes, this answers the question").dblclick()
     expect(card.locator(".said")).to_have_text("Thank you. It is stored.")
+    expect(card).to_be_focused()  # not the thumb, which is gone
+    page.keyboard.press("j")
+    expect(page.locator("#cards > .card").nth(1)).to_be_focused()
     (given,) = sent
     assert (given["verdict"], given["note"], given["weight"]) == ("up", "Just so.", 0.2)
     assert given["answer"].startswith("5.1 days")
@@ -225,6 +228,11 @@ def test_a_thumb_is_sent_and_answered_in_place(visit_to: Open) -> None:
     other = page.locator("#cards > .card").nth(1)
     other.get_by_role("button", name="No, this does not").click()
     expect(other.locator(".said")).to_have_text("No.")
+    page.unroute("**/api/v1/feedback")
+    page.route("**/api/v1/feedback", stored)
+    other.get_by_role("button", name="No, this does not").click()
+    expect(other.locator(".said")).to_have_text("Thank you. It is stored.")
+    assert len(sent) == 2
     visit.complaints.clear()  # the browser's note of the status 422
 
 

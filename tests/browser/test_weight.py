@@ -150,14 +150,31 @@ def test_when_the_server_cannot_answer_that_is_said_in_place(visit_to: Open) -> 
     visit.open(question="Why is it?", weight=0)
     visit.page.route("**/top_k_results?*", lambda route: route.abort())
     visit.page.get_by_role("slider").fill("1")
-    notice = visit.page.locator("#notice .notice")
+    notice = visit.page.locator("#notice .notice:not([hidden])")
     expect(notice).to_contain_text("could not be looked up again at this weight")
     assert len(visit.order) == 5  # what was read before is ranked meanwhile
+    visit.slide(0)  # which is known
+    expect(notice).to_have_count(0)
+    visit.page.get_by_role("slider").fill("1")
+    expect(notice).to_have_count(1)
     visit.page.unroute("**/top_k_results?*")
     visit.slide(0.9)
     expect(notice).to_have_count(0)
     assert visit.order == expected(many(), 0.9, 5)
     visit.complaints.clear()  # the browser's own note of the failed request
+
+
+def test_unlikely_answers_are_told_at_each_weight_where_they_are(visit_to: Open) -> None:
+    (answer, *_) = many()
+    poor = replace(answer, reader_score=0.09, retrieval_score=0.5)
+    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=(poor,))))
+    visit.open(question="Why is it?", weight=1)
+    notice = visit.page.get_by_text("None of these is likely to be the answer.")
+    expect(notice).to_be_visible()
+    visit.slide(0)
+    expect(notice).not_to_be_visible()
+    visit.slide(1)
+    expect(notice).to_be_visible()
 
 
 def test_a_weight_between_two_steps_is_kept(visit_to: Open) -> None:

@@ -13,7 +13,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.types import BusyError
 from tests.fake_app import ANSWERS, SOURCE, FakeAnswerer, make_answer, make_paper
-from tests.reading_pages import Elements, ask
+from tests.reading_pages import Elements, ask, selected
 
 HOSTILE = """<script>alert(1)</script>"'>{{ 7*7 }}"""
 
@@ -35,6 +35,17 @@ def test_the_permalink_asks_the_same_of_the_same_index(client: FlaskClient) -> N
     again = client.get(link).text
     assert "The index has changed" not in again
     assert again == html
+
+
+def test_links_and_slider_have_all_digits_of_a_weight(client: FlaskClient) -> None:
+    weight = "0.30000001234"
+    html = ask(client, question="Why?", weight=f" {weight} ", top_k=" 3 ", sources="PMC").text
+    page = Elements(html)
+    assert page.by_id("resultsView")["data-weight"] == weight
+    assert (page.by_id("weight")["value"], page.by_id("weight")["step"]) == (weight, "any")
+    assert selected(html, "top_k") == ["3"]
+    for name in ("permalink", "export", "chip"):
+        assert parse_qs(urlsplit(links(html, name)[0]).query)["weight"] == [weight]
 
 
 @pytest.mark.parametrize("version", ["20190101T000000", HOSTILE, "x" * 5000])
@@ -147,8 +158,13 @@ def test_it_is_said_where_even_the_best_answer_is_unlikely() -> None:
     text = ask(create_app(Settings(), FakeAnswerer(poor)).test_client(), question="Why?").text
     assert said in text
     assert "Even the best scores below 0.1." in text
-    for answers, question in ((ANSWERS, "Why?"), (poor, "unsure?"), (poor, "nothing?")):
-        client = create_app(Settings(), FakeAnswerer(answers)).test_client()
+    notice = Elements(text).by_id("unlikely")
+    assert "hidden" not in notice
+    assert notice["data-below"] == "0.1"
+    text = ask(create_app(Settings(), FakeAnswerer()).test_client(), question="Why?").text
+    assert "hidden" in Elements(text).by_id("unlikely")  # for another weight
+    for question in ("unsure?", "nothing?"):
+        client = create_app(Settings(), FakeAnswerer(poor)).test_client()
         assert said not in ask(client, question=question).text
 
 

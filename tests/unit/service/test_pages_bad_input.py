@@ -63,6 +63,20 @@ def test_an_unknown_field_is_named(client: FlaskClient) -> None:
     assert "The field k is unknown." in response.text
 
 
+@pytest.mark.parametrize("path", [URL, "/export.csv"])
+def test_a_field_of_the_api_that_the_form_lacks_is_unknown(client: FlaskClient, path: str) -> None:
+    response = client.get(path, query_string={"question": "Why?", "filters": "{}"})
+    assert response.status_code == 422
+    assert "The field filters is unknown." in response.text
+
+
+@pytest.mark.parametrize(("query", "status"), [("", 200), ("?question=", 422)])
+def test_only_the_headers_are_those_of_the_page(
+    client: FlaskClient, query: str, status: int
+) -> None:
+    assert client.head(URL + query).status_code == client.get(URL + query).status_code == status
+
+
 def test_all_problems_are_shown_at_once(client: FlaskClient) -> None:
     response = ask(client, question="?", question_select="99", weight="7", top_k="abc")
     assert response.text.count('aria-invalid="true"') == 4

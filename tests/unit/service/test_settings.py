@@ -77,6 +77,11 @@ def test_every_setting_is_read() -> None:
         ("COVIDQUEST_CANDIDATES", "0", "a whole number from 1 to 500"),
         ("COVIDQUEST_CANDIDATES", "501", "a whole number from 1 to 500"),
         ("COVIDQUEST_CANDIDATES", "3.5", "a whole number from 1 to 500"),
+        ("COVIDQUEST_CANDIDATES", "1_0", "a whole number from 1 to 500"),
+        ("COVIDQUEST_CANDIDATES", "\u0661\u0660", "a whole number from 1 to 500"),
+        ("COVIDQUEST_INDEX_POLL", "1_0", "a number from 0 to 3600"),
+        ("COVIDQUEST_INDEX_POLL", "\u0661", "a number from 0 to 3600"),
+        ("COVIDQUEST_INDEX_POLL", "inf", "a number from 0 to 3600"),
         ("COVIDQUEST_INDEX_POLL", "-1", "a number from 0 to 3600"),
         ("COVIDQUEST_DEFAULT_WEIGHT", "nan", "a number from 0 to 1"),
         ("COVIDQUEST_DEFAULT_WEIGHT", "1.01", "a number from 0 to 1"),
@@ -97,6 +102,14 @@ def test_a_bad_value_is_named_with_what_is_allowed(name: str, text: str, allowed
     with pytest.raises(SettingsError) as error:
         Settings.from_environment({name: text})
     assert str(error.value) == f"{name}={text!r} is not {allowed}"
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"), [("+.5", "0.5"), ("1.", "1.0"), ("5E-1", "0.5"), ("-0.0", "0.0")]
+)
+def test_a_number_is_written_as_usual(text: str, weight: str) -> None:
+    settings = Settings.from_environment({"COVIDQUEST_DEFAULT_WEIGHT": text})
+    assert str(settings.default_weight) == weight
 
 
 @pytest.mark.parametrize(

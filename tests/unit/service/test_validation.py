@@ -29,6 +29,7 @@ def test_weight_and_top_k_have_defaults() -> None:
         ("潜伏期", "潜伏期"),
         ("2", "2"),
         ("a" * 500, "a" * 500),
+        ("How" + " " * 500 + "long?", "How long?"),
         (" " + "😀a" * 250 + " ", "😀a" * 250),  # 500 code points, 1500 bytes and more
     ],
 )
