@@ -97,7 +97,7 @@ export function startRanking(results, slider, status, addressed) {
     first.forEach((card, at) => fill(card, at + 1, weight));
     place(list, first.map((card) => card.element));
     const unlikely = results.querySelector("#unlikely");
-    if (unlikely) unlikely.hidden = first[0].final >= Number(unlikely.dataset.below);
+    if (unlikely) unlikely.hidden = !(first[0]?.final < unlikely.dataset.below);
     for (const link of results.querySelectorAll("a[href*='weight=']")) {
       const address = new URL(link.href);
       address.searchParams.set("weight", String(weight));
