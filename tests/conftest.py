@@ -12,7 +12,7 @@ from index.types import IndexingError
 from models.loading import encoder_folder, identity
 from tests.serving import MODELS_LIMIT, ROOT, Server, run, serving
 
-HOSTILE_TITLE = "<b>Masks</b> & <script>document.title = 'pwned'</script> \N{MICROBE}"
+HOSTILE_TITLE = "<img src=x> Masks & <script>document.title = 'pwned'</script> \N{MICROBE}"
 HOSTILE_ABSTRACT = (
     '\N{MICROBE}\N{MICROBE} In the Zürich ward the β-CoV <img src=x onerror="alert(1)"> was '
     "followed for a year \N{FACE WITH MEDICAL MASK}. Cafe\N{COMBINING ACUTE ACCENT} staff wore "
