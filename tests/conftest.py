@@ -42,8 +42,8 @@ def hostile_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "cord_uid": "hostile1",
         "title": HOSTILE_TITLE,
         "abstract": HOSTILE_ABSTRACT,
-        "authors": 'Doe, <i>Jane</i>; "Roe"',
-        "journal": "<u>Journal</u>",
+        "authors": 'Doe, <a>Jane</a>; "Roe"',
+        "journal": "<s>Journal</s>",
         "url": "javascript:alert(1)",
         "publish_time": "2020-05-01",
     }
