@@ -1,15 +1,28 @@
 """The bound on how many questions are answered at once: the surplus is refused, at once."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
 from service.metrics import Metrics
+from service.patience import current
 from service.types import BusyError
+
+_RECENT = 0.2
+"""The share of the last answer in the mean of what answers take of the models' time."""
+_SURE = 0.8
+"""The share of its time in which a request has to be answered by that mean: some take longer."""
+_ALWAYS = 2
+"""So many are let in whatever answers took: else nothing would show that they are faster again."""
 
 
 class Gate:
-    """Lets at most `most` requests inside at a time."""
+    """Lets at most `most` requests inside at a time, and none that could not be answered in time.
+
+    While some wait, answers are done one after the other; so what is between two of them is what
+    one takes, and a request has to wait for as many as are inside.
+    """
 
     def __init__(self, most: int, metrics: Metrics) -> None:
         """Begin with nobody inside."""
@@ -17,6 +30,8 @@ class Gate:
         self._inside = 0
         self._turn = Lock()
         self._gauge = metrics.inside
+        self._pace = 0.0  # seconds an answer, 0 before the first
+        self._began = 0.0  # when the last one was done, or somebody came in where nobody was
 
     @property
     def inside(self) -> int:
@@ -25,17 +40,29 @@ class Gate:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Be inside. Raises BusyError where there is no room."""
+        """Be inside. Raises BusyError where there is no room, or not enough time."""
         with self._turn:
-            if self._inside >= self._most:
+            wait = (self._inside + 1) * self._pace
+            late = self._inside >= _ALWAYS and wait > _SURE * current().left
+            if late or self._inside >= self._most:
                 raise BusyError(
                     "The service has more questions than it can answer. Try again soon."
                 )
+            if not self._inside:
+                self._began = time.monotonic()
             self._inside += 1
         self._gauge.inc()
         try:
             yield
+            self._answered()
         finally:
             with self._turn:
                 self._inside -= 1
             self._gauge.dec()
+
+    def _answered(self) -> None:
+        """Take down what an answer took. One that was given up adds its time to the next."""
+        with self._turn:
+            now = time.monotonic()
+            took, self._began = now - self._began, now
+            self._pace += (_RECENT if self._pace else 1.0) * (took - self._pace)

@@ -1,0 +1,86 @@
+from contextlib import ExitStack
+
+import pytest
+
+from service import patience
+from service.admission import Gate
+from service.metrics import Metrics
+from service.patience import ENDLESS, Patience
+from service.types import BusyError
+
+
+class Clock:
+    """Stands in for the module `time`."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("service.admission.time", clock)
+    monkeypatch.setattr("service.patience.time", clock)
+    return clock
+
+
+def fill(gate: Gate, most: int) -> int:
+    """Return how many requests are let inside, each with 20 seconds, if none is answered."""
+    patience.use(Patience(Clock.now + 20))
+    with ExitStack() as entered:
+        try:
+            for _ in range(most):
+                entered.enter_context(gate.entered())
+        except BusyError:
+            pass
+        finally:
+            patience.use(ENDLESS)
+        return gate.inside
+
+
+def answer(gate: Gate, clock: Clock, seconds: float, times: int = 1) -> None:
+    for _ in range(times):
+        with gate.entered():
+            clock.now += seconds
+
+
+def test_no_more_than_so_many_are_inside() -> None:
+    gate = Gate(3, Metrics())
+    assert fill(gate, 5) == 3
+    assert gate.inside == 0
+    refused = pytest.raises(BusyError, match="more questions than it can answer")
+    with gate.entered(), gate.entered(), gate.entered(), refused, gate.entered():
+        pytest.fail("there is no room")
+
+
+def test_who_could_not_be_answered_in_time_is_refused_at_once(clock: Clock) -> None:
+    gate = Gate(12, Metrics())
+    answer(gate, clock, 2.0)
+    clock.now = Clock.now
+    assert fill(gate, 12) == 8  # 16 of 20 seconds
+
+
+def test_two_are_let_in_whatever_the_last_ones_took(clock: Clock) -> None:
+    gate = Gate(12, Metrics())
+    answer(gate, clock, 90.0)
+    clock.now = Clock.now
+    assert fill(gate, 12) == 2
+
+
+def test_what_answers_take_is_that_of_the_last_ones(clock: Clock) -> None:
+    gate = Gate(12, Metrics())
+    answer(gate, clock, 90.0)
+    answer(gate, clock, 0.1, times=40)
+    clock.now = Clock.now
+    assert fill(gate, 12) == 12
+
+
+def test_one_that_was_given_up_is_no_answer(clock: Clock) -> None:
+    gate = Gate(12, Metrics())
+    answer(gate, clock, 2.0)
+    with pytest.raises(ZeroDivisionError), gate.entered():
+        1 / 0  # noqa: B018 - in no time
+    clock.now = Clock.now
+    assert fill(gate, 12) == 8
