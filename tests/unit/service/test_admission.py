@@ -59,7 +59,7 @@ def test_who_could_not_be_answered_in_time_is_refused_at_once(clock: Clock) -> N
     gate = Gate(12, Metrics())
     answer(gate, clock, 2.0)
     clock.now = Clock.now
-    assert fill(gate, 12) == 8  # 16 of 20 seconds
+    assert fill(gate, 12) == 5  # 10 of 20 seconds
 
 
 def test_two_are_let_in_whatever_the_last_ones_took(clock: Clock) -> None:
@@ -83,4 +83,4 @@ def test_one_that_was_given_up_is_no_answer(clock: Clock) -> None:
     with pytest.raises(ZeroDivisionError), gate.entered():
         1 / 0  # noqa: B018 - in no time
     clock.now = Clock.now
-    assert fill(gate, 12) == 8
+    assert fill(gate, 12) == 5
