@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -115,11 +115,9 @@ class Server:
         """Wait until a path answers 200."""
         end = time.monotonic() + limit
         while time.monotonic() < end and self.process.poll() is None:
-            try:
+            with suppress(OSError):  # it does not listen yet
                 if self.get(path).status == 200:
                     return
-            except OSError:
-                pass
             time.sleep(0.05)
         pytest.fail(f"{path} did not answer 200 within {limit} s:\n{self.logged()}")
 

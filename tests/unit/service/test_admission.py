@@ -1,4 +1,4 @@
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -30,13 +30,10 @@ def fill(gate: Gate, most: int) -> int:
     """Return how many requests are let inside, each with 20 seconds, if none is answered."""
     patience.use(Patience(Clock.now + 20))
     with ExitStack() as entered:
-        try:
+        with suppress(BusyError):
             for _ in range(most):
                 entered.enter_context(gate.entered())
-        except BusyError:
-            pass
-        finally:
-            patience.use(ENDLESS)
+        patience.use(ENDLESS)
         return gate.inside
 
 
