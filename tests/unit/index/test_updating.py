@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from index.builder import build_index
 from index.changes import Counts
+from index.chunking import Chunker
 from index.manifest import current_version
 from index.search import PASSAGES, checked
 from index.types import CorpusError, IndexingError
@@ -358,6 +359,13 @@ def test_an_index_of_a_later_program(corpus: Path, index: Path) -> None:
     said = refused(corpus, index)
     assert "has format 99, and this program reads format" in said
     assert "update the program" in said
+
+
+def test_an_earlier_version_of_the_chunker(corpus: Path, index: Path) -> None:
+    change_manifest(index, chunker="sentences/120w/1s/v1")
+    rewrite(corpus, lambda records: records[1:])
+    assert update(corpus, index).needed  # what it cut alike is not embedded again
+    assert checked(index)[1].chunker == Chunker().name
 
 
 def change_manifest(index: Path, **changes: object) -> None:
