@@ -8,7 +8,7 @@ from index.corpora.squad import GoldQuestion
 from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.types import CorpusError, Passage
 from models.contracts import Span
-from scripts import calibrate
+from scripts import calibrate, calibration_samples
 from service.reading import EVIDENCE, Reading, ReadPassage
 from service.types import Timings
 from tests.making import a_paper
@@ -56,7 +56,7 @@ class FakeAnswerer:
 
 
 def test_a_passage_is_right_when_the_gold_paper_says_it() -> None:
-    samples = calibrate.retrieval_samples(FakeAnswerer(), [GOLD], [GOLD])  # type: ignore[arg-type] # all it calls
+    samples = calibration_samples.retrieval_samples(FakeAnswerer(), [GOLD], [GOLD])  # type: ignore[arg-type] # all it calls
     assert samples.features == FEATURES
     assert samples.values.shape == (6, len(FEATURES))
     assert samples.groups.tolist() == [0, 0, 0, 1, 1, 1]
@@ -65,7 +65,7 @@ def test_a_passage_is_right_when_the_gold_paper_says_it() -> None:
 
 def test_a_span_is_right_when_it_shares_enough_with_a_gold_answer() -> None:
     reading = a_reading("5.1 days", "5.1 days or so, maybe", "", "x")
-    samples = calibrate.reader_samples([GOLD], [reading], (-1.0, 2.5))
+    samples = calibration_samples.reader_samples([GOLD], [reading], (-1.0, 2.5))
     assert samples.outcomes.tolist() == [1, 1, 0]  # F1 of 1 and 4/7; the empty text has no span
     assert samples.values[:, 0].tolist() == [1, 2, 3.5]  # above -1; 3 counts as 2.5
     assert samples.values[:, 1].tolist() == [7, 14, 24.5]  # times log(1) + 7
@@ -73,11 +73,13 @@ def test_a_span_is_right_when_it_shares_enough_with_a_gold_answer() -> None:
 
 def test_the_range_of_span_scores_is_of_all_spans() -> None:
     readings = [a_reading(*(["x"] * 101))]  # 0 to 100
-    assert calibrate.span_range(readings) == pytest.approx((1, 94.7))
+    assert calibration_samples.span_range(readings) == pytest.approx((1, 94.7))
 
 
 def test_samples_of_whole_questions() -> None:
-    samples = calibrate.no_answer_samples([a_reading("a")], [a_reading("b"), a_reading("c")])
+    samples = calibration_samples.no_answer_samples(
+        [a_reading("a")], [a_reading("b"), a_reading("c")]
+    )
     assert samples.features == EVIDENCE
     assert samples.outcomes.tolist() == [0, 1, 1]
 

@@ -1,0 +1,85 @@
+"""What the calibrations are fitted to: rows of features with their outcomes, of known questions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from index.corpora.squad import GoldQuestion
+from scripts.evaluate_retrieval import gold_passages
+from scripts.metrics import f1
+from scripts.samples import Samples
+from service.answering import Answerer
+from service.calibrations import READER_FEATURES, reader_features
+from service.reading import EVIDENCE, Reading, ReadPassage, evidence
+
+_RIGHT_F1 = 0.5  # a span that shares so much with a gold answer is right
+_ALIKE_SPANS = (1.0, 94.7)
+"""Span scores below and above these percentiles of all that were read count alike.
+
+The lower the second, the tighter the bound on the score of what is not read: docs/decisions/0013.
+"""
+
+
+def retrieval_samples(
+    answerer: Answerer, questions: Sequence[GoldQuestion], off_topic: Sequence[GoldQuestion]
+) -> Samples:
+    """Return a row per candidate: right when it is of the question's paper and has its answer.
+
+    No candidate of an off-topic question is right.
+    """
+    asked = [*((gold, True) for gold in questions), *((gold, False) for gold in off_topic)]
+    values, outcomes, groups = [], [], []
+    for group, (gold, on_topic) in enumerate(tqdm(asked, desc="retrieving", unit=" questions")):
+        found = answerer.index.candidates(answerer.encode(gold.question))
+        right = gold_passages(answerer, gold) if on_topic else []
+        values.append(found.features)
+        outcomes.append(np.isin(found.ids, right).astype(np.int64))
+        groups.append(np.full(len(found.ids), group))
+    return Samples(
+        answerer.index.features,
+        np.concatenate(values),
+        np.concatenate(outcomes),
+        np.concatenate(groups),
+    )
+
+
+def read_all(answerer: Answerer, questions: Sequence[GoldQuestion]) -> list[Reading]:
+    """Retrieve and read for each question what the service would."""
+    bar = tqdm(questions, desc="reading", unit=" questions", mininterval=1)
+    return [answerer.read(gold.question, 1) for gold in bar]
+
+
+def span_range(readings: Sequence[Reading]) -> tuple[float, float]:
+    """Return the span scores below and above which all count alike."""
+    scores = [one.span.score for reading in readings for one in reading.passages]
+    lowest, highest = np.percentile(np.array(scores)[np.isfinite(scores)], _ALIKE_SPANS)
+    return float(lowest), float(highest)
+
+
+def reader_samples(
+    questions: Sequence[GoldQuestion],
+    readings: Sequence[Reading],
+    within: tuple[float, float],
+) -> Samples:
+    """Return a row per passage read: right when its span has an F1 of 0.5 with a gold answer."""
+    rows = [
+        (group, one.span.score, one.retrieval_score, f1(_text(one), gold.answers) >= _RIGHT_F1)
+        for group, (gold, reading) in enumerate(zip(questions, readings, strict=True))
+        for one in reading.passages
+        if one.span.end > one.span.start
+    ]
+    groups, scores, found, right = (np.array(column) for column in zip(*rows, strict=True))
+    values = reader_features(scores, found, *within)
+    return Samples(READER_FEATURES, values, right.astype(np.int64), groups)
+
+
+def no_answer_samples(on_topic: Sequence[Reading], off_topic: Sequence[Reading]) -> Samples:
+    """Return a row per question: 1 when it was asked about something else than this corpus."""
+    values = np.array([evidence(reading.passages) for reading in (*on_topic, *off_topic)])
+    outcomes = np.array([0] * len(on_topic) + [1] * len(off_topic))
+    return Samples(EVIDENCE, values, outcomes, np.arange(len(outcomes)))
+
+
+def _text(one: ReadPassage) -> str:
+    return one.candidate.passage.text[one.span.start : one.span.end]
