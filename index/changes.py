@@ -53,6 +53,11 @@ class Counts:
     dropped: int
 
     @property
+    def now(self) -> int:
+        """How many the new version has."""
+        return self.added + self.changed + self.kept
+
+    @property
     def any_change(self) -> bool:
         """Whether anything is not kept."""
         return self.added + self.changed + self.dropped > 0
@@ -69,6 +74,11 @@ class Changes:
 
     papers: Counts
     passages: Counts
+
+    @property
+    def now(self) -> int:
+        """How many the new version has."""
+        return self.added + self.changed + self.kept
 
     @property
     def any_change(self) -> bool:

@@ -84,7 +84,9 @@ def current_version(index_dir: Path) -> Path:
     """Return the folder of the published version. Raises IndexingError when there is none."""
     pointer = index_dir / CURRENT
     if not pointer.is_file():
-        what = "is not an index (it has no file CURRENT)" if index_dir.is_dir() else "is not there"
+        what = "is a file, not a folder" if index_dir.is_file() else "is not there"
+        if index_dir.is_dir():
+            what = "is not an index (it has no file CURRENT)"
         raise IndexingError(
             f"the index {index_dir} {what}: build one with "
             f"`python -m scripts.build_index --corpus DIR --index {index_dir}`"

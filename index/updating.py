@@ -15,7 +15,7 @@ from index.reuse import KnownVectors
 from index.search import PASSAGES, checked
 from index.types import IndexingError, Progress
 from index.unfinished import alone, begin, discard, remove_scaffolds
-from index.vector_kinds import AUTO, resolved
+from index.vector_kinds import AUTO, check_kind, resolved
 
 _TRIAL = ".trial"
 
@@ -84,6 +84,8 @@ def update_index(
             if dry_run:
                 discard(building)
         report = UpdateReport(current.name, found, _becomes(manifest, vector_index), None)
+        if report.needed and found.passages.now:
+            check_kind(vector_index or _chosen(manifest), found.passages.now)
         if dry_run:
             return report
         if not report.needed:

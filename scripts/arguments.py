@@ -1,6 +1,7 @@
 """Argument types that several commands share."""
 
 import argparse
+import math
 from collections.abc import Callable
 
 
@@ -21,10 +22,21 @@ def at_least(lowest: int) -> Callable[[str], int]:
 
 def above_0(text: str) -> float:
     """Return a finite number above 0: an argparse type."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
+    if not 0 < (value := _number(text)) < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
+
+
+def from_0(text: str) -> float:
+    """Return a finite number that is 0 or more: an argparse type."""
+    if not 0 <= (value := _number(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up")
+    return value
+
+
+def _number(text: str) -> float:
+    """Return the number, or NaN."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

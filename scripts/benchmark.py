@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         help="questions in the SQuAD format (default: the 30 suggested ones; for the service made "
         "from titles of the index)",
     )
-    add("--cases", type=at_least(2), default=21, metavar="N", help="questions (default: 21)")
+    add("--cases", type=at_least(2), default=21, metavar="N", help="2 or more (default: 21)")
     add("--passages", type=at_least(1), default=20, metavar="N", help="passages (default: 20)")
     add(
         "--haystack",

@@ -50,7 +50,9 @@ def main() -> None:
     """Answer each line."""
     warnings.simplefilter("ignore")
     lines = map(json.loads, sys.stdin)
-    first = next(lines)
+    first = None if len(sys.argv) > 1 else next(lines, None)
+    if first is None:
+        raise SystemExit("benchmark_haystack: scripts/benchmark.py runs this, with --haystack")
     reader = _load(first["model"], first["threads"])
     print(json.dumps({"version": version("haystack-ai")}), flush=True)
     for line in lines:

@@ -24,7 +24,7 @@ from index.vector_kinds import KINDS, build_faiss
 from index.vector_recall import measure_recall
 from index.vectors import EMBEDDINGS, VectorFile, VectorIndex
 from models.contracts import FloatArray, ModelError
-from scripts.arguments import at_least
+from scripts.arguments import at_least, from_0
 from service.questions import QUESTIONS
 
 _SLAB = 4096  # rows made at a time
@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--noise",
-        type=float,
+        type=from_0,
         default=0.5,
         metavar="X",
         help="mean length of the noise on a copy, whose vector has the length 1 (default: 0.5)",

@@ -100,7 +100,12 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = arguments.add_argument
-    add("--index", type=Path, metavar="DIR", help="the index to search (default: COVIDQUEST_INDEX)")
+    add(
+        "--index",
+        type=Path,
+        metavar="DIR",
+        help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
+    )
     add(
         "--retrieval-questions",
         type=Path,

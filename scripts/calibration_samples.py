@@ -6,8 +6,8 @@ import numpy as np
 from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion
-from scripts.evaluate_retrieval import gold_passages
 from scripts.metrics import f1
+from scripts.pairs import gold_passages
 from scripts.samples import Samples
 from service.answering import Answerer
 from service.calibrations import READER_FEATURES, reader_features

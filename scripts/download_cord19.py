@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 from index.corpora.download import OFFICIAL, download
@@ -23,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     add = arguments.add_argument
     add(
         "--date",
-        type=_matching(r"\d{4}-\d{2}-\d{2}", "a date, YYYY-MM-DD"),
+        type=_day,
         required=True,
         help="date of the release; the last one is of 2022-06-02",
     )
@@ -53,9 +54,17 @@ def parser() -> argparse.ArgumentParser:
         type=at_least(1),
         default=Patience().tries,
         metavar="N",
-        help="give up after so many tries in a row that brought nothing (default: %(default)s)",
+        help="give up after so many tries in a row that brought less than a megabyte each "
+        "(default: %(default)s)",
     )
     return arguments
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(_matching(r"\d{4}-\d{2}-\d{2}", "")(text)).isoformat()
+    except (argparse.ArgumentTypeError, ValueError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date, YYYY-MM-DD") from None
 
 
 def _matching(pattern: str, what: str) -> Callable[[str], str]:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from index.corpora.squad import GoldQuestion, read_squad
 from index.hybrid import Question
 from index.types import CorpusError
-from scripts.pairs import holds_answer, normalised
+from scripts.pairs import gold_passages
 from service.answering import Answerer
 from service.loading import load_answerer
 from service.settings import Settings
@@ -76,16 +76,6 @@ def of_topics(
     }
     asked = [question for _, question in topics]
     return _figures(answerer, "topics", asked, gold, measures, papers=True)
-
-
-def gold_passages(answerer: Answerer, gold: GoldQuestion) -> list[int]:
-    """Return the ids of the passages of the gold paper that hold a gold answer."""
-    answers = [normalised(answer) for answer in gold.answers]
-    return [
-        passage.id
-        for passage in answerer.index.of_paper(gold.cord_uid)
-        if holds_answer(passage.text, answers)
-    ]
 
 
 def searches(answerer: Answerer) -> dict[str, Search]:

@@ -16,8 +16,8 @@ from index.embedding import embedding_text
 from index.hybrid import FEATURES
 from index.types import Passage
 from models.contracts import ModelError, Reader
-from scripts.evaluate_retrieval import gold_passages
 from scripts.made_questions import read_made_questions
+from scripts.pairs import gold_passages
 from scripts.training_plan import body
 from scripts.training_runs import Source
 from service.answering import Answerer

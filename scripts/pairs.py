@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     # what searches needs tantivy and FAISS, which a machine that only trains may lack:
     # the functions below import it where they use it
     from index.keywords import KeywordIndex
+    from service.answering import Answerer
 
 _DEPTH = 40  # passages that BM25 finds, from which the wrong ones are taken
 _NEGATIVES = 20  # wrong passages kept for a question
@@ -55,6 +56,16 @@ def holds_answer(text: str, answers: Sequence[str]) -> bool:
     """
     words = normalised(text)
     return any(answer.strip() and answer in words for answer in answers)
+
+
+def gold_passages(answerer: "Answerer", gold: GoldQuestion) -> list[int]:
+    """Return the ids of the passages of the gold paper that hold a gold answer."""
+    answers = [normalised(answer) for answer in gold.answers]
+    return [
+        passage.id
+        for passage in answerer.index.of_paper(gold.cord_uid)
+        if holds_answer(passage.text, answers)
+    ]
 
 
 def corpus_pairs(questions: Sequence[GoldQuestion], version: Path) -> list[Pair]:

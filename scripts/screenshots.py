@@ -112,10 +112,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
+        options.output.mkdir(parents=True, exist_ok=True)
         with chromium() as browser, serving(options.index) as address:
-            options.output.mkdir(parents=True, exist_ok=True)
             for file in take(browser, address, options):
                 print(file)
+    except OSError as error:
+        print(f"screenshots: {options.output} cannot be written to: {error}", file=sys.stderr)
+        return 1
     except RuntimeError as error:
         print(f"screenshots: {error}", file=sys.stderr)
         return 1

@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "--index",
         type=Path,
         metavar="DIR",
-        help="an index that was built with the base (default: COVIDQUEST_INDEX)",
+        help="an index that was built with the base (default: COVIDQUEST_INDEX, else var/sample)",
     )
     add_sources(
         arguments,

@@ -325,7 +325,7 @@ def test_the_command_says_in_one_line_what_is_wrong(
     "more",
     [
         *[["--date", "June"], ["--url", "ftp://x"], ["--url", "/folder"], ["--sha256", "12"]],
-        *[["--tries", "0"], ["--date", "../../etc"]],
+        *[["--tries", "0"], ["--date", "../../etc"], ["--date", "2022-02-31"]],
     ],
 )
 def test_wrong_arguments(

@@ -284,6 +284,14 @@ def test_a_kind_that_was_chosen_stays_where_another_number_would_have_another(
     assert kinds == ["fp16", "pq4", "pq4"]
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_kind_that_needs_more_passages_is_refused_by_a_dry_run_too(
+    corpus: Path, index: Path, dry_run: bool
+) -> None:
+    with pytest.raises(IndexingError, match="ivfpq needs 9,984 passages, and there are"):
+        update(corpus, index, vector_index="ivfpq", dry_run=dry_run)
+
+
 def test_the_same_kind_by_choice_is_noted_and_can_be_left_to_the_number_again(
     corpus: Path, index: Path
 ) -> None:

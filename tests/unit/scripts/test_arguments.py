@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from scripts.arguments import above_0, at_least
+from scripts.arguments import above_0, at_least, from_0
 
 
 def test_a_number_above_0() -> None:
@@ -15,6 +15,13 @@ def test_a_number_above_0() -> None:
 def test_other_numbers_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}' is not a number above 0"):
         above_0(text)
+
+
+def test_a_number_from_0_up() -> None:
+    assert [from_0(text) for text in ("0", "0.5")] == [0.0, 0.5]
+    for text in ("-0.1", "nan", "inf", "x"):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}' is not a number from 0 up"):
+            from_0(text)
 
 
 def test_a_whole_number_from_some_up() -> None:

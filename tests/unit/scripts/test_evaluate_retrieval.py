@@ -12,13 +12,13 @@ from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.types import CorpusError, Hit, Passage
 from scripts import evaluate, evaluate_retrieval
 from scripts.evaluate_retrieval import (
-    gold_passages,
     of_questions,
     of_topics,
     read_judgments,
     read_topics,
     table,
 )
+from scripts.pairs import gold_passages
 from service.types import Source
 from tests.making import a_paper
 

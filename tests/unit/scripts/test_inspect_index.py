@@ -74,6 +74,9 @@ def test_what_cannot_be_inspected_is_one_line(
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("inspect_index: the index ")
+    (tmp_path / "file").touch()
+    assert main(["--index", str(tmp_path / "file")]) == 1
+    assert "file is a file, not a folder" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
         main(["--index", str(tmp_path), "--samples", "-1"])
     assert ended.value.code == 2

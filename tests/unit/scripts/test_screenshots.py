@@ -21,6 +21,14 @@ def test_without_chromium_it_says_what_to_install(
     assert "install the package chromium" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert screenshots.main(["--output", str(tmp_path / "file")]) == 1
+    assert f"{tmp_path / 'file'} cannot be written to" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_a_service_that_does_not_start_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -1,0 +1,56 @@
+"""What a command says where a package that it needs is not installed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+_WITHOUT = """
+import runpy, sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {absent}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Absent())
+sys.argv = ["-m", "--help"]
+import scripts
+runpy.run_module("scripts.{command}", run_name="__main__", alter_sys=True)
+"""
+
+
+def run_without(absent: set[str], command: str) -> subprocess.CompletedProcess[str]:
+    code = _WITHOUT.format(absent=absent, command=command)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "absent", "file"),
+    [
+        ("calibrate", "sklearn", "requirements.txt"),
+        ("evaluate", "ir_measures", "requirements.txt"),
+        ("export_onnx", "torch", "requirements/torch.txt"),
+    ],
+)
+def test_one_line_names_the_package_and_the_file_that_has_it(
+    command: str, absent: str, file: str
+) -> None:
+    done = run_without({absent}, command)
+    if done.returncode == 0:  # it needs the package later only
+        assert done.stdout.startswith("usage:")
+        return
+    expected = f"{absent} is not installed: pip install -r {file} -c constraints.txt\n"
+    assert (done.returncode, done.stderr) == (1, expected)
+
+
+def test_what_trains_needs_nothing_that_measures() -> None:
+    done = run_without({"ir_measures", "torchmetrics", "sklearn", "pytest"}, "teach_encoder")
+    assert (done.returncode, done.stderr) == (0, "")
