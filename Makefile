@@ -1,6 +1,7 @@
 # make run    set up and serve http://127.0.0.1:8000 (PORT=... for another port)
 # make test   set up and run every check and test
 # make help   the other targets
+# TORCH_INDEX_URL=... takes torch from there: its build for CPUs is much smaller than what pip finds
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -47,9 +48,11 @@ clean:  ## remove the virtual environment and the sample index
 	rm -rf $(VENV) var/sample
 
 $(SETUP): requirements.txt requirements/serve.txt requirements/torch.txt constraints.txt
-	@echo "== setting up $(VENV) (the first time this fetches about 400 MB)"
+	@echo "== setting up $(VENV) (the first time this fetches torch and more, see README.md)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(if $(TORCH_INDEX_URL),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --index-url $(TORCH_INDEX_URL) $$(grep '^torch==' requirements/torch.txt),true)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -r requirements.txt -c constraints.txt
 	@touch $@
 
