@@ -12,8 +12,9 @@ from models.contracts import FloatArray
 from service.cautions import CLAIM, NEGATION
 from service.citations import doi_of
 from service.fusion import answer_sentence
-from service.quantities import Quantity, Unit, numbers_in, quantity_of
+from service.quantities import Quantity, numbers_in, quantity_of
 from service.types import Answer
+from service.units import Unit
 
 SAME = 0.80
 """Sentences whose vectors have at least this cosine say the same."""
@@ -252,18 +253,14 @@ def _differ(groups: Sequence[Group]) -> bool:
 
 def _spread(kind: str, groups: Sequence[Group]) -> Spread:
     """Lay numbers of one kind, and their intervals, on a common scale."""
-
-    def based(value: float, unit: Unit) -> float:
-        return value * unit.size
-
     measured = [(group, group.quantity) for group in groups if group.quantity]
     values = [
-        based(value, q.unit) for _, q in measured for value in (q.low, q.high, *(q.interval or ()))
+        q.unit.to_base(value) for _, q in measured for value in (q.low, q.high, *(q.interval or ()))
     ]
     low, length = min(values), max(values) - min(values)
 
     def place(value: float, unit: Unit) -> float:
-        return round(100 * (based(value, unit) - low) / length, 1)
+        return round(100 * (unit.to_base(value) - low) / length, 1)
 
     points = [
         Point(
@@ -275,8 +272,8 @@ def _spread(kind: str, groups: Sequence[Group]) -> Spread:
         for group, q in measured
     ]
     points.sort(key=lambda point: (point.low, point.high))
-    least = min(measured, key=lambda one: based(one[1].low, one[1].unit))[1]
-    greatest = max(measured, key=lambda one: based(one[1].high, one[1].unit))[1]
+    least = min(measured, key=lambda one: one[1].unit.to_base(one[1].low))[1]
+    greatest = max(measured, key=lambda one: one[1].unit.to_base(one[1].high))[1]
     return Spread(
         kind,
         str(least.least),
