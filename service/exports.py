@@ -16,10 +16,11 @@ from service.chips import fields_of
 from service.citations import bibtex, ris
 from service.errors import NothingToExportError, problem_of
 from service.forms import FIELD_NAMES, Form
+from service.fusion import sentence_of
 from service.pages import render_page
 from service.schemas import AnswersBody
 from service.settings import Settings
-from service.tables import BOM, HEADER, answer_rows, csv_text, sentence_of
+from service.tables import BOM, HEADER, answer_rows, csv_text
 from service.types import NO_MATCH, WIDEN, Answer, AnswererProtocol, AnswerList, BusyError, Query
 from service.validation import InvalidQueryError
 

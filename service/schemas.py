@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from service.cards import paper_link
 from service.citations import cite
-from service.tables import sentence_of
+from service.fusion import sentence_of
 from service.types import NO_MATCH, WIDEN, Answer, AnswerList
 
 

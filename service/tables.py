@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from service.cards import paper_link
 from service.citations import authors_of, cite
-from service.fusion import answer_sentence
+from service.fusion import sentence_of
 from service.types import Answer, AnswerList
 
 BOM = "\ufeff"
@@ -47,12 +47,6 @@ HEADER = (
 """The columns. `problem` tells why a question has no answer, and is empty where it has one."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
-
-def sentence_of(answer: Answer) -> str:
-    """Return the sentence of the passage that holds the answer."""
-    start, end = answer_sentence(answer)
-    return answer.passage.text[start:end]
 
 
 def answer_rows(found: AnswerList, permalink: str, problem: str = "") -> list[list[object]]:

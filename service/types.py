@@ -99,9 +99,14 @@ class AnswerList:
     did_you_mean: str | None = None
 
     @property
+    def likely(self) -> tuple[Answer, ...]:
+        """The answers that are not unlikely."""
+        return tuple(answer for answer in self.answers if answer.final_score >= UNLIKELY)
+
+    @property
     def unlikely(self) -> bool:
         """Tell whether there are answers, and even the best is unlikely."""
-        return bool(self.answers) and self.answers[0].final_score < UNLIKELY
+        return bool(self.answers) and not self.likely
 
 
 class BusyError(Exception):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from models.contracts import FloatArray
-from service.evidence import COMPARED, SAME, evidence_of, normalised, one_a_paper
+from service.evidence import COMPARED, SAME, evidence_of, one_a_paper
+from service.statements import normalised
 from service.types import Answer
 from tests.making import an_answer
 
@@ -128,6 +129,47 @@ def test_what_one_paper_denies_another_does_not_confirm() -> None:
         of(2, "Masks do not protect wards.", "protect wards"),
     ]
     assert not evidence_of(answers, alike_by_first_word).agreeing
+
+
+@pytest.mark.parametrize("setting", ["mice", "Vero cells"])
+def test_what_is_so_in_animals_or_cells_is_not_put_with_what_is_so_in_people(setting: str) -> None:
+    answers = [
+        of(1, "Masks protect wards.", "protect wards"),
+        of(2, f"Masks of {setting} protect wards.", "protect wards"),
+        of(3, "It was 5 days.", "5 days"),
+        of(4, f"In {setting} it was 5 days.", "5 days"),
+        of(5, f"In {setting} it was 9 days.", "9 days"),
+        of(6, f"In {setting} it was 120 hours.", "120 hours"),
+    ]
+    found = evidence_of(answers, alike_by_first_word)
+    (group,) = found.agreeing
+    assert [answer.passage.id for answer in group.answers] == [4, 6]
+    assert group.marks == ("Animals" if setting == "mice" else "Laboratory",)
+    (spread,) = found.spreads  # the only number of people differs from none
+    assert (spread.setting, [p.group.label for p in spread.points]) == (
+        group.marks,
+        ["5 days", "9 days"],
+    )
+    both = evidence_of([*answers, of(7, "It was 7 days.", "7 days")], alike_by_first_word).spreads
+    assert [one.setting for one in both] == [(), group.marks]
+    assert (both[0].least, both[0].greatest) == ("5 days", "7 days")
+
+
+def test_heat_in_degrees_fahrenheit_stands_among_degrees_celsius() -> None:
+    answers = [
+        of(1, "It was 37 °C.", "37 °C"),
+        of(2, "It was 98.6 °F.", "98.6 °F"),
+        of(3, "It was 104 °F.", "104 °F"),
+        of(4, "It was 38.5 °C.", "38.5 °C"),
+    ]
+    found = evidence_of(answers, never)
+    (group,) = found.agreeing
+    assert [answer.passage.id for answer in group.answers] == [1, 2]
+    assert [(p.group.label, p.low) for p in found.spreads[0].points] == [
+        ("37 °C", 0.0),
+        ("38.5 °C", 50.0),
+        ("104 °F", 100.0),
+    ]
 
 
 def test_a_number_that_is_denied_or_a_bound_is_another_one() -> None:
