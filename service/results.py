@@ -69,7 +69,7 @@ class Results:
             for rank, answer in enumerate((*found.answers, *standing.more), start=1)
         ]
         shown = len(found.answers)
-        reliable = found.likely if found.no_answer_probability <= threshold else ()
+        reliable = () if found.unreliable(threshold) else found.likely
         asked = fields_of(found.query)
         return cls(
             found=found,

@@ -98,6 +98,16 @@ class AnswerList:
     reader_bound: float = 1.0
     did_you_mean: str | None = None
 
+    def unreliable(self, threshold: float) -> bool:
+        """Tell whether it is likelier than `threshold` that the papers hold no answer."""
+        return self.no_answer_probability > threshold
+
+    def warning(self, threshold: float) -> str:
+        """Return what must be said wherever the answers go, "" where they need no warning."""
+        if self.unreliable(threshold):
+            return "No reliable answer found in these papers."
+        return "None of the answers is likely to be right." if self.unlikely else ""
+
     @property
     def likely(self) -> tuple[Answer, ...]:
         """The answers that are not unlikely."""

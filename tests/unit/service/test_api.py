@@ -49,6 +49,7 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
         },
         "passages_searched": 1204,
         "note": None,
+        "warning": None,
         "did_you_mean": None,
         "answers": [
             {
@@ -59,6 +60,7 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
                 "sentence": "The median incubation period of COVID-19 was estimated to be 5.1 days "
                 "(95% CI, 4.5 to 5.8 days), and 97.5% of those who develop symptoms do so within "
                 "11.5 days of infection.",
+                "cautions": [],
                 "passage": {
                     "id": first.passage.id,
                     "text": first.passage.text,
@@ -87,6 +89,13 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
         "models": {"encoder": "all-MiniLM-L6-v2", "reader": "covidquest", "device": "cpu"},
         "took_ms": {"encode": 9.1, "retrieve": 3.2, "read": 310.4, "total": 324.0},
     }
+
+
+def test_the_api_warns_as_the_page_does(client: FlaskClient) -> None:
+    warning = "No reliable answer found in these papers."
+    assert json.loads(post(client, {"question": "unsure?"}).data)["warning"] == warning
+    batch = client.post("/api/v1/batch", json={"questions": ["unsure?"]})
+    assert json.loads(batch.text)["result"]["warning"] == warning
 
 
 def test_all_that_was_read_comes_where_it_is_asked_for() -> None:
