@@ -91,13 +91,6 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
     }
 
 
-def test_the_api_warns_as_the_page_does(client: FlaskClient) -> None:
-    warning = "No reliable answer found in these papers."
-    assert json.loads(post(client, {"question": "unsure?"}).data)["warning"] == warning
-    batch = client.post("/api/v1/batch", json={"questions": ["unsure?"]})
-    assert json.loads(batch.text)["result"]["warning"] == warning
-
-
 def test_all_that_was_read_comes_where_it_is_asked_for() -> None:
     client = create_app(Settings(), FakeAnswerer(unread=0.25)).test_client()
     asked = {"question": "Why?", "top_k": 1}

@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,7 +9,7 @@ from service.app import create_app
 from service.fusion import sentence_of
 from service.settings import Settings
 from service.tables import HEADER, csv_text
-from service.types import Answer, BusyError
+from service.types import BusyError
 from tests.fake_app import ANSWERS, FakeAnswerer, make_answer, make_paper
 
 QUESTION = "question=How+long%3F&weight=0.25&top_k=2"
@@ -56,50 +55,6 @@ def test_csv_has_a_row_for_each_answer(client: FlaskClient) -> None:
     assert first["permalink"] == (
         "http://localhost/top_k_results?question=How+long%3F&weight=0.25&top_k=2&sources=PMC"
     )
-
-
-UNRELIABLE = "No reliable answer found in these papers."
-NONE_LIKELY = "None of the answers is likely to be right."
-POOR = tuple(replace(answer, reader_score=0.0, retrieval_score=0.09) for answer in ANSWERS[:2])
-
-
-@pytest.mark.parametrize(
-    ("answers", "question", "warning"),
-    [(ANSWERS, "Sure?", ""), (ANSWERS, "unsure?", UNRELIABLE), (POOR, "Sure?", NONE_LIKELY)],
-    ids=["reliable", "unreliable", "unlikely"],
-)
-def test_every_file_has_the_warning(
-    answers: tuple[Answer, ...], question: str, warning: str
-) -> None:
-    client = create_app(Settings(), FakeAnswerer(answers)).test_client()
-
-    def told(kind: str) -> str:
-        return client.get(f"/export.{kind}", query_string={"question": question}).text
-
-    rows = list(csv.DictReader(io.StringIO(told("csv").removeprefix("\ufeff"))))
-    assert {row["warning"] for row in rows} == {warning}
-    assert {row["problem"] for row in rows} == {""}
-    assert json.loads(told("json"))["warning"] == (warning or None)
-    note = f"{warning} Answer to".lstrip()
-    for kind, beginning in (("ris", "N1  - "), ("bib", "  annote = {")):
-        assert f"{beginning}{note} “{question}”" in told(kind)
-
-
-def test_the_threshold_of_the_warning_is_the_services() -> None:
-    client = create_app(Settings(no_answer_threshold=0.95), FakeAnswerer()).test_client()
-    assert UNRELIABLE not in client.get("/export.ris?question=unsure").text
-
-
-def test_every_file_has_the_marks_of_an_answer() -> None:
-    doubtful = make_answer(make_paper(journal="medRxiv"), "", "It may not last [[5 days]] in mice.")
-    client = create_app(Settings(), FakeAnswerer((doubtful,))).test_client()
-    told = {kind: client.get(f"/export.{kind}?question=why").text for kind in KINDS}
-    (row,) = csv.DictReader(io.StringIO(told["csv"]))
-    assert row["cautions"] == "Negated; Hedged; Animals; Preprint"
-    marks = ["Negated", "Hedged", "Animals", "Preprint"]
-    assert json.loads(told["json"])["answers"][0]["cautions"] == marks
-    for kind in ("ris", "bib"):
-        assert "Marked Negated, Hedged, Animals, Preprint. Answer to “why”: “5 days”" in told[kind]
 
 
 @pytest.mark.parametrize("mark", ["=", "+", "-", "@", "\t", "\r", " =", "＝"])
