@@ -121,10 +121,8 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
     blocks = []
     if not found.passages_searched:
         blocks.append(f"{bold}{NO_MATCH}{plain} {WIDEN}")
-    elif found.no_answer_probability > threshold:
-        blocks.append(f"{bold}No reliable answer found in these papers.{plain}")
-    elif found.unlikely:
-        blocks.append(f"{bold}None of these is likely to be the answer.{plain}")
+    elif warning := found.warning(threshold):
+        blocks.append(f"{bold}{warning}{plain}")
     if found.did_you_mean:
         blocks.append(f"Did you mean: {found.did_you_mean}")
     for rank, answer in enumerate(found.answers, start=1):
@@ -164,7 +162,7 @@ def table_row(outcome: Outcome, *, threshold: float) -> str:
         cells = ("–", outcome.question, "! no answer found", "")
     else:
         best = found.answers[0]
-        mark = "?" if found.no_answer_probability > threshold else ""
+        mark = "?" if found.unreliable(threshold) else ""
         score = f"{best.final_score:.2f}{mark}"
         cells = (score, outcome.question, best.text, best.paper.title)
     return _TABLE.format(outcome.number, *map(_printable, cells)).rstrip()
@@ -190,11 +188,11 @@ def ask_all(options: argparse.Namespace, settings: Settings, values: dict[str, o
     answerer = load_answerer(settings)
     if not options.json:
         print(_TABLE.format("No.", "Score", "Question", "Best answer", "Paper").rstrip())
-    failed = 0
+    failed, threshold = 0, settings.no_answer_threshold
     for outcome in outcomes(listed.questions, lambda asked: answerer.answer(query_of(asked))):
         failed += isinstance(outcome.found, Exception)
-        line = batch_line(outcome).model_dump_json() if options.json else None
-        print(line or table_row(outcome, threshold=settings.no_answer_threshold), flush=True)
+        line = batch_line(outcome, threshold).model_dump_json() if options.json else None
+        print(line or table_row(outcome, threshold=threshold), flush=True)
     return 1 if failed else 0
 
 
@@ -235,7 +233,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"ask: {error}", file=sys.stderr)
         return 1
     if options.json:
-        print(AnswersBody.of(found).model_dump_json(indent=2))
+        print(AnswersBody.of(found, settings.no_answer_threshold).model_dump_json(indent=2))
     else:
         print(rendered(found, threshold=settings.no_answer_threshold, colour=sys.stdout.isatty()))
     return 0

@@ -31,12 +31,13 @@ def create_api(
     """Build the routes under /api/v1. Without a store no feedback is taken."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
     defaults = {"weight": settings.default_weight, "top_k": settings.default_top_k}
+    threshold = settings.no_answer_threshold
 
     @api.post("/answers")
     def answers() -> Response:
         fields = checked(AnswersRequest, defaults | _body())
         found = answerer_of(answerer).answer(fields.query())
-        body = AnswersBody.of(found, include_read=fields.include_read)
+        body = AnswersBody.of(found, threshold, include_read=fields.include_read)
         return Response(body.model_dump_json(), mimetype="application/json")
 
     @api.post("/batch")
@@ -50,7 +51,7 @@ def create_api(
             return ready.answer(parse_query(values, weight=fields.weight, top_k=fields.top_k))
 
         asked = outcomes(fields.questions, ask)
-        lines = (batch_line(outcome).model_dump_json() + "\n" for outcome in asked)
+        lines = (batch_line(outcome, threshold).model_dump_json() + "\n" for outcome in asked)
         return streamed(asked, lines, NDJSON, batches)
 
     @api.post("/feedback")

@@ -37,7 +37,7 @@ class Row:
 def row_of(outcome: Outcome, page: str, threshold: float) -> Row:
     """Present what became of a question; `page` is the address of the page of results.
 
-    An answer is said to be unreliable where none is likelier than `threshold`.
+    A warning stands beside the answer where one is due (see `AnswerList.warning`).
     """
     found = outcome.found
     if isinstance(found, Exception):
@@ -47,7 +47,7 @@ def row_of(outcome: Outcome, page: str, threshold: float) -> Row:
     else:
         address = permalink(found.query, page)
         said = _said(found, threshold)
-        rows = answer_rows(found, address, said)
+        rows = answer_rows(found, address, threshold, said)
     row = Row(
         number=outcome.number,
         of=outcome.of,
@@ -77,5 +77,5 @@ def _said(found: AnswerList, threshold: float) -> str:
         return f"{NO_MATCH} {WIDEN}"
     if not found.answers:
         return "No passage found in these papers. Try other words."
-    unreliable = found.no_answer_probability > threshold
-    return "No reliable answer found; this comes closest." if unreliable else ""
+    warning = found.warning(threshold)
+    return f"{warning} This comes closest." if warning else ""

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from index.types import Paper
 from service.cautions import Caution, cautions
 from service.citations import authors_of, cite, doi_of, is_preprint
-from service.fusion import answer_sentence
+from service.fusion import answer_sentence, sentence_of
 from service.types import Answer
 
 SHOWN_AUTHORS = 3
@@ -89,7 +89,7 @@ class Card:
             answer=text[answer.start : answer.end],
             tail=text[answer.end : end],
             after=text[answer.end :],
-            cautions=cautions(text[start:end], preprint=preprint),
+            cautions=cautions_of(answer),
             final=answer.final_score,
             reader=answer.reader_score,
             retrieval=answer.retrieval_score,
@@ -117,6 +117,11 @@ class Card:
     def retrieval_part(self) -> float:
         """What the retrieval adds to the final score."""
         return (1 - self.weight) * self.retrieval
+
+
+def cautions_of(answer: Answer) -> tuple[Caution, ...]:
+    """Return the marks that an answer has, for its sentence and for its paper."""
+    return cautions(sentence_of(answer), preprint=is_preprint(answer.paper))
 
 
 def written(weight: float) -> str:

@@ -27,6 +27,12 @@ class Caution:
     meaning: str
 
 
+_AVOIDED = (  # as advice: who washes hands to avoid an infection denies nothing
+    r"|\bbe(?: \w+)? avoided\b|(?-i:\bAvoid\b)|\b(?:should|must|please)(?: \w+)? avoid\b"
+    r"|\b(?:advised|asked|best|better|important|instructed|necessary|needs?|ought|prudent"
+    r"|recommend(?:ed|s)?|told|urged|wise) to avoid\b"
+    r"|\bavoid(?:ing|ance)\b(?= [^.,;]{1,80} (?:is|are|was|were)(?: \w+)? (?:advi|recommend))"
+)
 NEGATION = Rule(
     "Negated",
     re.compile(
@@ -34,7 +40,13 @@ NEGATION = Rule(
         r"|\b(?:cannot|never(?![ -]smok)|neither|nor|none)\b"
         r"|\bno\b(?!\.? ?\d)"
         r"|\black of\b|(?<!\bin the )(?<!\bpresence or )\babsence of\b"
-        r"|\black(?:s|ed|ing)\b|\bfail(?:s|ed)? to\b|\bunlikely\b|\binsufficient\b",
+        r"|\black(?:s|ed|ing)\b|\bfail(?:s|ed)? to\b|\bunlikely\b|\binsufficient\b"
+        r"|\b(?:unable to|incapable of|ruled out|refuted|disprove[dn]|debunked|hardly|impossible)\b"
+        r"|\blittle (?:or no )?(?:evidence|effect|benefit)\b|\b(?:is|are|was|were) absent\b"
+        r"|\b(?:discourag(?:e[ds]?|ing)|prohibit(?:s|ed|ing|ion)|forbidden|banned)\b"
+        r"|(?<!\bunless )\bcontra-?indicat(?:ed|ions?)\b|\brefrain(?:s|ed|ing)? from\b"
+        r"|\b(?:recommend|advi[sc]|caution|warn|argu|decid)\w*(?: \w+)? against\b"
+        r"|\bineffective\b(?! (?!(?:a[st]|against|and|but|for|in|or|to|when|with)\b)\w)" + _AVOIDED,
         re.IGNORECASE,
     ),
     "The sentence denies something. Read it whole: the marked words may say what is not so.",

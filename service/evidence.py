@@ -9,32 +9,37 @@ from dataclasses import dataclass, replace
 
 from index.types import Paper
 from models.contracts import FloatArray
-from service.cautions import CLAIM, NEGATION
 from service.citations import doi_of
-from service.fusion import answer_sentence
-from service.quantities import Quantity, Unit, numbers_in, quantity_of
+from service.fusion import sentence_of
+from service.quantities import Quantity
+from service.statements import SETTINGS, Statement, asked_by, normalised, statement_of
 from service.types import Answer
+from service.units import Unit
 
 SAME = 0.80
 """Sentences whose vectors have at least this cosine say the same."""
 COMPARED = 20
 """How many answers are compared by the vectors of their sentences, at most: that takes time."""
 
-_SAYS_NOTHING = re.compile(
-    r"all|and|are|both|he|is|it|neither|never|no|none|nor|not|r0|she|th(?:at|ere|ese|ey|is|ose)|we|yes"
-    r"|yet"
-)
 _AGE = re.compile(r"\b(?:ages?|aged|old(?:er|est)?)\b", re.IGNORECASE)
-_ARTICLES = re.compile(r"^(?:the|an?|about|approximately|around|nearly|almost) ")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Answers that say the same, each of another paper, by descending final score."""
+    """Answers that say the same, each of another paper, by descending final score.
+
+    `marks` are those of `Statement`, which all of them have.
+    """
 
     label: str
     quantity: Quantity | None
     answers: tuple[Answer, ...]
+    marks: tuple[str, ...] = ()
+
+    @property
+    def setting(self) -> tuple[str, ...]:
+        """The marks that tell that it was not found in people."""
+        return tuple(mark for mark in self.marks if mark in SETTINGS)
 
     @property
     def period(self) -> str:
@@ -60,9 +65,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Numbers of one kind that differ, by size, on a scale from the least to the greatest."""
+    """Numbers of one kind that differ, by size, on a scale from the least to the greatest.
+
+    `setting` is that of all its groups.
+    """
 
     kind: str
+    setting: tuple[str, ...]
     least: str
     greatest: str
     points: tuple[Point, ...]
@@ -91,23 +100,14 @@ def evidence_of(
     """
     groups = _groups(answers, vectors, question)
     agreeing = tuple(group for group in groups if len(group.answers) > 1)
-    kinds: dict[str, list[Group]] = {}
-    for group in groups:
+    kinds: dict[tuple[str, tuple[str, ...]], list[Group]] = {}
+    for group in sorted(groups, key=lambda group: bool(group.setting)):  # people first
         if group.quantity:
-            kinds.setdefault(_kind(group, group.quantity.unit, question), []).append(group)
-    numbers = ((kind, _counted(mine, answers)) for kind, mine in kinds.items())
-    spreads = (_spread(kind, found) for kind, found in numbers if _differ(found))
+            kind = _kind(group, group.quantity.unit, question)
+            kinds.setdefault((kind, group.setting), []).append(group)
+    numbers = ((key, _counted(mine, answers)) for key, mine in kinds.items())
+    spreads = (_spread(*key, found) for key, found in numbers if _differ(found))
     return Evidence(agreeing, tuple(spreads))
-
-
-def normalised(text: str) -> str:
-    """Return what answers that are the same but for their form have in common.
-
-    >>> normalised("The respiratory droplets."), normalised("Respiratory  droplets")
-    ('respiratory droplets', 'respiratory droplets')
-    """
-    words = re.sub(r"[^\w%+<>=./-]+", " ", text.casefold()).strip(" .-/")
-    return _ARTICLES.sub("", " ".join(words.split()))
 
 
 def one_a_paper(answers: Iterable[Answer]) -> tuple[Answer, ...]:
@@ -134,66 +134,20 @@ def _identities(paper: Paper) -> set[str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """An answer as it is compared with others.
-
-    `denies` and `claims` tell whether its sentence does, `tells` whether its words alone say
-    something: more than "no", or what the question names.
-    """
-
-    answer: Answer
-    sentence: str
-    quantity: Quantity | None
-    numbers: frozenset[tuple[str, float]]
-    text: str
-    denies: bool
-    claims: bool
-    tells: bool
-
-
-def _statement(answer: Answer, asked: set[str]) -> _Statement:
-    begin, _ = answer_sentence(answer)
-    sentence = _sentence(answer)
-    place = answer.start - begin, answer.end - begin
-    text = normalised(answer.text)
-    return _Statement(
-        answer=answer,
-        sentence=sentence,
-        quantity=quantity_of(sentence, *place),
-        numbers=numbers_in(sentence, *place),
-        text=text,
-        denies=bool(NEGATION.words.search(sentence)),
-        claims=bool(CLAIM.words.search(sentence)),
-        tells=any(not _SAYS_NOTHING.fullmatch(word) for word in {*text.split()} - asked),
-    )
-
-
-def _sentence(answer: Answer) -> str:
-    start, end = answer_sentence(answer)
-    return answer.passage.text[start:end]
-
-
-def _asked(question: str) -> set[str]:
-    """Return the words that tell nothing to who asked; a question with "or" names its answers."""
-    words = set(normalised(question).split())
-    return set() if "or" in words else words
-
-
 def _groups(
     answers: Sequence[Answer], vectors: Callable[[Sequence[str]], FloatArray], question: str
 ) -> list[Group]:
     """Put each answer to the first group whose best answer says the same, best answers first."""
-    asked = _asked(question)
-    statements = [_statement(answer, asked) for answer in answers]
+    asked = asked_by(question)
+    statements = [statement_of(answer, asked) for answer in answers]
     compared = _to_compare(statements)
     vector_of = {}
     if len(compared) > 1:
         rows = vectors([one.sentence for one in compared])
         vector_of = {one.answer.passage.id: rows[at] for at, one in enumerate(compared)}
 
-    def alike(one: _Statement, other: _Statement) -> bool:
-        if (one.denies, one.claims) != (other.denies, other.claims):
+    def alike(one: Statement, other: Statement) -> bool:
+        if one.marks != other.marks:
             return False
         if one.quantity or other.quantity or one.numbers != other.numbers:
             return _same_quantity(one, other)
@@ -202,7 +156,7 @@ def _groups(
         first, second = (vector_of.get(s.answer.passage.id) for s in (one, other))
         return first is not None and second is not None and float(first @ second) >= SAME
 
-    groups: list[list[_Statement]] = []
+    groups: list[list[Statement]] = []
     for statement in statements:
         home = next((group for group in groups if alike(group[0], statement)), None)
         if home is None:
@@ -212,27 +166,28 @@ def _groups(
     return [_group(group) for group in groups]
 
 
-def _same_quantity(one: _Statement, other: _Statement) -> bool:
+def _same_quantity(one: Statement, other: Statement) -> bool:
     """Tell whether both give the same number: vectors of sentences hardly tell numbers apart."""
     return bool(one.quantity and other.quantity and one.quantity.key == other.quantity.key)
 
 
-def _to_compare(statements: Sequence[_Statement]) -> list[_Statement]:
+def _to_compare(statements: Sequence[Statement]) -> list[Statement]:
     """Return what the vectors may tell the likeness of: the answers that are no quantity."""
     return [one for one in statements if one.quantity is None][:COMPARED]
 
 
-def _group(statements: Sequence[_Statement]) -> Group:
+def _group(statements: Sequence[Statement]) -> Group:
     first = statements[0]
     said = first.answer.text if first.tells else first.sentence
     label = str(first.quantity) if first.quantity else said
-    return Group(label, first.quantity, one_a_paper(one.answer for one in statements))
+    answers = one_a_paper(one.answer for one in statements)
+    return Group(label, first.quantity, answers, first.marks)
 
 
 def _kind(group: Group, unit: Unit, question: str) -> str:
     """Return what a number is of: years are an age where question or sentence speak of one."""
     years = unit.name == "years"
-    aged = years and (_AGE.search(question) or _AGE.search(_sentence(group.answers[0])))
+    aged = years and (_AGE.search(question) or _AGE.search(sentence_of(group.answers[0])))
     return "age" if aged else unit.kind
 
 
@@ -250,20 +205,16 @@ def _differ(groups: Sequence[Group]) -> bool:
     return len({group.quantity.key[2:] for group in groups if group.quantity}) > 1
 
 
-def _spread(kind: str, groups: Sequence[Group]) -> Spread:
+def _spread(kind: str, setting: tuple[str, ...], groups: Sequence[Group]) -> Spread:
     """Lay numbers of one kind, and their intervals, on a common scale."""
-
-    def based(value: float, unit: Unit) -> float:
-        return value * unit.size
-
     measured = [(group, group.quantity) for group in groups if group.quantity]
     values = [
-        based(value, q.unit) for _, q in measured for value in (q.low, q.high, *(q.interval or ()))
+        q.unit.to_base(value) for _, q in measured for value in (q.low, q.high, *(q.interval or ()))
     ]
     low, length = min(values), max(values) - min(values)
 
     def place(value: float, unit: Unit) -> float:
-        return round(100 * (based(value, unit) - low) / length, 1)
+        return round(100 * (unit.to_base(value) - low) / length, 1)
 
     points = [
         Point(
@@ -275,11 +226,6 @@ def _spread(kind: str, groups: Sequence[Group]) -> Spread:
         for group, q in measured
     ]
     points.sort(key=lambda point: (point.low, point.high))
-    least = min(measured, key=lambda one: based(one[1].low, one[1].unit))[1]
-    greatest = max(measured, key=lambda one: based(one[1].high, one[1].unit))[1]
-    return Spread(
-        kind,
-        str(least.least),
-        str(greatest.greatest),
-        tuple(points),
-    )
+    least = min(measured, key=lambda one: one[1].unit.to_base(one[1].low))[1]
+    greatest = max(measured, key=lambda one: one[1].unit.to_base(one[1].high))[1]
+    return Spread(kind, setting, str(least.least), str(greatest.greatest), tuple(points))

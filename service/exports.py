@@ -11,15 +11,16 @@ from werkzeug.exceptions import NotFound
 
 from service.api import problem_response
 from service.background import NotReadyError, answerer_of
-from service.cards import paper_link
+from service.cards import cautions_of, paper_link
 from service.chips import fields_of
 from service.citations import bibtex, ris
 from service.errors import NothingToExportError, problem_of
 from service.forms import FIELD_NAMES, Form
+from service.fusion import sentence_of
 from service.pages import render_page
 from service.schemas import AnswersBody
 from service.settings import Settings
-from service.tables import BOM, HEADER, answer_rows, csv_text, sentence_of
+from service.tables import BOM, HEADER, answer_rows, csv_text
 from service.types import NO_MATCH, WIDEN, Answer, AnswererProtocol, AnswerList, BusyError, Query
 from service.validation import InvalidQueryError
 
@@ -48,7 +49,8 @@ def create_exports(settings: Settings, answerer: Future[AnswererProtocol]) -> Bl
             if kind == "json":
                 return problem_response(problem)
             return render_page(settings, answerer, form, problem=problem)
-        text = exported(kind, found, permalink(found.query, url_for(_PAGE, _external=True)))
+        address = permalink(found.query, url_for(_PAGE, _external=True))
+        text = exported(kind, found, address, settings.no_answer_threshold)
         return attachment(text, _FORMATS[kind], f"{_slug(found.query.question)}.{kind}")
 
     return exports
@@ -69,22 +71,27 @@ def attachment(text: str, content_type: str, name: str) -> Response:
     return response
 
 
-def exported(kind: str, found: AnswerList, address: str) -> str:
-    """Return the answers in one of the formats; there is at least one. `address` shows them."""
+def exported(kind: str, found: AnswerList, address: str, threshold: float) -> str:
+    """Return the answers in one of the formats; there is at least one. `address` shows them.
+
+    A warning goes with them where one is due by `threshold` (see `AnswerList.warning`).
+    """
+    warning = found.warning(threshold)
     match kind:
         case "ris":
-            return _cited(found, address, ris, "")
+            return _cited(found, address, warning, ris, "")
         case "bib":
-            return _cited(found, address, bibtex, "\n")
+            return _cited(found, address, warning, bibtex, "\n")
         case "csv":
-            return BOM + csv_text([HEADER, *answer_rows(found, address)])
+            return BOM + csv_text([HEADER, *answer_rows(found, address, threshold)])
         case _:
-            return AnswersBody.of(found).model_dump_json(indent=2) + "\n"
+            return AnswersBody.of(found, threshold).model_dump_json(indent=2) + "\n"
 
 
 def _cited(
     found: AnswerList,
     address: str,
+    warning: str,
     entry: Callable[..., str],
     between: str,
 ) -> str:
@@ -96,14 +103,18 @@ def _cited(
         entry(
             answers[0].paper,
             paper_link(answers[0].paper),
-            [
-                f"Answer to “{found.query.question}”: “{answer.text}” in: {sentence_of(answer)}"
-                for answer in answers
-            ]
+            [_note(found.query.question, answer, warning) for answer in answers]
             + [f"CovidQuest, index {found.source.index_version}: {address}"],
         )
         for answers in by_paper.values()
     )
+
+
+def _note(question: str, answer: Answer, warning: str) -> str:
+    """Return an answer as a note, behind what warns of it."""
+    marks = ", ".join(caution.name for caution in cautions_of(answer))
+    said = f"Answer to “{question}”: “{answer.text}” in: {sentence_of(answer)}"
+    return " ".join(filter(None, [warning, marks and f"Marked {marks}.", said]))
 
 
 def _found(answerer: AnswererProtocol, query: Query) -> AnswerList:

@@ -76,3 +76,9 @@ def answer_sentence(answer: Answer) -> tuple[int, int]:
         min([answer.start, *(start for start, _ in touched)]),
         max([answer.end, *(end for _, end in touched)]),
     )
+
+
+def sentence_of(answer: Answer) -> str:
+    """Return the sentence of the passage that holds the answer."""
+    start, end = answer_sentence(answer)
+    return answer.passage.text[start:end]

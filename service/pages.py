@@ -82,7 +82,7 @@ def render_page(
         filters_open=form.has_filters or not FILTER_NAMES.isdisjoint(problem_of_field),
         results=results,
         unlikely_below=UNLIKELY,
-        unreliable=found is not None and found.no_answer_probability > settings.no_answer_threshold,
+        unreliable=found is not None and found.unreliable(settings.no_answer_threshold),
         found=found,
         exports=EXPORTS,
         steady_name=STEADY_NAME,

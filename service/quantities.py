@@ -5,36 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isclose
 
+from service.numerals import MINUS, NUMBER, is_rest, value_of
+from service.units import REPRODUCTION, UNITS, Unit
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A unit: how the page writes it, what it measures, and its size in that kind's base unit."""
-
-    name: str
-    kind: str
-    size: float
-    pattern: str
-
-
-_UNITS = (
-    Unit("minutes", "time", 1 / 1440, r"min(?:utes?|s)?"),
-    Unit("hours", "time", 1 / 24, r"h(?:ours?|rs?)?"),
-    Unit("days", "time", 1, r"d(?:ays?)?"),
-    Unit("weeks", "time", 7, r"w(?:ee)?ks?"),
-    Unit("months", "time", 365.25 / 12, r"months?"),
-    Unit("years", "time", 365.25, r"y(?:ea)?rs?"),
-    Unit("%", "share", 1, r"%|per ?cent"),
-    Unit("nm", "length", 1e-9, r"nm|nanomet(?:re|er)s?"),
-    Unit("µm", "length", 1e-6, r"[µμu]m|micromet(?:re|er)s?|microns?"),
-    Unit("mm", "length", 1e-3, r"mm(?! ?Hg)|millimet(?:re|er)s?(?! of mercury)"),
-    Unit("cm", "length", 1e-2, r"cm(?! ?H)|centimet(?:re|er)s?(?! of water)"),
-    Unit("km", "length", 1e3, r"km|kilomet(?:re|er)s?"),
-    Unit("m", "length", 1, r"m|met(?:re|er)s?"),
-    Unit("feet", "length", 0.3048, r"ft|feet|foot"),
-    Unit("°C", "temperature", 1, r"° ?C|℃|degrees? (?:C|Celsius)"),
-    Unit("fold", "factor", 1, r"fold|times(?= (?:higher|lower|more|less|greater|as))"),
-)
-_REPRODUCTION = Unit("", "reproduction number", 1, "")
 _ABOUT_REPRODUCTION = re.compile(
     r"\bR ?[0₀](?!\d|[.·]\d)|\bR\(0\)|reproducti(?:on|ve) (?:number|rate|ratio)"
 )
@@ -42,27 +15,7 @@ _ABOUT_REPRODUCTION = re.compile(
 _MOST_INFECTED = 100
 """Above any reproduction number: such a number is a year, or counts people."""
 
-_WORDS = {
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
-    "twelve": 12,
-    "fourteen": 14,
-    "twenty": 20,
-}
-_NUMBER = (
-    rf"(?:\d{{1,3}}(?:,\d{{3}}){{1,4}}(?!\d)(?:\.\d+)?|\d{{1,15}}(?!\d)(?:[.·]\d+| [.·] \d+)?"
-    rf"|(?ai:{'|'.join(_WORDS)})(?![a-z]))"
-)
-_MINUS = "-−–"  # an en dash is what typesetters often put
-_SIGNED = rf"(?:(?<![\w%)°])[{_MINUS}])?{_NUMBER}"
+_SIGNED = rf"(?:(?<![\w%)°])[{MINUS}])?{NUMBER}"
 _TO = r" ?(?:-|‐|–|—|~|～|∼|to|or) ?"
 _AND = rf"(?:{_TO}|(?(between) and |(?!)))"
 _PLUS_MINUS = r"(?:±|\+/?[-−])"
@@ -71,23 +24,23 @@ _SPREAD = (  # what stands between a mean or a median and its unit
     rf"| ?[(\[](?:(?:SD|SE|s\.?d\.?|IQR|[Rr]ange|95 ?%|{_PLUS_MINUS})[^()\[\]]{{0,30}}"
     r"|[\d.· ,–-]{1,20})[)\]])"
 )
-_UNIT = "|".join(f"(?P<u{n}>{unit.pattern})" for n, unit in enumerate(_UNITS))
-_LOW_UNIT = "|".join(f"(?P<l{n}>{unit.pattern})" for n, unit in enumerate(_UNITS))
+_UNIT = "|".join(f"(?P<u{n}>{unit.pattern})" for n, unit in enumerate(UNITS))
+_LOW_UNIT = "|".join(f"(?P<l{n}>{unit.pattern})" for n, unit in enumerate(UNITS))
 _QUANTITY = re.compile(
     rf"(?P<between>\b[Bb]etween )?(?<![\w.,·])(?<![A-Za-z]-)"
     rf"(?<!\d )(?<!±)(?<!± )(?<!\+/)(?<!\+/[-−])(?<!\+[-−])(?!(?<=\+)[-−])"
     rf"(?P<low>{_SIGNED})(?: ?(?:{_LOW_UNIT})(?={_AND}{_SIGNED}))?"
     rf"(?:{_AND}(?P<high>{_SIGNED}))?{_SPREAD}?"
-    rf"[ -]?(?:{_UNIT})(?![\w²³/])(?! ?[{_MINUS}]1(?!\d))"
+    rf"[ -]?(?:{_UNIT})(?![\w²³/])(?! ?[{MINUS}]1(?!\d))"
 )
 _MARKS_OF_REFERENCES = r"(?:(?<=[\[,–-])|(?<=, ))\d{1,4}(?:[,–-] ?\d{1,4}){0,20}\]"
 _BARE = re.compile(
     rf"(?<![\w.,·±+*/×-])(?<![±+*/×] )(?<!\bR )(?<!\bR\()(?!{_MARKS_OF_REFERENCES})"
     rf"(?!(?<=\()\d+\))"  # of an equation
-    rf"(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?(?![\w%-])(?![.,·]\d)"
-    rf"(?! ?(?:[*/×=]|\+(?!/?[{_MINUS}]))| [-−] )"  # it goes on as a formula
+    rf"(?P<low>{NUMBER})(?:{_TO}(?P<high>{NUMBER}))?(?![\w%-])(?![.,·]\d)"
+    rf"(?! ?(?:[*/×=]|\+(?!/?[{MINUS}]))| [-−] )"  # it goes on as a formula
 )
-_LISTED = re.compile(rf"(?<![\w.-])(?!(?:19|20)\d\d\b){_NUMBER} ?(?:,|,? (?:and|or)|&) ?$")
+_LISTED = re.compile(rf"(?<![\w.-])(?!(?:19|20)\d\d\b){NUMBER} ?(?:,|,? (?:and|or)|&) ?$")
 _BOUNDS = {
     "<": r"(?:less|fewer|lower|shorter|smaller|younger) than|below|under|<",
     ">": r"(?:more|greater|higher|longer|larger|older) than|above|exceed(?:s|ed|ing)?|>",
@@ -103,7 +56,7 @@ _BEFORE = 24  # characters before a number in which words that make it a bound a
 _COUNT = re.compile(
     r"(?<![\w.,·])(?<![A-Za-z]-)(?<!COVID )(?<!CoV )(?<!enzyme )(?!2019[ -]n)"  # not of a name
     r"(?!\d+(?:, ?\d+)*\])"  # nor a mark of references
-    rf"(?P<low>\d{{1,3}}(?: \d{{3}}){{1,4}}(?!\d)|{_NUMBER})(?!\w)"
+    rf"(?P<low>\d{{1,3}}(?: \d{{3}}){{1,4}}(?!\d)|{NUMBER})(?!\w)"
     r"(?: ?(?P<times>thousand|million|billion)\b)?"
 )
 _TIMES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, None: 1}
@@ -122,7 +75,7 @@ _CONFIDENCE = re.compile(
 )
 _INTERVAL = re.compile(
     rf"[^.;]{{0,12}}\b9\d ?% ?(?:CI|CrI|confidence|credible)[^\d;]{{0,24}}"
-    rf"(?P<low>{_NUMBER})(?: ?%)?(?:{_TO}|, ?)(?P<high>{_NUMBER})"
+    rf"(?P<low>{NUMBER})(?: ?%)?(?:{_TO}|, ?)(?P<high>{NUMBER})"
 )
 
 
@@ -146,7 +99,7 @@ class Quantity:
     def least(self) -> "Quantity":
         """The lower end alone, in its own unit."""
         unit = self.low_unit or self.unit
-        low = self.low * self.unit.size / unit.size
+        low = unit.from_base(self.unit.to_base(self.low))
         return Quantity(low, low, unit, bound=self.bound)
 
     @property
@@ -162,8 +115,7 @@ class Quantity:
         >>> one.key == other.key
         True
         """
-        size = self.unit.size
-        low, high = (float(f"{end * size:.6g}") for end in (self.low, self.high))
+        low, high = (float(f"{self.unit.to_base(end):.6g}") for end in (self.low, self.high))
         return self.unit.kind, self.bound, low, high
 
     def __str__(self) -> str:
@@ -229,7 +181,7 @@ def numbers_in(sentence: str, start: int, end: int) -> frozenset[tuple[str, floa
     [('', 78064.0), ('>', 2500000.0)]
     """
     return frozenset(
-        (_bound(_before(found, sentence)), _value(found["low"]) * _TIMES[found["times"]])
+        (_bound(_before(found, sentence)), value_of(found["low"]) * _TIMES[found["times"]])
         for found in _COUNT.finditer(sentence, start, end)
         if found["low"].lower() != "one"
     )
@@ -242,42 +194,45 @@ def _found(sentence: str, start: int, end: int) -> re.Match[str] | None:
             return found
     if _ABOUT_REPRODUCTION.search(sentence):
         for found in _BARE.finditer(sentence):
-            if start <= found.start("low") < end and _value(found["low"]) < _MOST_INFECTED:
+            rest = is_rest(found["low"], _before(found, sentence))
+            few = value_of(found["low"]) < _MOST_INFECTED
+            if start <= found.start("low") < end and few and not rest:
                 return found
     return None
 
 
 def _quantities(sentence: str) -> Iterator[re.Match[str]]:
     for found in _QUANTITY.finditer(sentence):
-        listed = _LISTED.search(_before(found, sentence))
-        if not (listed or _CONFIDENCE.match(sentence, found.end("low"))):
+        before = _before(found, sentence)
+        other = _LISTED.search(before) or is_rest(found["low"].lstrip(MINUS), before)
+        if not (other or _CONFIDENCE.match(sentence, found.end("low"))):
             yield found
 
 
 def _unit_of(found: re.Match[str], end: str) -> Unit | None:
     """Return the unit behind the upper ("u") or the lower ("l") end of a range."""
     groups = found.groupdict()
-    return next((u for n, u in enumerate(_UNITS) if groups.get(f"{end}{n}") is not None), None)
+    return next((u for n, u in enumerate(UNITS) if groups.get(f"{end}{n}") is not None), None)
 
 
 def _made(found: re.Match[str], sentence: str, start: int) -> Quantity:
     """Return what was found; of two that are no range the one that is asked for from `start` on."""
-    unit = _unit_of(found, "u") or _REPRODUCTION
-    low = _value(found["low"])
-    high = _value(found["high"]) if found["high"] else low
+    unit = _unit_of(found, "u") or REPRODUCTION
+    low = value_of(found["low"])
+    high = value_of(found["high"]) if found["high"] else low
     low_unit = _unit_of(found, "l") or unit
     if low_unit.kind != unit.kind:  # no range, but two numbers
         if start >= found.start("high"):
             return Quantity(high, high, unit)
         return Quantity(low, low, low_unit, bound=_bound(_before(found, sentence)))
-    if low_unit != unit and isclose(low * low_unit.size, high * unit.size):
+    if low_unit != unit and isclose(low_unit.to_base(low), unit.to_base(high)):
         return Quantity(low, low, low_unit)
     if low_unit != unit:
         ends = (low, low_unit), (high, unit)
-        (low, low_unit), (high, unit) = sorted(ends, key=lambda end: end[0] * end[1].size)
-        return Quantity(low * low_unit.size / unit.size, high, unit, low_unit=low_unit)
+        (low, low_unit), (high, unit) = sorted(ends, key=lambda end: end[1].to_base(end[0]))
+        return Quantity(unit.from_base(low_unit.to_base(low)), high, unit, low_unit=low_unit)
     interval = _INTERVAL.match(sentence, found.end())
-    within = (_value(interval["low"]), _value(interval["high"])) if interval else None
+    within = (value_of(interval["low"]), value_of(interval["high"])) if interval else None
     around = within if within and within[0] <= low <= high <= within[1] else None
     bound = "" if found["high"] else _bound(_before(found, sentence))
     return Quantity(min(low, high), max(low, high), unit, around, bound)
@@ -291,10 +246,3 @@ def _bound(before: str) -> str:
     """Return what the words before a number make it a bound of, as a sign; "" where they don't."""
     found = _BOUND.search(before)
     return next(sign for n, sign in enumerate(_BOUNDS) if found[f"b{n}"]) if found else ""
-
-
-def _value(text: str) -> float:
-    if text[0] in _MINUS:
-        return -_value(text[1:])
-    word = _WORDS.get(text.lower())
-    return float(word) if word else float(re.sub("[, ]", "", text).replace("·", "."))

@@ -44,13 +44,13 @@ class BatchFailed(BaseModel):
     problem: ProblemBody
 
 
-def batch_line(outcome: Outcome) -> BatchAnswered | BatchFailed:
-    """Present what became of one question of a batch."""
+def batch_line(outcome: Outcome, threshold: float) -> BatchAnswered | BatchFailed:
+    """Present what became of one question of a batch. `threshold` is that of its warning."""
     number, of, question, found = outcome.number, outcome.of, outcome.question, outcome.found
     if isinstance(found, Exception):
         problem = ProblemBody.model_validate(problem_of(found).as_json())
         return BatchFailed(number=number, of=of, question=question, problem=problem)
-    result = AnswersBody.of(found)
+    result = AnswersBody.of(found, threshold)
     return BatchAnswered(number=number, of=of, question=question, result=result)
 
 

@@ -54,7 +54,7 @@ class Results:
     ) -> Self:
         """Prepare what was found by `answerer`. `version` is that of a permalink, or empty.
 
-        Where no answer is likelier than `threshold` the answers are no evidence.
+        Only likely answers are evidence, and none where no answer is likelier than `threshold`.
         """
         standing = Standing.of(found)
         served = found.source.index_version
@@ -69,7 +69,7 @@ class Results:
             for rank, answer in enumerate((*found.answers, *standing.more), start=1)
         ]
         shown = len(found.answers)
-        reliable = found.answers if found.no_answer_probability <= threshold else ()
+        reliable = () if found.unreliable(threshold) else found.likely
         asked = fields_of(found.query)
         return cls(
             found=found,

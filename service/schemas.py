@@ -4,9 +4,9 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from service.cards import paper_link
+from service.cards import cautions_of, paper_link
 from service.citations import cite
-from service.tables import sentence_of
+from service.fusion import sentence_of
 from service.types import NO_MATCH, WIDEN, Answer, AnswerList
 
 
@@ -46,7 +46,8 @@ class AnswerBody(BaseModel):
     """One answer: `passage.text[start:end] == answer`, in Unicode code points.
 
     `sentence` is what it was marked in, and more than one where it spans several. `link` is where
-    the paper can be read, null where its record has no address; `citation` cites it.
+    the paper can be read, null where its record has no address; `citation` cites it. `cautions`
+    names the marks that the page shows beside the answer.
     """
 
     rank: int
@@ -54,6 +55,7 @@ class AnswerBody(BaseModel):
     start: int
     end: int
     sentence: str
+    cautions: list[str]
     passage: PassageBody
     paper: PaperBody
     link: str | None
@@ -69,6 +71,7 @@ class AnswerBody(BaseModel):
             start=answer.start,
             end=answer.end,
             sentence=sentence_of(answer),
+            cautions=[caution.name for caution in cautions_of(answer)],
             passage=PassageBody.model_validate(answer.passage, from_attributes=True),
             paper=PaperBody.model_validate(answer.paper, from_attributes=True),
             link=paper_link(answer.paper),
@@ -155,8 +158,9 @@ class AnswersBody(BaseModel):
     """The answers to a question, best first.
 
     `passages_searched` are those that match the filters. `note` is for people, and null but where
-    there is none of them. `did_you_mean` is the question as it seems to be meant, where words of it
-    are misspelt, else null. `all_read` is there where the request has `include_read`.
+    there is none of them; so is `warning`, null where the answers need none. `did_you_mean` is the
+    question as it seems to be meant, where words of it are misspelt, else null. `all_read` is there
+    where the request has `include_read`.
     """
 
     question: str
@@ -165,6 +169,7 @@ class AnswersBody(BaseModel):
     filters: FiltersBody
     passages_searched: int
     note: str | None
+    warning: str | None
     did_you_mean: str | None
     answers: list[AnswerBody]
     no_answer_probability: float
@@ -174,8 +179,11 @@ class AnswersBody(BaseModel):
     all_read: AllReadBody | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @classmethod
-    def of(cls, found: AnswerList, *, include_read: bool = False) -> Self:
-        """Present what was found for a query, with all that was read for it where that is asked."""
+    def of(cls, found: AnswerList, threshold: float, *, include_read: bool = False) -> Self:
+        """Present what was found for a query, with all that was read for it where that is asked.
+
+        `threshold` is that of `AnswerList.warning`.
+        """
         source = found.source
         return cls(
             question=found.query.question,
@@ -184,6 +192,7 @@ class AnswersBody(BaseModel):
             filters=FiltersBody.model_validate(found.query.filters, from_attributes=True),
             passages_searched=found.passages_searched,
             note=None if found.passages_searched else f"{NO_MATCH} {WIDEN}",
+            warning=found.warning(threshold) or None,
             did_you_mean=found.did_you_mean,
             answers=[AnswerBody.of(rank, a) for rank, a in enumerate(found.answers, start=1)],
             no_answer_probability=found.no_answer_probability,

@@ -4,9 +4,9 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from service.cards import paper_link
+from service.cards import cautions_of, paper_link
 from service.citations import authors_of, cite
-from service.fusion import answer_sentence
+from service.fusion import sentence_of
 from service.types import Answer, AnswerList
 
 BOM = "\ufeff"
@@ -17,6 +17,8 @@ HEADER = (
     "rank",
     "answer",
     "sentence",
+    "warning",
+    "cautions",
     "final_score",
     "reader_score",
     "retrieval_score",
@@ -44,22 +46,28 @@ HEADER = (
     "permalink",
     "problem",
 )
-"""The columns. `problem` tells why a question has no answer, and is empty where it has one."""
+"""The columns. `problem` tells why a question has no answer, and is empty where it has one.
+
+`warning` is that of all answers to a question, `cautions` are the names of an answer's marks.
+"""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def sentence_of(answer: Answer) -> str:
-    """Return the sentence of the passage that holds the answer."""
-    start, end = answer_sentence(answer)
-    return answer.passage.text[start:end]
+def answer_rows(
+    found: AnswerList, permalink: str, threshold: float, problem: str = ""
+) -> list[list[object]]:
+    """Return a row for each answer; one with the question and the `problem` where there is none.
 
-
-def answer_rows(found: AnswerList, permalink: str, problem: str = "") -> list[list[object]]:
-    """Return a row for each answer; one with the question and the `problem` where there is none."""
+    `threshold` is that of `AnswerList.warning`.
+    """
     if not found.answers:
         return [problem_row(found.query.question, permalink, problem)]
-    return [_row(found, rank, answer, permalink) for rank, answer in enumerate(found.answers, 1)]
+    warning = found.warning(threshold)
+    return [
+        _row(found, rank, answer, warning, permalink)
+        for rank, answer in enumerate(found.answers, start=1)
+    ]
 
 
 def problem_row(question: str, permalink: str, problem: str) -> list[object]:
@@ -86,13 +94,17 @@ def _safe(cell: object) -> object:
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
-def _row(found: AnswerList, rank: int, answer: Answer, permalink: str) -> list[object]:
+def _row(
+    found: AnswerList, rank: int, answer: Answer, warning: str, permalink: str
+) -> list[object]:
     paper, source = answer.paper, found.source
     return [
         found.query.question,
         rank,
         answer.text,
         sentence_of(answer),
+        warning,
+        "; ".join(caution.name for caution in cautions_of(answer)),
         round(answer.final_score, 6),
         round(answer.reader_score, 6),
         round(answer.retrieval_score, 6),

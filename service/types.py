@@ -98,10 +98,25 @@ class AnswerList:
     reader_bound: float = 1.0
     did_you_mean: str | None = None
 
+    def unreliable(self, threshold: float) -> bool:
+        """Tell whether it is likelier than `threshold` that the papers hold no answer."""
+        return self.no_answer_probability > threshold
+
+    def warning(self, threshold: float) -> str:
+        """Return what must be said wherever the answers go, "" where they need no warning."""
+        if self.unreliable(threshold):
+            return "No reliable answer found in these papers."
+        return "None of the answers is likely to be right." if self.unlikely else ""
+
+    @property
+    def likely(self) -> tuple[Answer, ...]:
+        """The answers that are not unlikely."""
+        return tuple(answer for answer in self.answers if answer.final_score >= UNLIKELY)
+
     @property
     def unlikely(self) -> bool:
         """Tell whether there are answers, and even the best is unlikely."""
-        return bool(self.answers) and self.answers[0].final_score < UNLIKELY
+        return bool(self.answers) and not self.likely
 
 
 class BusyError(Exception):

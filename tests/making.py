@@ -1,6 +1,10 @@
 """Makes small objects of the service's types for tests."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from index.types import Paper, Passage
 from models.contracts import FloatArray
@@ -45,6 +49,27 @@ def an_answer(
         retrieval_score=final,
         final_score=final,
     )
+
+
+def alike_by_first_word(texts: Sequence[str]) -> FloatArray:
+    """Return vectors that are equal where the texts begin with the same word."""
+    words = sorted({text.split()[0] for text in texts})
+    return np.eye(len(words), dtype=np.float32)[[words.index(text.split()[0]) for text in texts]]
+
+
+def never(texts: Sequence[str]) -> FloatArray:
+    """Fail, where vectors are asked for that nothing needs."""
+    pytest.fail(f"nothing needs the vectors of {texts}")
+
+
+def of(number: int, text: str, answer: str, **paper: str) -> Answer:
+    """Make the answer of paper `number`, whose passage is `text`."""
+    made = an_answer(number, text, answer, cord_uid=f"u{number}")
+    fields = {
+        "title": f"A paper on the course of illness, number {number}",
+        "publish_time": f"2020-0{number % 9 + 1}",
+    }
+    return replace(made, paper=replace(made.paper, **(fields | paper)))
 
 
 def a_feedback() -> Feedback:

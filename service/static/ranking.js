@@ -81,7 +81,7 @@ export function startRanking(results, slider, status, addressed) {
   const most = Number(results.dataset.topK);
   let cards = cardsOf(results);
   let current = Number(results.dataset.weight);
-  let served = [...list.children]; // what the server has said something about, beyond the cards
+  let served = shownAt(current); // what the server has said something about, beyond the cards
   let timer;
   let asking;
   let failure; // the notice that the last weight could not be asked for
@@ -90,6 +90,13 @@ export function startRanking(results, slider, status, addressed) {
     const address = new URL(results.dataset.address, location.href);
     address.searchParams.set("weight", String(weight));
     return address;
+  }
+
+  // Return which answers are shown at a weight, and which of them are unlikely.
+  function shownAt(weight) {
+    const below = results.querySelector("#unlikely")?.dataset.below;
+    const first = ranked(cards, weight, most);
+    return first.map(({ id, final }) => `${id} ${final < below}`).sort().join();
   }
 
   function show(weight) {
@@ -116,7 +123,6 @@ export function startRanking(results, slider, status, addressed) {
   // Take over what the server answered, keeping the cards that are here as they were left.
   function take(section, weight) {
     const here = new Map(cards.map((card) => [card.id, card.element]));
-    const order = [...section.querySelectorAll("#cards > .card")].map((card) => Number(card.dataset.id));
     cards = cardsOf(section).map((card) => {
       const kept = here.get(card.id);
       if (!kept) return card;
@@ -129,8 +135,7 @@ export function startRanking(results, slider, status, addressed) {
       const [old, fresh] = [results, section].map((one) => one.querySelector(`#${id}`));
       if (old && fresh) old.replaceWith(document.adoptNode(fresh));
     }
-    const byId = new Map(cards.map((card) => [card.id, card.element]));
-    served = order.map((id) => byId.get(id));
+    served = shownAt(weight);
     show(weight);
   }
 
@@ -166,9 +171,7 @@ export function startRanking(results, slider, status, addressed) {
     failure?.remove();
     show(weight);
     const complete = results.dataset.complete.split(" ").includes(String(weight));
-    const same = served.length === list.childElementCount
-      && served.every((element) => element.parentNode === list);
-    if (complete && same) {
+    if (complete && shownAt(weight) === served) {
       results.removeAttribute("aria-busy");
       timer = setTimeout(tell, SETTLED, weight);
     } else {

@@ -47,7 +47,10 @@ def test_answers_that_agree_are_grouped_and_numbers_laid_side_by_side(
     group.click()
     link.click()
     expect(visit.page.locator(f"#a{AGREEING.passage.id}")).to_be_in_viewport()
-    expect(evidence.locator("caption")).to_have_text("Numbers for time differ: 5.1 days to 14 days")
+    expect(evidence.locator("caption")).to_have_text(
+        "Numbers for time differ: 5.1 days to 14 days."
+        " They need not measure the same: read the sentences."
+    )
     expect(evidence.locator("tbody tr")).to_have_text(
         [
             re.compile(r"5\.1 days\s+2"),
@@ -68,6 +71,37 @@ def test_evidence_is_of_the_answers_that_are_shown(visit_to: Open) -> None:
     visit.slide(0)
     assert visit.order[0] == best.passage.id
     expect(group).to_have_count(1)
+
+
+def test_evidence_is_of_answers_that_are_likely_at_the_weight(visit_to: Open) -> None:
+    """It is asked for again when the weight makes one of the same answers unlikely."""
+    poor = replace(AGREEING, retrieval_score=0.01, reader_score=0.5)
+    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=(*ANSWERS, poor))))
+    visit.open(question="How long?")
+    group = visit.page.locator("#evidence").get_by_text("5.1 days: 2 papers")
+    expect(group).to_have_count(1)
+    asked = visit.pages_asked
+    visit.slide(0.6)
+    assert visit.pages_asked == asked
+    visit.slide(0)
+    expect(visit.page.locator("#cards > .card")).to_have_count(5)
+    expect(group).to_have_count(0)
+    visit.slide(0.5)
+    expect(group).to_have_count(1)
+
+
+@pytest.mark.parametrize("medium", ["screen", "print"])
+def test_the_caution_about_numbers_stands_above_them(visit_to: Open, medium: str) -> None:
+    visit = visit_to(fake(), viewport=PHONE)
+    visit.ask("How long?")
+    visit.page.emulate_media(media="print" if medium == "print" else "screen")
+    said = visit.page.get_by_text("They need not measure the same")
+    expect(said).to_be_visible()
+    below = visit.page.locator(".spread tbody tr").first.bounding_box()
+    above = said.bounding_box()
+    assert above
+    assert below
+    assert above["y"] < below["y"]
 
 
 def test_cautions_explain_themselves_to_mouse_and_keyboard(visit_to: Open) -> None:

@@ -114,11 +114,23 @@ def test_the_page_shows_the_answers_in_a_table(client: FlaskClient) -> None:
     assert [row[0] for row in rows] == ["1", "2", "3", "4"]
     assert "estimated to be <mark>5.1 days (95% CI, 4.5 to 5.8 days)</mark>, and" in rows[0]
     assert 'href="https://doi.org/10.7326/M20-0504"' in rows[0]
-    assert "No reliable answer found; this comes closest." in rows[1]
+    assert "No reliable answer found in these papers. This comes closest." in rows[1]
     assert "No passage found in these papers." in rows[2]
     assert "The question contains no word." in rows[3]
     assert "4 of 4 questions done." in page
     assert "Why?\n\n unsure?\nnothing?\n?!</textarea>" in page
+
+
+def test_that_none_is_likely_is_said_in_table_and_file() -> None:
+    poor = tuple(replace(a, reader_score=0.0, retrieval_score=0.09) for a in ANSWERS[:2])
+    client = create_app(Settings(), FakeAnswerer(poor)).test_client()
+    likely, unreliable = lines_of(
+        client.post("/batch", data={"questions": "Why?\nunsure?"}, headers=SCRIPT)
+    )[1:]
+    assert likely["said"] == "None of the answers is likely to be right. This comes closest."
+    assert str(likely["csv"]).count(",None of the answers is likely to be right.,") == 2
+    assert unreliable["said"] == "No reliable answer found in these papers. This comes closest."
+    assert str(unreliable["csv"]).count(",No reliable answer found in these papers.,") == 2
 
 
 def test_text_of_papers_stays_text() -> None:

@@ -24,6 +24,27 @@ def names(sentence: str) -> list[str]:
         ("The presence or absence of diarrhoea was recorded.", []),
         ("The absence of a relationship was striking.", ["Negated"]),
         ("Former smokers fared worse than people who never smoked.", []),  # a kind of people
+        ("In patients with a normal airway awake intubation should be avoided.", ["Negated"]),
+        ("Patients are advised to avoid ibuprofen.", ["Negated"]),
+        ("Clinicians should generally avoid nebulisers.", ["Negated"]),
+        ("Avoid crowds.", ["Negated"]),
+        ("Avoiding the use of steroids is recommended.", ["Negated"]),
+        ("Wash your hands to avoid infection.", []),  # a purpose
+        ("Infection was avoided by masks.", []),
+        ("Steroids are contraindicated.", ["Negated"]),
+        ("We give heparin unless contraindicated.", []),
+        ("Travel was discouraged, then prohibited.", ["Negated"]),
+        ("Data cleaning takes prohibitively long.", []),
+        ("Hydroxychloroquine was ineffective.", ["Negated"]),
+        ("Hydroxychloroquine is ineffective against it.", ["Negated"]),
+        ("They counted ineffective triggering.", []),  # a name
+        ("A bacterial infection was ruled out.", ["Negated"]),
+        ("The test is used to rule out sepsis.", []),
+        ("The panel recommends strongly against ivermectin.", ["Negated"]),
+        ("The vaccine protects against it.", []),
+        ("It was unable to bind ACE2.", ["Negated"]),
+        ("Zinc had little effect.", ["Negated"]),
+        ("The receptor is absent in mice.", ["Negated", "Animals"]),
         ("Masks may help.", ["Hedged"]),
         ("It is likely airborne.", ["Hedged"]),
         ("Smokers were 1.45 times more likely to die.", []),  # a finding

@@ -5,14 +5,9 @@ import numpy as np
 import pytest
 
 from models.contracts import FloatArray
-from service.evidence import COMPARED, SAME, evidence_of, normalised, one_a_paper
-from service.types import Answer
-from tests.making import an_answer
-
-
-def alike_by_first_word(texts: Sequence[str]) -> FloatArray:
-    words = sorted({text.split()[0] for text in texts})
-    return np.eye(len(words), dtype=np.float32)[[words.index(text.split()[0]) for text in texts]]
+from service.evidence import COMPARED, SAME, evidence_of, one_a_paper
+from service.statements import normalised
+from tests.making import alike_by_first_word, never, of
 
 
 def unlike(texts: Sequence[str]) -> FloatArray:
@@ -21,20 +16,6 @@ def unlike(texts: Sequence[str]) -> FloatArray:
 
 def ones(texts: Sequence[str]) -> FloatArray:
     return np.ones((len(texts), 1), np.float32)
-
-
-def never(texts: Sequence[str]) -> FloatArray:
-    pytest.fail(f"nothing needs the vectors of {texts}")
-
-
-def of(number: int, text: str, answer: str, **paper: str) -> Answer:
-    """Make the answer of paper `number`, whose passage is `text`."""
-    made = an_answer(number, text, answer, cord_uid=f"u{number}")
-    fields = {
-        "title": f"A paper on the course of illness, number {number}",
-        "publish_time": f"2020-0{number % 9 + 1}",
-    }
-    return replace(made, paper=replace(made.paper, **(fields | paper)))
 
 
 def test_the_same_number_of_several_papers_is_one_group() -> None:
@@ -48,23 +29,6 @@ def test_the_same_number_of_several_papers_is_one_group() -> None:
     assert group.answers == tuple(answers)
     assert group.period == "2020-03 to 2021-07"
     assert evidence_of(answers, never).spreads == ()  # they do not differ
-
-
-def test_numbers_that_differ_are_laid_side_by_side_by_size() -> None:
-    answers = [
-        of(1, "The mean was 6 days.", "6 days"),
-        of(2, "The mean was 72 hours.", "72 hours"),
-        of(3, "The mean was 5 days (95% CI, 4 to 7 days).", "5 days"),
-        of(4, "It was 12%.", "12%"),
-    ]
-    (spread,) = evidence_of(answers, never).spreads
-    assert (spread.kind, spread.least, spread.greatest) == ("time", "72 hours", "6 days")
-    places = [(p.group.label, p.low, p.high, p.interval) for p in spread.points]
-    assert places == [  # on a scale from 3 to 7 days, where the interval ends
-        ("72 hours", 0.0, 0.0, None),
-        ("5 days", 50.0, 50.0, (25.0, 100.0)),
-        ("6 days", 75.0, 75.0, None),
-    ]
 
 
 def test_numbers_are_not_alike_for_the_likeness_of_their_sentences() -> None:
@@ -83,14 +47,6 @@ def test_one_paper_never_counts_twice() -> None:
         ]
         assert not evidence_of(records, never)
     assert evidence_of(twice, never).agreeing
-
-
-def test_of_a_paper_that_gives_two_numbers_the_better_one_is_laid_out() -> None:
-    first = of(1, "It was 5 days.", "5 days")
-    second = replace(of(9, "At most 14 days.", "14 days"), paper=first.paper)
-    assert not evidence_of([first, second], never)
-    (spread,) = evidence_of([first, second, of(2, "It was 6 days.", "6 days")], never).spreads
-    assert [point.group.label for point in spread.points] == ["5 days", "6 days"]
 
 
 def test_the_same_words_are_one_answer_whatever_their_form() -> None:
@@ -128,20 +84,6 @@ def test_what_one_paper_denies_another_does_not_confirm() -> None:
         of(2, "Masks do not protect wards.", "protect wards"),
     ]
     assert not evidence_of(answers, alike_by_first_word).agreeing
-
-
-def test_a_number_that_is_denied_or_a_bound_is_another_one() -> None:
-    answers = [
-        of(1, "The quarantine is 14 days.", "14 days"),
-        of(2, "The quarantine is not 14 days.", "14 days"),
-        of(3, "The quarantine is less than 14 days.", "14 days"),
-    ]
-    found = evidence_of(answers, never)
-    assert not found.agreeing
-    assert not found.spreads  # it is the same number, at one place of a scale
-    more = evidence_of([*answers, of(4, "It is less than 20 days.", "20 days")], never).spreads[0]
-    assert (more.least, more.greatest) == ("14 days", "<20 days")
-    assert [point.group.label for point in more.points][-1] == "<20 days"
 
 
 @pytest.mark.parametrize(
@@ -203,33 +145,6 @@ def test_a_question_may_name_its_answers() -> None:
     answers = [of(1, "By droplets.", "droplets"), of(2, "Droplets spread it.", "Droplets")]
     assert evidence_of(answers, unlike, "Is it spread by droplets or by aerosols?").agreeing
     assert not evidence_of(answers, unlike, "Do droplets spread it?")
-
-
-@pytest.mark.parametrize(
-    ("question", "sentence", "kind"),
-    [
-        ("What is the median age of COVID-19 patients?", "It was {} years.", "age"),
-        ("Who were they?", "They were aged {} years.", "age"),
-        ("How long do antibodies last?", "They last {} years.", "time"),
-        ("How old were they?", "They were {} months.", "time"),
-    ],
-)
-def test_ages_are_called_so(question: str, sentence: str, kind: str) -> None:
-    answers = [of(n, sentence.format(n), sentence.format(n)[-9:-1]) for n in (36, 63)]
-    stays = [of(n, f"They stayed for {n} days.", f"{n} days") for n in (4, 5)]
-    first, *others = evidence_of([*answers, *stays], never, question).spreads
-    assert (first.kind, len(first.points)) == (kind, 2 if kind == "age" else 4)
-    assert [spread.kind for spread in others] == (["time"] if kind == "age" else [])
-
-
-def test_cold_and_heat_are_no_agreement() -> None:
-    answers = [
-        of(1, "It is stable at -80 °C.", "-80 °C"),
-        of(2, "It was killed at 80 °C.", "80 °C"),
-    ]
-    found = evidence_of(answers, never)
-    assert not found.agreeing
-    assert (found.spreads[0].least, found.spreads[0].greatest) == ("−80 °C", "80 °C")
 
 
 def test_no_more_sentences_are_compared_than_planned() -> None:

@@ -6,8 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.app import create_app
+from service.fusion import sentence_of
 from service.settings import Settings
-from service.tables import HEADER, csv_text, sentence_of
+from service.tables import HEADER, csv_text
 from service.types import BusyError
 from tests.fake_app import ANSWERS, FakeAnswerer, make_answer, make_paper
 

@@ -104,9 +104,9 @@ def test_answers_are_there_when_the_service_is_too_busy_to_compare_them() -> Non
     answers = tuple(
         make_answer(make_paper(cord_uid=uid, doi="", title=f"A title of its own: {uid}"), "", text)
         for uid, text in [
-            ("a", "It came from [[bats]]."),
-            ("b", "It is from [[bats]]."),
-            ("c", "It began with [[winged mammals]]."),
+            ("a", "It came by [[droplets]]."),
+            ("b", "It is by [[droplets]]."),
+            ("c", "It began with [[a cough]]."),
         ]
     )
 
@@ -123,6 +123,52 @@ def test_answers_are_there_when_the_service_is_too_busy_to_compare_them() -> Non
 def test_what_is_not_reliable_is_no_evidence(client: FlaskClient) -> None:
     told = [ask(client, question=question, top_k="3").text for question in ("Sure?", "unsure?")]
     assert ["Across these papers" in text for text in told] == [True, False]
+
+
+def test_an_unlikely_answer_is_no_evidence() -> None:
+    days = [
+        make_answer(make_paper(cord_uid=uid, doi="", title=uid * 20), "", text, score, score)
+        for uid, text, score in [
+            ("a", "It lasts [[180 minutes]].", 0.6),
+            ("b", "It lasts [[3 days]].", 0.1),
+            ("c", "It lasts [[32 days]].", 0.04),
+        ]
+    ]
+    client = create_app(Settings(), FakeAnswerer(answers=tuple(days))).test_client()
+    text = ask(client, question="How long?").text
+    assert text.count("<article") == 3
+    assert "differ: 180 minutes to 3 days." in text
+
+
+def test_that_numbers_need_not_measure_the_same_is_said_above_them(client: FlaskClient) -> None:
+    (caption,) = re.findall("<caption>(.*?)</caption>", ask(client, question="How long?").text)
+    assert caption.endswith("14 days. They need not measure the same: read the sentences.")
+
+
+def test_numbers_of_animals_have_a_scale_of_their_own_that_says_so() -> None:
+    told = [
+        "In dogs 4% fell ill.",
+        "In dogs 47% fell ill.",
+        "In people 8% fell ill.",
+        "In people not 9% fell ill.",
+    ]
+    answers = tuple(
+        make_answer(
+            make_paper(cord_uid=text[-16:], doi="", title=text * 2),
+            "",
+            re.sub(r"(\d+%)", r"[[\1]]", text),
+        )
+        for text in told
+    )
+    client = create_app(Settings(), FakeAnswerer(answers=answers)).test_client()
+    text = ask(client, question="How many?").text
+    captions = re.findall("<caption>(.*?) They", text)
+    assert captions == [
+        "Numbers for share differ: 8% to 9%.",
+        "Numbers for share in sentences marked Animals differ: 4% to 47%.",
+    ]
+    rows = re.findall(r'<th scope="row"><a [^>]*>(.*?)</th>', text)
+    assert rows == ["8%</a>", "9%</a>, Negated", "4%</a>", "47%</a>"]
 
 
 def test_no_reliable_answer_is_said_for_posted_questions_too(client: FlaskClient) -> None:

@@ -75,6 +75,25 @@ from service.quantities import quantity_in, quantity_of
         ("droplets of 0.3 µm or 300 nm", "0.3 µm"),  # the same, said twice
         ("with COVID-19, 14 days", "14 days"),
         ("In 2019, 5% of them", "5%"),
+        ("Twenty four percent of them", "24%"),
+        ("Twenty-four percent of them", "24%"),
+        ("Twenty‐four percent of them", "24%"),  # the hyphen that typesetters put
+        ("for thirty six hours", "36 hours"),
+        ("one hundred and four days", "104 days"),
+        ("a hundred and twenty-one days", "121 days"),
+        ("two hundred fifty days", "250 days"),
+        ("one hundred percent", "100%"),
+        ("Twenty to twenty five days", "20–25 days"),
+        ("twenty-thirty days", "20–30 days"),
+        ("five-ten days", "5–10 days"),
+        ("between one hundred and four hundred days", "100–400 days"),
+        ("between twenty one and thirty days", "21–30 days"),
+        ("more than forty-eight hours", ">48 hours"),
+        ("sixteen, not six, days; sixty days", "60 days"),
+        ("in six 14-day cycles", "14 days"),
+        ("at this point 5 days", "5 days"),
+        ("a fever of 100.4 °F", "100.4 °F"),
+        ("98 to 99 degrees Fahrenheit", "98–99 °F"),
     ],
 )
 def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
@@ -101,6 +120,22 @@ def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
         "a PEEP of 5 cm H2O",
         "It lasts \u017fix days, or f\u0131ve.",  # letters that only look like those of a word
         "It took " + "9" * 400 + " days.",
+        "seven point five days",  # the rest of another number
+        "seven point 5 days",
+        "three quarters of 10 days",
+        "half the 10 days",
+        "2.3 × 10 days",
+        "2.3 * 10 days",
+        "(1.2) × 10 days",
+        "two times 10 days",
+        "1/2 days",
+        "two thousand and four days",
+        "two thousand four days",
+        "several hundred days",
+        "two three days",
+        "twenty four-day courses",  # 24 days, or 20 courses
+        "on the twenty-fourth day",
+        "two dozen days",
         "",
     ],
 )
@@ -109,7 +144,13 @@ def test_other_numbers_are_none(sentence: str) -> None:
 
 
 def test_signs_and_bounds_tell_numbers_apart() -> None:
-    same = [("72 hours", "three days"), ("under 5%", "less than 5 per cent")]
+    same = [
+        ("72 hours", "three days"),
+        ("under 5%", "less than 5 per cent"),
+        ("98.6 °F", "37 °C"),
+        ("32 °F", "0 °C"),
+        ("twenty-one days", "3 weeks"),
+    ]
     other = [
         ("-80 °C", "80 °C"),
         ("less than 5%", "more than 5%"),
@@ -129,6 +170,9 @@ def test_ends_of_other_units_stand_at_their_places() -> None:
     assert found
     assert found.key == ("time", "", 10, 14)
     assert (str(found.least), str(found.greatest)) == ("10 days", "2 weeks")
+    warm = quantity_in("38 °C to 104 °F")
+    assert warm
+    assert (warm.key, str(warm)) == (("temperature", "", 38, 40), "38 °C–104 °F")
     backwards = quantity_in("2 weeks or 10 days")
     assert backwards
     assert backwards.key == found.key

@@ -1,0 +1,67 @@
+"""What warns of answers goes with them, wherever they go."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+
+from service.app import create_app
+from service.settings import Settings
+from service.types import Answer
+from tests.fake_app import ANSWERS, FakeAnswerer, make_answer, make_paper
+
+KINDS = ("ris", "bib", "csv", "json")
+UNRELIABLE = "No reliable answer found in these papers."
+NONE_LIKELY = "None of the answers is likely to be right."
+POOR = tuple(replace(answer, reader_score=0.0, retrieval_score=0.09) for answer in ANSWERS[:2])
+
+
+@pytest.mark.parametrize(
+    ("answers", "question", "warning"),
+    [(ANSWERS, "Sure?", ""), (ANSWERS, "unsure?", UNRELIABLE), (POOR, "Sure?", NONE_LIKELY)],
+    ids=["reliable", "unreliable", "unlikely"],
+)
+def test_every_file_has_the_warning(
+    answers: tuple[Answer, ...], question: str, warning: str
+) -> None:
+    client = create_app(Settings(), FakeAnswerer(answers)).test_client()
+
+    def told(kind: str) -> str:
+        return client.get(f"/export.{kind}", query_string={"question": question}).text
+
+    rows = list(csv.DictReader(io.StringIO(told("csv").removeprefix("\ufeff"))))
+    assert {row["warning"] for row in rows} == {warning}
+    assert {row["problem"] for row in rows} == {""}
+    assert json.loads(told("json"))["warning"] == (warning or None)
+    note = f"{warning} Answer to".lstrip()
+    for kind, beginning in (("ris", "N1  - "), ("bib", "  annote = {")):
+        assert f"{beginning}{note} “{question}”" in told(kind)
+
+
+def test_the_threshold_of_the_warning_is_the_services() -> None:
+    client = create_app(Settings(no_answer_threshold=0.95), FakeAnswerer()).test_client()
+    assert UNRELIABLE not in client.get("/export.ris?question=unsure").text
+
+
+def test_every_file_has_the_marks_of_an_answer() -> None:
+    doubtful = make_answer(make_paper(journal="medRxiv"), "", "It may not last [[5 days]] in mice.")
+    client = create_app(Settings(), FakeAnswerer((doubtful,))).test_client()
+    told = {kind: client.get(f"/export.{kind}?question=why").text for kind in KINDS}
+    (row,) = csv.DictReader(io.StringIO(told["csv"]))
+    assert row["cautions"] == "Negated; Hedged; Animals; Preprint"
+    marks = ["Negated", "Hedged", "Animals", "Preprint"]
+    assert json.loads(told["json"])["answers"][0]["cautions"] == marks
+    for kind in ("ris", "bib"):
+        assert "Marked Negated, Hedged, Animals, Preprint. Answer to “why”: “5 days”" in told[kind]
+
+
+def test_the_api_warns_as_the_page_does(client: FlaskClient) -> None:
+    warning = UNRELIABLE
+    told = client.post("/api/v1/answers", json={"question": "unsure?"}).json
+    assert told
+    assert told["warning"] == warning
+    batch = client.post("/api/v1/batch", json={"questions": ["unsure?"]})
+    assert json.loads(batch.text)["result"]["warning"] == warning
