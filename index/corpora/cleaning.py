@@ -63,6 +63,8 @@ _AFTER_TITLE = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST_HEAD = 5  # words that are left of a title
+_ISSUE = re.compile(r"\.\s+(?:19|20)\d\d(?:\s+[A-Z][a-z]{2}\b.*)?$")  # of a whole citation
+_SPOILT_PLACE = re.compile(r"(?<=[a-z])[(1](?=[A-Z][a-z]+\)$)")
 _HEADING_NUMBERS = re.compile(
     r"^\d{1,2}(?:\.\d{1,2})*(?=[A-Z][a-z])"  # 2.1Methods
     r"|^(?:\d{1,3}(?:\.\d{1,2})*[\s.:;|)]+)+"  # 2.1. Methods
@@ -115,6 +117,17 @@ def clean_title(text: str) -> str:
     text = _TITLE_PAGE.sub("", clean(text))
     title = _AFTER_TITLE.split(text, maxsplit=1)[0].rstrip()
     return title if len(title.split()) >= _SHORTEST_HEAD else text
+
+
+def clean_journal(text: str) -> str:
+    """Return the name of a journal: what follows it in a citation goes, a place has its bracket.
+
+    >>> clean_journal("Lancet. 2020 Mar 11. pii: S0140-6736(20)30566-3. doi:")
+    'Lancet'
+    >>> clean_journal("Medicine1Baltimore)"), clean_journal("Rev. Assoc. Med. Bras. (1992)")
+    ('Medicine (Baltimore)', 'Rev. Assoc. Med. Bras. (1992)')
+    """
+    return _SPOILT_PLACE.sub(" (", _ISSUE.sub("", clean(text)))
 
 
 def clean_heading(heading: str) -> str:

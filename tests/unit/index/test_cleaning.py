@@ -8,6 +8,7 @@ from index.corpora.cleaning import (
     clean,
     clean_abstract,
     clean_heading,
+    clean_journal,
     clean_title,
     without_line_numbers,
     without_title,
@@ -137,6 +138,33 @@ def test_line_numbers_go_from_abstracts_also_where_their_digits_are_apart() -> N
 )
 def test_titles(title: str, cleaned: str) -> None:
     assert clean_title(title) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("journal", "cleaned"),
+    [
+        ("J Clin Med. 2020 Mar 13", "J Clin Med"),
+        ("Lancet. 2020 Mar 11. pii: S0140-6736(20)30566-3. doi:", "Lancet"),
+        ("Radiology. 2020 Feb 12:200343. doi: 10.1148/radiol.2020200343.", "Radiology"),
+        ("Chin Med J (Engl). 2020 Feb 28. doi: 10.1097/CM9.0000000000000775.", "Chin Med J (Engl)"),
+        ("Commun Dis Intell (2018). 2020 Mar 4", "Commun Dis Intell (2018)"),
+        ("J Emerg Manag. 2020 Mar/Apr", "J Emerg Manag"),
+        ("Epidemiol Health. 2020", "Epidemiol Health"),
+        ("Medicine1Baltimore)", "Medicine (Baltimore)"),
+        ("Tuberc Respir Dis(Seoul)", "Tuberc Respir Dis (Seoul)"),
+        ("G3 (Bethesda)", "G3 (Bethesda)"),
+        ("J. Virol.", "J. Virol."),
+        ("Arch. pathol. lab. med. (1976)", "Arch. pathol. lab. med. (1976)"),
+        ("Proc. 2020 IEEE Conf. on Big Data", "Proc. 2020 IEEE Conf. on Big Data"),
+        (
+            "6th Future Technologies Conference, FTC 2021",
+            "6th Future Technologies Conference, FTC 2021",
+        ),
+        ("", ""),
+    ],
+)
+def test_journals(journal: str, cleaned: str) -> None:
+    assert clean_journal(journal) == cleaned
 
 
 def test_control_characters_and_white_space() -> None:
