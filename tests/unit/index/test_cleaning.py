@@ -84,6 +84,7 @@ def test_no_text_takes_long(text: str) -> None:
         ('a <span class="x">mask</span>, <br/>twice', "a mask, twice"),
         ("PaO[sub]2[/sub] of [i]S. aureus[/i] [sub] [i]", "PaO2 of S. aureus [sub] [i]"),
         ("10<sup>3</sup> cells, CO<sub>2</sub>, masks<sup>3</sup>", "10^3 cells, CO2, masks3"),
+        ('Here we <a></a><a>dock</a> at <a href="https://x.org/#/a">x</a>', "Here we dock at x"),
         ("\uf062-globin 5\uf0a2 at 37\uf0b0C \uf0b1 1 \uf0fe", "β-globin 5′ at 37°C ± 1"),
         ("ORF identi\ufb01cation \u115f", "ORF identification"),
     ],
