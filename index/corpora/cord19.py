@@ -17,9 +17,9 @@ from index.corpora.cleaning import (
     clean_heading,
     clean_journal,
     clean_title,
-    without_line_numbers,
     without_title,
 )
+from index.corpora.line_numbers import without_line_numbers
 from index.corpora.metadata import Record
 from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask

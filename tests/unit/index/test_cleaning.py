@@ -10,7 +10,6 @@ from index.corpora.cleaning import (
     clean_heading,
     clean_journal,
     clean_title,
-    without_line_numbers,
     without_title,
 )
 
@@ -198,39 +197,6 @@ def test_control_characters_and_white_space() -> None:
 )
 def test_headings(heading: str, cleaned: str) -> None:
     assert clean_heading(heading) == cleaned
-
-
-LINE = "and the words of this line go on until the margin is reached there"
-
-
-def test_line_numbers_go_across_paragraphs_and_gaps() -> None:
-    numbered = [
-        " ".join(f"{LINE} {n}" for n in range(101, 106)),
-        " ".join(f"{LINE} {n}" for n in (106, 107, 109, 110, 111)),  # 108 was lost
-    ]
-    assert without_line_numbers(numbered) == [" ".join([LINE] * 5)] * 2
-
-
-def test_authors_numbers_between_line_numbers_stay() -> None:
-    text = " ".join(f"{LINE} {n} of the 31 patients" for n in range(1, 12))
-    cleaned = without_line_numbers([text])[0]
-    assert cleaned.count("31") == 11
-    assert not re.search(r"there \d+ of", cleaned)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        " ".join(str(n) for n in range(1, 30)),  # a list: no line between the numbers
-        " ".join(f"{LINE} {n}" for n in range(1, 8)),  # seven are not enough
-        " ".join(f"{LINE} {n}" for n in (12, 5, 80, 3, 41, 7, 9, 2, 60, 4)),  # no order
-        " ".join(f"{LINE} {n}" for n in range(1000, 3000, 150)),  # growing too fast
-        "In 2019, 2020 and 2021 there were 5 10 and 20 cases, of which 7 died",
-        "",
-    ],
-)
-def test_authors_own_numbers_stay(text: str) -> None:
-    assert without_line_numbers([text]) == [text]
 
 
 TITLE = "Masks on hospital wards in winter"
