@@ -26,8 +26,17 @@ _FEWEST = 5  # passages that have a word which counts as one; of a small index f
 _PER_PASSAGE = 10_000  # one more for so many passages
 _COMMON = 4  # times as many have a word that is suggested
 _ENDINGS = frozenset({"s", "es", "d", "ed", "r", "er", "rs", "or", "st", "ly", "al", "ic"})
+_SURE_STEM = 6  # letters, from which on a found word with an ending is another form of it
+_FAR_MORE = 5  # times as many have the word that is meant by one that only looks like such a form
+_INFORMAL = frozenset(  # words that no paper has, and no mistake either
+    re.findall(
+        r"\w+",
+        "arent cant couldnt didnt doesnt dont hadnt hasnt havent hows isnt lets shouldnt theres"
+        " theyre theyve wasnt werent weve whats whens wheres whos wont wouldnt youre youve",
+    )
+)
 _WORD = re.compile(r"(?<![\w-])[a-z]{4,30}(?![\w-])")  # of a text in lower case; no names of genes
-_ASKED = re.compile(r"(?<![\w-])[A-Za-z][a-z]{4,29}(?![\w-]|['’]\w)")
+_ASKED = re.compile(r"(?<![\w-])[A-Za-z][a-z]{3,29}(?![\w-]|['’]\w)")
 _LONG = 8  # letters, from which on two of them may be wrong
 _TRIED = 64  # words of a question
 
@@ -37,7 +46,7 @@ class Spelling:
 
     def __init__(self, counts: dict[str, int], fewest: int) -> None:
         """Take the words that at least `fewest` passages have."""
-        self._known = frozenset(counts)
+        self._known = _INFORMAL.union(counts)
         self._counts = {word: n for word, n in counts.items() if n >= _COMMON * fewest}
         self._common = tuple(self._counts)
 
@@ -65,7 +74,7 @@ class Spelling:
         >>> Spelling({"incubation": 90, "period": 80}, 1).corrected("Incubaton peroid of flu?")
         'Incubation period of flu?'
         """
-        if not self._known:
+        if not self._common:
             return None
         words = list(_ASKED.finditer(question))[:_TRIED]
         unknown = [word for word in words if word[0].lower() not in self._known]
@@ -84,11 +93,16 @@ class Spelling:
         near = process.extract(
             word, self._common, scorer=OSA.distance, score_cutoff=most, limit=None
         )
-        found = [(away, -self._counts[other], other) for other, away, _ in near]
-        if any(word.startswith(other) and word[len(other) :] in _ENDINGS for _, _, other in found):
-            return None  # another form of a word
-        alike = [row for row in found if row[2][0] == word[0]]
-        return min(alike)[2] if alike else None
+        found = [(away, -self._counts[o], o) for o, away, _ in near if o[0] == word[0]]
+        if not found:
+            return None
+        meant = min(found)[2]
+        for _, _, stem in found:
+            if word.startswith(stem) and word[len(stem) :] in _ENDINGS:
+                is_rare = self._counts[stem] * _FAR_MORE <= self._counts[meant]
+                if len(stem) >= _SURE_STEM or not is_rare:
+                    return None  # another form of a word
+        return meant
 
 
 def count_words(store: PassageStore, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Removes from papers' text what their authors did not write: watermarks, line numbers, tags.
+"""Removes from papers' text what their authors did not write: watermarks, tags, front matter.
 
 The phrases are those that bioRxiv and medRxiv print on every page of a preprint and that
 PDF extraction scatters through the paragraphs, in any order and often cut in pieces.
@@ -7,6 +7,7 @@ PDF extraction scatters through the paragraphs, in any order and often cut in pi
 import re
 from collections.abc import Sequence
 
+from index.corpora.line_numbers import without_line_numbers
 from index.corpora.markup import plain
 
 _DOI = r"(?:doi:\s*)?https?:\ ?//(?:dx\.)?doi\.org\ ?/\ ?10\.1101/[\d.\ ]*\d(?:\ //doi\.\S*)*"
@@ -63,17 +64,14 @@ _AFTER_TITLE = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST_HEAD = 5  # words that are left of a title
+_ISSUE = re.compile(r"\.\s+(?:19|20)\d\d(?:\s+[A-Z][a-z]{2}\b.*)?$")  # of a whole citation
+_SPOILT_PLACE = re.compile(r"(?<=[a-z])[(1](?=[A-Z][a-z]+\)$)")
 _HEADING_NUMBERS = re.compile(
     r"^\d{1,2}(?:\.\d{1,2})*(?=[A-Z][a-z])"  # 2.1Methods
     r"|^(?:\d{1,3}(?:\.\d{1,2})*[\s.:;|)]+)+"  # 2.1. Methods
     r"|(?:\s+\d{1,4})+$"  # Methods 112: line numbers
 )
-_NUMBER = re.compile(r"(?<!\S)(\d(?: \d){1,3}|\d{1,4})(?!\S)")  # 342, or 3 4 2
 
-_SHORTEST_NUMBERING = 8  # line numbers in a row
-_LARGEST_GAP = 5  # line numbers that the extraction may have lost between two that it kept
-_LINE = (25, 160)  # characters of text between one line number and the next
-_LOOK_BACK = 30  # integers
 _SHORTEST_TITLE = 20  # characters; a shorter one may be how the text itself begins
 
 
@@ -117,6 +115,17 @@ def clean_title(text: str) -> str:
     return title if len(title.split()) >= _SHORTEST_HEAD else text
 
 
+def clean_journal(text: str) -> str:
+    """Return the name of a journal: what follows it in a citation goes, a place has its bracket.
+
+    >>> clean_journal("Lancet. 2020 Mar 11. pii: S0140-6736(20)30566-3. doi:")
+    'Lancet'
+    >>> clean_journal("Medicine1Baltimore)"), clean_journal("Rev. Assoc. Med. Bras. (1992)")
+    ('Medicine (Baltimore)', 'Rev. Assoc. Med. Bras. (1992)')
+    """
+    return _SPOILT_PLACE.sub(" (", _ISSUE.sub("", clean(text)))
+
+
 def clean_heading(heading: str) -> str:
     """Return a section heading without watermarks and numbering, or "" if no word is left.
 
@@ -126,50 +135,6 @@ def clean_heading(heading: str) -> str:
     heading = _HEADING_NUMBERS.sub("", clean(heading).strip(" .:;|")).strip(" .:;|")
     letters = sum(character.isalpha() for character in heading)
     return heading if letters > 1 and not re.fullmatch(r"[ivxIVX]+", heading) else ""
-
-
-def without_line_numbers(paragraphs: Sequence[str]) -> list[str]:
-    """Return the paragraphs without the line numbers that a manuscript's margin left in them.
-
-    A standalone integer is a line number when it belongs to a run of at least 8 growing integers
-    with a line's length of text between them. Numbers that authors wrote do not come so evenly.
-
-    >>> lines = [f"words that fill a line of a manuscript {n}" for n in range(1, 12)]
-    >>> without_line_numbers([" ".join(lines)])[0][:60]
-    'words that fill a line of a manuscript words that fill a lin'
-    """
-    found: list[tuple[int, int, int, int]] = []  # value, position in all text, paragraph, offset
-    position = 0
-    for number, paragraph in enumerate(paragraphs):
-        found += [
-            (int(m[1].replace(" ", "")), position + m.start(), number, m.start())
-            for m in _NUMBER.finditer(paragraph)
-        ]
-        position += len(paragraph) + 1
-    length = [1] * len(found)  # of the longest run of line numbers that ends here
-    before = [-1] * len(found)
-    for this, (value, at, _, _) in enumerate(found):
-        for earlier in range(max(0, this - _LOOK_BACK), this):
-            step, distance = value - found[earlier][0], at - found[earlier][1]
-            if (
-                1 <= step <= _LARGEST_GAP
-                and _LINE[0] * step <= distance <= _LINE[1] * step
-                and length[earlier] >= length[this]
-            ):
-                length[this], before[this] = length[earlier] + 1, earlier
-    drop: set[tuple[int, int]] = set()
-    for last in range(len(found)):
-        if length[last] >= _SHORTEST_NUMBERING:
-            this = last
-            while this >= 0 and found[this][2:] not in drop:
-                drop.add(found[this][2:])
-                this = before[this]
-    return [_without_numbers_at(drop, n, paragraph) for n, paragraph in enumerate(paragraphs)]
-
-
-def _without_numbers_at(drop: set[tuple[int, int]], number: int, paragraph: str) -> str:
-    text = _NUMBER.sub(lambda m: "" if (number, m.start()) in drop else m[0], paragraph)
-    return _SPACES.sub(" ", text).strip()
 
 
 def without_title(paragraphs: Sequence[str], title: str) -> list[str]:

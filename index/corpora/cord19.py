@@ -15,10 +15,11 @@ from index.corpora.cleaning import (
     clean,
     clean_abstract,
     clean_heading,
+    clean_journal,
     clean_title,
-    without_line_numbers,
     without_title,
 )
+from index.corpora.line_numbers import without_line_numbers
 from index.corpora.metadata import Record
 from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask
@@ -167,7 +168,7 @@ def _paper(record: Record, title: str) -> Paper:
         cord_uid=record["cord_uid"],
         title=title,
         authors=clean(record.get("authors", "")),
-        journal=clean(record.get("journal", "")),
+        journal=clean_journal(record.get("journal", "")),
         publish_time=_date(record.get("publish_time", "")),
         doi=clean(record.get("doi", "")),
         pmcid=clean(record.get("pmcid", "")),

@@ -29,7 +29,7 @@ _FONTS = {
 _IN_FONTS = re.compile("[\uf020-\uf0ff\ufb00-\ufb06]")
 _POWER = re.compile(r"(?<=\d)\s*(?:<sup\s*>|\[sup\])\s*(?=[-−+]?\d)", re.IGNORECASE)
 _TAG = re.compile(
-    r"""</?(p|br|div|h\d|sec|title|b|i|u|em|strong|sub|sup|span|italic|bold|jats:\w+)
+    r"""</?(p|br|div|h\d|sec|title|a|b|i|u|em|strong|sub|sup|span|italic|bold|jats:\w+)
         (?:\s+[\w:-]+="[^"<>]{0,200}")*\s*/?>""",
     re.VERBOSE | re.IGNORECASE,
 )

@@ -8,8 +8,8 @@ from index.corpora.cleaning import (
     clean,
     clean_abstract,
     clean_heading,
+    clean_journal,
     clean_title,
-    without_line_numbers,
     without_title,
 )
 
@@ -83,6 +83,7 @@ def test_no_text_takes_long(text: str) -> None:
         ('a <span class="x">mask</span>, <br/>twice', "a mask, twice"),
         ("PaO[sub]2[/sub] of [i]S. aureus[/i] [sub] [i]", "PaO2 of S. aureus [sub] [i]"),
         ("10<sup>3</sup> cells, CO<sub>2</sub>, masks<sup>3</sup>", "10^3 cells, CO2, masks3"),
+        ('Here we <a></a><a>dock</a> at <a href="https://x.org/#/a">x</a>', "Here we dock at x"),
         ("\uf062-globin 5\uf0a2 at 37\uf0b0C \uf0b1 1 \uf0fe", "β-globin 5′ at 37°C ± 1"),
         ("ORF identi\ufb01cation \u115f", "ORF identification"),
     ],
@@ -139,6 +140,33 @@ def test_titles(title: str, cleaned: str) -> None:
     assert clean_title(title) == cleaned
 
 
+@pytest.mark.parametrize(
+    ("journal", "cleaned"),
+    [
+        ("J Clin Med. 2020 Mar 13", "J Clin Med"),
+        ("Lancet. 2020 Mar 11. pii: S0140-6736(20)30566-3. doi:", "Lancet"),
+        ("Radiology. 2020 Feb 12:200343. doi: 10.1148/radiol.2020200343.", "Radiology"),
+        ("Chin Med J (Engl). 2020 Feb 28. doi: 10.1097/CM9.0000000000000775.", "Chin Med J (Engl)"),
+        ("Commun Dis Intell (2018). 2020 Mar 4", "Commun Dis Intell (2018)"),
+        ("J Emerg Manag. 2020 Mar/Apr", "J Emerg Manag"),
+        ("Epidemiol Health. 2020", "Epidemiol Health"),
+        ("Medicine1Baltimore)", "Medicine (Baltimore)"),
+        ("Tuberc Respir Dis(Seoul)", "Tuberc Respir Dis (Seoul)"),
+        ("G3 (Bethesda)", "G3 (Bethesda)"),
+        ("J. Virol.", "J. Virol."),
+        ("Arch. pathol. lab. med. (1976)", "Arch. pathol. lab. med. (1976)"),
+        ("Proc. 2020 IEEE Conf. on Big Data", "Proc. 2020 IEEE Conf. on Big Data"),
+        (
+            "6th Future Technologies Conference, FTC 2021",
+            "6th Future Technologies Conference, FTC 2021",
+        ),
+        ("", ""),
+    ],
+)
+def test_journals(journal: str, cleaned: str) -> None:
+    assert clean_journal(journal) == cleaned
+
+
 def test_control_characters_and_white_space() -> None:
     assert clean("a\x00b\tc\r\nd\x85e\u2028f\ud800g\uffffh") == "a b c d e f g h"
     assert clean(" a\xa0 \u2009b\u3000") == "a b"
@@ -169,39 +197,6 @@ def test_control_characters_and_white_space() -> None:
 )
 def test_headings(heading: str, cleaned: str) -> None:
     assert clean_heading(heading) == cleaned
-
-
-LINE = "and the words of this line go on until the margin is reached there"
-
-
-def test_line_numbers_go_across_paragraphs_and_gaps() -> None:
-    numbered = [
-        " ".join(f"{LINE} {n}" for n in range(101, 106)),
-        " ".join(f"{LINE} {n}" for n in (106, 107, 109, 110, 111)),  # 108 was lost
-    ]
-    assert without_line_numbers(numbered) == [" ".join([LINE] * 5)] * 2
-
-
-def test_authors_numbers_between_line_numbers_stay() -> None:
-    text = " ".join(f"{LINE} {n} of the 31 patients" for n in range(1, 12))
-    cleaned = without_line_numbers([text])[0]
-    assert cleaned.count("31") == 11
-    assert not re.search(r"there \d+ of", cleaned)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        " ".join(str(n) for n in range(1, 30)),  # a list: no line between the numbers
-        " ".join(f"{LINE} {n}" for n in range(1, 8)),  # seven are not enough
-        " ".join(f"{LINE} {n}" for n in (12, 5, 80, 3, 41, 7, 9, 2, 60, 4)),  # no order
-        " ".join(f"{LINE} {n}" for n in range(1000, 3000, 150)),  # growing too fast
-        "In 2019, 2020 and 2021 there were 5 10 and 20 cases, of which 7 died",
-        "",
-    ],
-)
-def test_authors_own_numbers_stay(text: str) -> None:
-    assert without_line_numbers([text]) == [text]
 
 
 TITLE = "Masks on hospital wards in winter"

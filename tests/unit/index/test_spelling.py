@@ -21,6 +21,14 @@ WORDS = Spelling(
         "vaccines": 600,
         "rarely": 20,
         "barely": 19,
+        "peri": 25,
+        "again": 70,
+        "against": 700,
+        "virus": 900,
+        "cells": 800,
+        "done": 90,
+        "genera": 30,
+        "general": 600,
     },
     fewest=5,
 )
@@ -36,6 +44,10 @@ WORDS = Spelling(
         ("is rarelly", "is rarely"),
         ("the periode", "the period"),  # "e" is no ending
         ("vaccinesq", "vaccines"),
+        ("a perid", "a period"),  # no form of "peri", which is far rarer
+        ("agains the vrus", "against the virus"),
+        ("whats the perid", "whats the period"),
+        ("in cels", "in cells"),
     ],
 )
 def test_misspelt_words_are_put_right(question: str, meant: str) -> None:
@@ -54,6 +66,8 @@ def test_misspelt_words_are_put_right(question: str, meant: str) -> None:
         "INCUBATON",
         "shouldn't Lassas's",  # the pieces beside an apostrophe are no words
         "eriod",  # another first letter
+        "dont, wont and whens",  # informal, not misspelt
+        "of generas",  # of a word that is long enough to be sure
         "incobetoin",  # three mistakes
         "large and largely, larger, largest",  # other forms of a word
         "el peroid de cuando sintomas terminan",  # mostly unknown: of another language
