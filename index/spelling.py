@@ -37,6 +37,7 @@ _INFORMAL = frozenset(  # words that no paper has, and no mistake either
 )
 _WORD = re.compile(r"(?<![\w-])[a-z]{4,30}(?![\w-])")  # of a text in lower case; no names of genes
 _ASKED = re.compile(r"(?<![\w-])[A-Za-z][a-z]{3,29}(?![\w-]|['’]\w)")
+_SHORT = 4  # letters: a small index lacks many such words that are right
 _LONG = 8  # letters, from which on two of them may be wrong
 _TRIED = 64  # words of a question
 
@@ -97,6 +98,9 @@ class Spelling:
         if not found:
             return None
         meant = min(found)[2]
+        is_certain = self._counts[meant] >= _COMMON * _FEWEST and not meant.startswith(word)
+        if len(word) == _SHORT and not is_certain:
+            return None
         for _, _, stem in found:
             if word.startswith(stem) and word[len(stem) :] in _ENDINGS:
                 is_rare = self._counts[stem] * _FAR_MORE <= self._counts[meant]

@@ -79,6 +79,12 @@ def test_other_words_stay(question: str) -> None:
     assert WORDS.corrected(question) is None
 
 
+def test_a_small_index_lacks_many_short_words_that_are_right() -> None:
+    words = Spelling({"ware": 19, "cells": 20, "taken": 90}, fewest=1)
+    assert words.corrected("What did it ward off and take?") is None
+    assert words.corrected("Which cels?") == "Which cells?"
+
+
 def test_only_so_many_words_are_looked_up() -> None:
     assert WORDS.corrected("peroid " * 70) == "period " * 64 + "peroid " * 6
 
