@@ -60,8 +60,8 @@ def openapi(settings: Settings) -> Json:
             "summary": "Answers to questions, in the words of COVID-19 research papers.",
             "description": "Every error is a problem document (RFC 9457). A field that is not "
             'documented here is refused, and so is a value of another type: `"5"` is no number. '
-            "Texts are counted in Unicode code points. What the schemas do not say is refused, too: "
-            "a question without a word, a date that no calendar has, a last date before the first.",
+            "Texts are counted in Unicode code points. Schemas cannot say that a question needs a "
+            "word, a date must be of the calendar, and the last not before the first.",
         },
         "servers": [{"url": "/"}],
         "paths": _paths(figures=settings.metrics == "on"),
