@@ -76,6 +76,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["thousands"] = "{:,}".format
     app.register_blueprint(create_pages(settings, future))
     batches = Batches(most_batches(settings.web_threads, settings.queue))
