@@ -278,7 +278,7 @@ def _problem(detail: ErrorDetails, expected: Mapping[str, str]) -> FieldProblem:
         case "missing":
             said = f"The field {field} is missing."
         case "extra_forbidden":
-            return unknown_field(field, within)
+            return unknown_field(field or "", within)
         case _:
             said = expected.get(field or "", "The fields cannot be read.")
     return FieldProblem(field, said, within)
