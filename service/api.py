@@ -1,11 +1,13 @@
 """The JSON API under /api/v1. Errors leave as RFC 9457 problem documents."""
 
+import json
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
+from typing import NoReturn
 
 from flask import Blueprint, Response, request
 from pydantic_core import from_json, to_json
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from service.background import answerer_of
 from service.batch import Batches, Outcome, outcomes
@@ -100,12 +102,26 @@ def streamed(
 
 def _body() -> dict[str, object]:
     """Return the members of the JSON object that was sent."""
+    if request.query_string:
+        raise BadRequest("The fields belong into the JSON body: this address takes no query (?).")
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("The request's content type must be application/json.")
-    try:
-        values = from_json(request.get_data(), allow_inf_nan=False)
-    except ValueError as error:
-        raise MalformedJSONError(f"The body is not JSON: {error}.") from None
+    values = _parsed(request.get_data())
     if not isinstance(values, dict):
-        raise InvalidQueryError((FieldProblem("", "The body must be a JSON object."),))
+        raise InvalidQueryError((FieldProblem(None, "The body must be a JSON object."),))
     return values
+
+
+def _parsed(data: bytes) -> object:
+    """Return the value of a JSON text. A lone surrogate in it is left for the fields to refuse."""
+    try:
+        return from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        try:
+            return json.loads(data.decode(), parse_constant=_no_number)  # takes lone surrogates
+        except (ValueError, RecursionError):
+            raise MalformedJSONError(f"The body is not JSON: {error}.") from None
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and the infinities are not JSON's

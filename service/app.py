@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, jsonify, request
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from service.api import create_api, problem_response
+from service.api import create_api
 from service.background import (
     NotReadyError,
     answerer_of,
@@ -75,6 +76,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["thousands"] = "{:,}".format
     app.register_blueprint(create_pages(settings, future))
     batches = Batches(most_batches(settings.web_threads, settings.queue))
@@ -87,6 +89,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     _add_probes(app, future)
     _add_error_handler(app, settings, future)
     add_hooks(app, metrics, settings.deadline, shown=settings.metrics == "on")
+    app.before_request(_refuse_broken_address)
     app.before_request(_read_body)
 
     @app.after_request
@@ -110,6 +113,14 @@ def _with_sane_host(application: "WSGIApplication") -> "WSGIApplication":
         return application(environ, start_response)
 
     return checked
+
+
+def _refuse_broken_address() -> None:
+    """Refuse a query that is no UTF-8: what it asks would be answered as something else."""
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The address has bytes that are no UTF-8: encode its fields so.") from None
 
 
 def _read_body() -> None:
@@ -168,6 +179,4 @@ def _add_error_handler(app: Flask, settings: Settings, answerer: Future[Answerer
             if is_lost(error):
                 stop_server(LostGPUError(error))
             log.error("cannot answer %s %s", request.method, harmless(request.path), exc_info=error)
-        if request.path == "/api" or request.path.startswith("/api/"):
-            return problem_response(problem)
         return render_page(settings, answerer, Form.empty(settings), problem=problem)

@@ -40,7 +40,8 @@ class Outcome:
 
 def _told(question: object) -> str:
     """Return a question as it is repeated to whoever asked it: what is no text, as nothing."""
-    return question[:QUESTION_LENGTH] if isinstance(question, str) else ""
+    text = question[:QUESTION_LENGTH] if isinstance(question, str) else ""
+    return text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent back
 
 
 def most_batches(threads: int, queue: int) -> int:

@@ -47,7 +47,7 @@ class BatchForm:
     @classmethod
     def entered(cls, values: MultiDict[str, str], settings: Settings) -> Self:
         """Return what was entered."""
-        chosen = MultiDict([(name, values.get(name, "")) for name in _OPTIONS])
+        chosen = MultiDict((name, text) for name in _OPTIONS for text in values.getlist(name))
         return cls(values.get("questions", ""), Form.entered(chosen, settings))
 
 

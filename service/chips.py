@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from index.filters import NO_FILTERS, Facets, Filters, name_key
+from index.filters import NO_FILTERS, Facet, Filters, name_key
 from service.cards import long_date
 from service.types import Query
 
@@ -74,7 +74,7 @@ def _one_by_one(filters: Filters) -> Iterator[tuple[str, Filters]]:
         yield "With full text", replace(filters, full_text=False)
 
 
-def unknown_names(query: Query, facets: Facets) -> list[str]:
-    """Return the sources asked for that are not among those that the page offers."""
-    known = {name_key(source.name) for source in facets.sources}
-    return [name for name in query.filters.sources if name_key(name) not in known]
+def unknown_names(asked: tuple[str, ...], offered: tuple[Facet, ...]) -> list[str]:
+    """Return the sources, or journals, asked for that are not among those that the page offers."""
+    known = {name_key(facet.name) for facet in offered}
+    return [name for name in asked if name_key(name) not in known]

@@ -77,15 +77,16 @@ class Problem:
         return members
 
 
-def json_pointer(*names: str) -> str:
+def json_pointer(*names: str | None) -> str:
     """Return the RFC 6901 pointer, as a URI fragment, to a member of a member of an object.
 
-    Empty names are left out.
+    Names that are None are left out.
 
-    >>> json_pointer("filters", "a/b"), json_pointer("")
-    ('#/filters/a~1b', '#')
+    >>> json_pointer("filters", "a/b"), json_pointer(None, ""), json_pointer(None, None)
+    ('#/filters/a~1b', '#/', '#')
     """
-    escaped = (name.replace("~", "~0").replace("/", "~1") for name in names if name)
+    given = (name for name in names if name is not None)
+    escaped = (name.replace("~", "~0").replace("/", "~1") for name in given)
     return "#" + "".join("/" + quote(name, safe="~") for name in escaped)
 
 

@@ -1,5 +1,6 @@
 """The page's form: what was entered, as it was entered, and the query that it asks for."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
@@ -30,7 +31,8 @@ class Form:
     """The fields as texts, so that the page can show again whatever was entered.
 
     `sources` and `journals` may be entered several times each; blank ones are left out. `index`
-    is the version of the index that a permalink was made with, or any text instead.
+    is the version of the index that a permalink was made with, or any text instead. `repeated` are
+    the fields that were entered several times although they are single: their first value is here.
     """
 
     question: str
@@ -43,6 +45,7 @@ class Form:
     journals: tuple[str, ...] = ()
     full_text: str = ""
     index: str = ""
+    repeated: tuple[str, ...] = ()
 
     @classmethod
     def empty(cls, settings: Settings) -> Self:
@@ -58,13 +61,14 @@ class Form:
             question=values.get("question", ""),
             question_select=values.get("question_select", ""),
             weight=values.get("weight", "").strip() or form.weight,
-            top_k=values.get("top_k", "").strip() or form.top_k,
+            top_k=_plain(values.get("top_k", "").strip()) or form.top_k,
             published_from=values.get("published_from", ""),
             published_to=values.get("published_to", ""),
             sources=_filled(values.getlist("sources")),
             journals=_filled(values.getlist("journals")),
             full_text=values.get("full_text", ""),
             index=values.get("index", "").strip()[:_LONGEST_VERSION],
+            repeated=tuple(name for name in _SINGLE if len(values.getlist(name)) > 1),
         )
 
     @property
@@ -102,20 +106,21 @@ class Form:
     def query(self, settings: Settings, unknown: Mapping[str, str] | None = None) -> Query:
         """Return the query that the form asks for; `unknown` are fields that it does not have.
 
+        What those who pass links on add to them is no matter (see `_TRACKERS`).
+
         Raises:
             InvalidQueryError: with a problem for each field that is wrong.
 
         """
-        problems: list[FieldProblem] = []
-        question = self.question
+        problems = [FieldProblem(name, f"Give the field {name} once.") for name in self.repeated]
         try:
             suggested = _suggested(self.question_select)
-            question = self.question if self.question.strip() else suggested or self.question
         except ValueError:
             problem = f"Choose one of the questions 1 to {len(QUESTIONS)}."
             problems.append(FieldProblem("question_select", problem))
+            suggested = QUESTIONS[0].text  # or the question would be called empty, too
         values = {
-            "question": question,
+            "question": self.question if self.question.strip() else suggested or self.question,
             "weight": number_of(self.weight),
             "top_k": number_of(self.top_k),
             "filters": {
@@ -126,8 +131,9 @@ class Form:
                 "full_text": _TICKED.get(self.full_text.strip(), self.full_text),
             },
         }
-        unknown = unknown or {}
-        problems += [unknown_field(name) for name in unknown.keys() & values.keys()]
+        given = unknown or {}
+        unknown = {name: given[name] for name in sorted(given) if not _TRACKERS.fullmatch(name)}
+        problems += [unknown_field(name) for name in unknown if name in values]
         try:
             query = parse_query(
                 {**unknown, **values}, weight=settings.default_weight, top_k=settings.default_top_k
@@ -141,7 +147,12 @@ class Form:
 
 _TICKED = {"": False, "1": True}
 
-FIELD_NAMES = frozenset(field.name for field in fields(Form))
+FIELD_NAMES = frozenset(field.name for field in fields(Form)) - {"repeated"}
+_SINGLE = sorted(FIELD_NAMES - {"sources", "journals"})
+_TRACKERS = re.compile(
+    r"utm_\w+|\w+clk?id|mc_\w+|_\w+|[gw]braid|gclsrc|srsltid|igsh(id)?|mkt_tok", re.ASCII
+)
+"""What social networks, search engines and tools that send mail add to the addresses of links."""
 
 
 def _suggested(number: str) -> str | None:
@@ -155,6 +166,12 @@ def _suggested(number: str) -> str | None:
 
 def _filled(texts: list[str]) -> tuple[str, ...]:
     return tuple(text for text in texts if text.strip())
+
+
+def _plain(text: str) -> str:
+    """Write a whole number as such: 5.0 as 5. Any other text stays as it is."""
+    value = number_of(text)
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else text
 
 
 def number_of(text: str) -> object:

@@ -11,6 +11,7 @@ MOST_BYTES = 1024 * 1024
 
 _COLUMN = {"question", "questions"}
 _DELIMITERS = ",;\t"
+_END = "end"
 _MARKS = (  # the longer first: the one of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -68,7 +69,7 @@ def read_text(text: str, *, table: bool = False) -> tuple[str, ...]:
         names = _names(lines[first : first + 1], delimiter)
         if _COLUMN.intersection(names):
             place = next(place for place, name in enumerate(names) if name in _COLUMN)
-            return _filled(_column(_rows(lines[first:], delimiter), place, delimiter))
+            return _filled(_column(_closed_rows(lines[first:], delimiter), place, delimiter))
     if table:
         _refuse_columns(lines)
     return _filled(_unquoted(line) for line in lines)
@@ -115,6 +116,17 @@ def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
         return list(csv.reader(lines, delimiter=delimiter))
     except csv.Error as error:
         raise UnreadableListError(f"The CSV cannot be read ({error}). {_SAVE}") from None
+
+
+def _closed_rows(lines: list[str], delimiter: str) -> list[list[str]]:
+    """Return the rows of a table. Refuse one whose last cell does not end: it swallows rows."""
+    *rows, last = _rows([*lines, _END], delimiter)
+    if last != [_END]:
+        raise UnreadableListError(
+            f"Row {len(rows) + 1} of the CSV begins a cell with a quotation mark that no other one "
+            "closes, so all that follows would be one question. Remove the mark, or close it."
+        )
+    return rows
 
 
 def _unquoted(line: str) -> str:

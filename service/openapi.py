@@ -37,7 +37,7 @@ _PROBLEM = "application/problem+json"
 _NDJSON = "application/x-ndjson"
 
 _ERRORS = {
-    400: "The body is not JSON.",
+    400: "The body is not JSON, or the address has a query.",
     403: "The request was started by a page of another web site.",
     404: "This service takes no feedback (its setting COVIDQUEST_FEEDBACK).",
     409: "The index that is served now does not have this answer. Ask again.",
@@ -60,7 +60,8 @@ def openapi(settings: Settings) -> Json:
             "summary": "Answers to questions, in the words of COVID-19 research papers.",
             "description": "Every error is a problem document (RFC 9457). A field that is not "
             'documented here is refused, and so is a value of another type: `"5"` is no number. '
-            "Texts are counted in Unicode code points.",
+            "Texts are counted in Unicode code points. Schemas cannot say that a question needs a "
+            "word, a date must be of the calendar, and the last not before the first.",
         },
         "servers": [{"url": "/"}],
         "paths": _paths(figures=settings.metrics == "on"),

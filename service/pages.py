@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
 from index.filters import Facets, Filters
+from service.api import problem_response
 from service.background import NotReadyError, answerer_of
 from service.errors import Problem, problem_of
 from service.forms import FIELD_NAMES, Form
@@ -65,7 +66,12 @@ def render_page(
     results: Results | None = None,
     problem: Problem | None = None,
 ) -> Response:
-    """Render the page: the form, and below it the answers or above it what went wrong."""
+    """Render the page: the form, and below it the answers or above it what went wrong.
+
+    That goes to a program as a problem document instead.
+    """
+    if problem and _is_for_program():
+        return problem_response(problem)
     problem_of_field = {p.field: p.said for p in problem.fields} if problem else {}
     facets = _facets(answerer)
     found = results.found if results else None
@@ -94,6 +100,13 @@ def render_page(
     response = make_response(html, problem.status if problem else 200)
     response.headers.update(problem.headers if problem else {})
     return response
+
+
+def _is_for_program() -> bool:
+    """Tell whether the API is asked, or for a file by a client that does not take pages."""
+    if request.path.startswith("/export."):
+        return "text/html" not in request.accept_mimetypes.values()
+    return request.path == "/api" or request.path.startswith("/api/")
 
 
 def _facets(answerer: Future[AnswererProtocol]) -> Facets:

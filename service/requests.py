@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from service.batch import MOST_QUESTIONS
-from service.validation import Fields, FilterFields, QueryFields, Question, TopK, Weight
+from service.validation import WHOLE, Fields, FilterFields, QueryFields, Question, TopK, Weight
 
 NOTE_LENGTH = 2000
 """The longest note, in Unicode code points."""
@@ -84,7 +84,7 @@ def _clean_note(text: str) -> str:
     return text
 
 
-Count = Annotated[int, Field(ge=0, le=_LARGEST_ID)]
+Count = Annotated[int, Field(ge=0, le=_LARGEST_ID), WHOLE]
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _AS_ANSWERED = "must be as the answer has it: ask again, and send what it says."
 

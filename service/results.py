@@ -103,7 +103,12 @@ def _notice(found: AnswerList, answerer: AnswererProtocol) -> str:
         return ""
     if found.passages_searched:
         return "No passage found in these papers. Try other words."
-    unknown = unknown_names(found.query, answerer.facets)
-    quoted = " and ".join(f"“{name}”" for name in unknown)
-    among = f" The sources that the filters list do not include {quoted}." if unknown else ""
+    filters, facets = found.query.filters, answerer.facets
+    among = _not_among("sources", "list", unknown_names(filters.sources, facets.sources))
+    among += _not_among("journals", "suggest", unknown_names(filters.journals, facets.journals))
     return f"{NO_MATCH}{among} {WIDEN}"
+
+
+def _not_among(names: str, offer: str, unknown: list[str]) -> str:
+    quoted = " and ".join(f"“{name}”" for name in unknown)
+    return f" The {names} that the filters {offer} do not include {quoted}." if unknown else ""

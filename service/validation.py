@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -40,14 +41,14 @@ SHOWN_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """What is wrong with one field. `field` is empty when it is the whole input.
+    """What is wrong with one field. `field` is None when it is the whole input.
 
-    `within` is the field that holds it, empty when it is the input itself.
+    `within` is the field that holds it, None when it is the input itself.
     """
 
-    field: str
+    field: str | None
     detail: str
-    within: str = ""
+    within: str | None = None
 
     @property
     def said(self) -> str:
@@ -64,10 +65,11 @@ class InvalidQueryError(Exception):
 
     def __init__(self, problems: tuple[FieldProblem, ...]) -> None:
         """Take what is wrong with each field."""
-        super().__init__("; ".join(problem.detail for problem in problems))
+        super().__init__(" ".join(problem.detail for problem in problems))
         self.problems = problems
 
 
+_NAMES = f"at most {NAMES} names of 1 to {NAME_LENGTH} characters"
 _EXPECTED = {
     "question": "The question must be a text of valid Unicode.",
     "weight": "The weight must be a number from 0 to 1.",
@@ -76,13 +78,11 @@ _EXPECTED = {
     "published_from": "The first date (published_from) must be written as 2020, 2020-03 or "
     "2020-03-13.",
     "published_to": "The last date (published_to) must be written as 2020, 2020-03 or 2020-03-13.",
-    "sources": f"The sources must be a list of at most {NAMES} names of 1 to {NAME_LENGTH} "
-    "characters.",
-    "journals": f"The journals must be a list of at most {NAMES} names of 1 to {NAME_LENGTH} "
-    "characters.",
+    "sources": f"The sources must be a list of {_NAMES}.",
+    "journals": f"The journals must be a list of {_NAMES}.",
     "full_text": "With full text only (full_text) must be true or false.",
 }
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
+_DATE = re.compile("[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 
 
 Model = TypeVar("Model", bound="Fields")
@@ -131,15 +131,36 @@ def _clean_name(text: str) -> str:
     return name
 
 
-Date = Annotated[str, AfterValidator(_clean_date)]
-Names = Annotated[list[Annotated[str, AfterValidator(_clean_name)]], Field(max_length=NAMES)]
+def _whole(value: object) -> object:
+    """Return a whole number as an integer, as to JSON 5.0 is one; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""Lets an integer be written as 5.0. It stands after the limits, or these would not be told."""
+
+Date = Annotated[
+    str,
+    AfterValidator(_clean_date),
+    Field(json_schema_extra={"pattern": rf"^\s*({_DATE.pattern})?\s*$"}),
+]
+Name = Annotated[
+    str,
+    AfterValidator(_clean_name),
+    Field(json_schema_extra={"minLength": 1, "maxLength": NAME_LENGTH, "pattern": r"\S"}),
+]
+Names = Annotated[list[Name], Field(max_length=NAMES)]
 Question = Annotated[
     str,
     AfterValidator(_clean_question),
     Field(
         description=f"A text of 1 to {QUESTION_LENGTH} characters with at least one word. White "
         "space around it is dropped, and every run of it within counts as one space.",
-        json_schema_extra={"minLength": 1, "examples": ["How long is the incubation period?"]},
+        json_schema_extra={
+            "minLength": 1,
+            "maxLength": QUESTION_LENGTH,
+            "examples": ["How long is the incubation period?"],
+        },
     ),
 ]
 Weight = Annotated[
@@ -150,8 +171,9 @@ Weight = Annotated[
         allow_inf_nan=False,
         description="The reader's share in the final score; the rest is the retrieval's.",
     ),
+    AfterValidator(lambda weight: weight + 0.0),  # no -0.0
 ]
-TopK = Annotated[int, Field(ge=1, le=TOP_K, description="The most answers to return.")]
+TopK = Annotated[int, Field(ge=1, le=TOP_K, description="The most answers to return."), WHOLE]
 
 
 class Fields(BaseModel):
@@ -172,9 +194,11 @@ class FilterFields(Fields):
     published_to: Date = Field(
         default="", description="The last date, likewise.", examples=["2021"]
     )
-    sources: Names = Field(default=[], description="From any of these sources.", examples=[["PMC"]])
+    sources: Names = Field(
+        default=[], description=f"From any of these sources: {_NAMES}.", examples=[["PMC"]]
+    )
     journals: Names = Field(
-        default=[], description="In any of these journals, by their whole names."
+        default=[], description=f"In any of these journals, by their whole names: {_NAMES}."
     )
     full_text: bool = Field(default=False, description="With more than title and abstract.")
 
@@ -239,21 +263,22 @@ def checked(kind: type[Model], values: Mapping[str, object]) -> Model:
     raise InvalidQueryError(tuple(found)[:REPORTED_PROBLEMS])
 
 
-def unknown_field(name: str, within: str = "") -> FieldProblem:
+def unknown_field(name: str, within: str | None = None) -> FieldProblem:
     """Return the problem of a field that there is not."""
     shown = name if len(name) <= SHOWN_NAME else name[:SHOWN_NAME] + "…"
-    return FieldProblem(name, f"The field {shown} is unknown.", within)
+    return FieldProblem(name, f"The field {shown or 'without a name'} is unknown.", within)
 
 
 def _problem(detail: ErrorDetails, expected: Mapping[str, str]) -> FieldProblem:
-    within, field = ["", "", *(str(name) for name in detail["loc"] if isinstance(name, str))][-2:]
+    names = [name for name in detail["loc"] if isinstance(name, str)]
+    within, field = [None, None, *names][-2:]
     match detail["type"]:
         case "question" | "filter" | "request":
             said = detail["msg"]
         case "missing":
             said = f"The field {field} is missing."
         case "extra_forbidden":
-            return unknown_field(field, within)
+            return unknown_field(field or "", within)
         case _:
-            said = expected.get(field, "The fields cannot be read.")
+            said = expected.get(field or "", "The fields cannot be read.")
     return FieldProblem(field, said, within)

@@ -9,6 +9,7 @@ const progress = document.getElementById("progress");
 const said = document.getElementById("progress-said");
 const stop = document.getElementById("stop");
 const download = document.getElementById("download");
+let unsaved = false; // whether there are answers that no file has
 const ask = form.querySelector("button[type=submit]:not([name])");
 
 function element(name, text, className = "") {
@@ -24,6 +25,13 @@ function link(text, address) {
   return made;
 }
 
+// A link out of the table: in a tab of its own, since the answers are only here.
+function leading(text, address) {
+  const made = link(text, address);
+  if (address) made.target = "_blank";
+  return made;
+}
+
 function cell(className, ...parts) {
   const made = element("td", "", className);
   if (className !== "score") made.dir = "auto";
@@ -34,19 +42,20 @@ function cell(className, ...parts) {
 function addRow(row) {
   const number = element("th", row.number);
   number.scope = "row";
-  const paper = link(row.title, row.link);
+  const paper = leading(row.title, row.link);
   if (row.link) paper.rel = "noopener noreferrer external";
   const remark = row.said ? [element("p", row.said, "remark")] : [];
   const answer = row.answer ? [row.before, element("mark", row.answer), row.after] : [];
   const tr = element("tr", "");
   tr.append(
     number,
-    cell("asked", link(row.question, row.address)),
+    cell("asked", leading(row.question, row.address)),
     cell("answered", ...remark, ...answer),
     cell("paper", paper, row.published ? ` (${row.published})` : ""),
     cell("score", row.score),
   );
   rows.append(tr);
+  unsaved = true;
 }
 
 function clearProblems() {
@@ -128,6 +137,7 @@ function begin() {
 function clearAnswers() {
   document.getElementById("done")?.remove();
   rows.replaceChildren();
+  unsaved = false;
   notice.hidden = download.hidden = true;
 }
 
@@ -167,7 +177,10 @@ async function run(signal) {
 }
 
 async function submit(event) {
-  if (event.submitter?.name === "as") return; // the browser downloads the file
+  if (event.submitter?.name === "as") {
+    unsaved = false; // the browser downloads the file
+    return;
+  }
   event.preventDefault();
   if (ask.hasAttribute("aria-disabled")) return;
   const file = document.getElementById("file").files[0];
@@ -202,3 +215,7 @@ async function submit(event) {
 }
 
 form.addEventListener("submit", submit);
+download.addEventListener("click", () => (unsaved = false));
+window.addEventListener("beforeunload", (event) => {
+  if (unsaved) event.preventDefault();
+});

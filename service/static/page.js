@@ -48,9 +48,15 @@ function endWork(problem = "") {
   notice.scrollIntoView({ block: "nearest" });
 }
 
-// What each main part needs once: the first one, and each that takes its place.
+function slide(weight) {
+  byId("weight").value = weight;
+  byId("weight").dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+// What each main part needs: the first one, and each that takes its place or comes back.
 function start() {
   const results = byId("resultsView");
+  if (results) byId("top_k").value = results.dataset.topK; // not one that was only chosen
   if (results && !results.dataset.started) {
     results.dataset.started = "yes";
     startRanking(results, byId("weight"), byId("status"), addressed);
@@ -59,15 +65,28 @@ function start() {
   try { byId("keys").checked = localStorage.keys !== "false"; } catch {}
 }
 
-function arrived(stays) {
+// Who chose a number stays at it, and at the `weight` that the slider was moved to meanwhile.
+function arrived(weight) {
   start();
   const results = byId("resultsView");
-  if (!stays || !results) (results ?? document.querySelector("[role=alert]"))?.scrollIntoView();
-  byId(stays ? "top_k" : "resultsView")?.focus({ preventScroll: true });
+  const shown = results ?? document.querySelector("[role=alert]");
+  const stays = results && weight;
+  if (stays) slide(weight);
+  else shown?.scrollIntoView();
+  (stays ? byId("top_k") : shown)?.focus({ preventScroll: true });
 }
 
-const go = (address, stays = false) =>
-  visit(address, { begun: () => showWork(stays), ended: endWork, ready: () => arrived(stays) });
+function go(address, stays = false) {
+  let weight;
+  visit(address, {
+    begun: () => showWork(stays),
+    ended: (problem) => {
+      endWork(problem);
+      weight = stays && byId("weight").value;
+    },
+    ready: () => arrived(weight),
+  });
+}
 
 function asked(event) {
   event.preventDefault();
@@ -181,7 +200,7 @@ followHistory({ left: endWork, ready: start });
 start();
 window.addEventListener("pageshow", () => {
   endWork(); // also after "back", which restores the page as it was left
-  showWeight();
-  byId("weight").dispatchEvent(new Event("input", { bubbles: true }));
+  start();
+  slide(byId("weight").value);
 });
 document.documentElement.classList.add("scripted");

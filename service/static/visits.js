@@ -57,7 +57,9 @@ export async function visit(address, { begun, ended, ready }) {
   ended(problem);
   if (problem) return;
   keep();
-  history.pushState(null, "", address);
+  const to = new URL(address);
+  if (!page.getElementById(to.hash.slice(1))) to.hash = ""; // where there is only a problem
+  history.pushState(null, "", to);
   put({ main: document.adoptNode(page.querySelector("main")), title: page.title });
   ready();
 }

@@ -274,3 +274,13 @@ def test_bad_links_are_explained_and_nothing_is_lost(
         expect(chosen.first).to_have_count(1)
     visit.assert_fits()
     visit.complaints.clear()  # the browser's note of the status 422
+
+
+def test_endless_words_of_a_passage_are_no_wider_than_a_phone(visit_to: Open) -> None:
+    passage = f"{'ACGT' * 54} is a sequence. It takes [[5 days]]."
+    endless = make_answer(make_paper(), "Supplementary" * 4, passage)
+    visit = visit_to(create_app(Settings(), FakeAnswerer((endless,))), viewport=PHONE)
+    visit.ask("How long?")
+    visit.page.get_by_text("In its passage").click()
+    expect(visit.page.locator(".passage")).to_be_visible()
+    visit.assert_fits()

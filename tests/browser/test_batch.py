@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.serving import LIMIT, Server, serving
 
@@ -112,6 +112,33 @@ def test_the_table_is_downloaded_without_asking_again(page: Page) -> None:
     asked = [(row["question"], row["rank"]) for row in rows]
     assert asked == [("'=Why?", "1"), ("'=Why?", "2"), ("Où?", "1"), ("Où?", "2"), ("?!", "")]
     assert rows[-1]["problem"] == "The question contains no word."
+
+
+def test_answers_that_were_not_downloaded_are_not_lost_without_a_word(page: Page) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.reload()
+    assert asked == []  # there are no answers
+    fill(page, "Why?\nHow?")
+    ask(page)
+    expect(page.locator("#progress-said")).to_have_text("2 of 2 questions done.")
+    with page.expect_popup() as paper:  # so that a look at the answers does not take the table
+        page.locator("#rows").get_by_role("link", name="Why?").click()
+    paper.value.close()
+    page.evaluate("setTimeout(() => location.reload())")
+    page.wait_for_event("dialog", predicate=lambda dialog: dialog.type == "beforeunload")
+    expect(page.locator("#rows tr")).to_have_count(2)
+    with page.expect_download():
+        page.get_by_role("link", name="Download as CSV").click()
+    before = len(asked)
+    page.reload()
+    expect(page.locator("#rows tr")).to_have_count(0)
+    assert len(asked) == before
 
 
 @each_way

@@ -133,6 +133,17 @@ class SlowAtFirst(FakeAnswerer):
         return super().answer(query)
 
 
+class SlowForTen(FakeAnswerer):
+    """Answers a question for ten answers when it is let."""
+
+    go = Event()
+
+    def answer(self, query: Query) -> AnswerList:
+        if query.top_k == 10:
+            assert self.go.wait(LIMIT)
+        return super().answer(query)
+
+
 def test_the_last_question_is_the_one_that_is_answered(visit_to: Open) -> None:
     answerer = SlowAtFirst()
     visit = visit_to(create_app(Settings(), answerer))
@@ -168,3 +179,51 @@ def test_nothing_shifts_when_answers_take_the_place_of_grey_cards(
     page.wait_for_load_state("networkidle")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     assert page.evaluate("window.shifted") == 0
+
+
+@pytest.mark.parametrize("how", ["kept", "loaded"])
+def test_back_finds_show_top_as_the_answers_are(visit_to: Open, how: str) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    page = visit.page
+    visit.open(question="Why is it?", top_k="8")
+    top_k = page.get_by_label("Show top")
+    top_k.focus()
+    top_k.select_option("5")
+    expect(page.locator("#resultsView")).to_have_attribute("data-top-k", "5")
+    expect(top_k).to_be_focused()
+    if how == "loaded":
+        page.reload()
+    page.go_back()
+    expect(page.locator("#resultsView")).to_have_attribute("data-top-k", "8")
+    expect(top_k).to_have_value("8")
+
+
+def test_a_refused_question_has_the_focus_at_its_problem(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    page = visit.page
+    question = page.get_by_label("Ask the COVID-19 papers")
+    question.fill("?!")
+    question.press("Enter")
+    expect(page.get_by_role("alert")).to_be_focused()
+    assert "question=%3F%21" in page.url
+    assert "#" not in page.url
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(question).to_be_focused()
+    visit.complaints.clear()  # the browser itself notes that the status was 422
+
+
+def test_a_slider_moved_while_more_answers_come_stays(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), SlowForTen()))
+    page = visit.page
+    visit.open(question="Why is it?")
+    page.get_by_label("Show top").focus()
+    page.get_by_label("Show top").select_option("10")
+    expect(page.locator(".skeleton")).to_have_count(1)
+    page.get_by_role("slider").fill("0.2")
+    SlowForTen.go.set()
+    expect(page.locator("#resultsView")).to_have_attribute("data-top-k", "10")
+    expect(page.get_by_role("slider")).to_have_value("0.2")
+    expect(page.locator(".share").first).to_have_text("0.2")
+    assert "top_k=10" in page.url
+    assert "weight=0.2" in page.url

@@ -286,7 +286,7 @@ BAD_BODIES: list[tuple[int, str | None, bytes]] = [
             b'{"question": "what", "weight": Infinity}',
             b'{"question": "what"} {}',
             b'{"question": "\xff\xfe"}',
-            b'{"question": "\\ud800"}',
+            b'{"question": "\\ud800", "weight": NaN}',
             b'{"question": "a\nb"}',
             b"[" * 30_000,
         )

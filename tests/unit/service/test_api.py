@@ -2,6 +2,7 @@ import itertools
 import json
 import logging
 import random
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -140,8 +141,12 @@ def test_ranks_count_from_one(client: FlaskClient) -> None:
         ({"question": "Why?", "top_k": 0}, ["#/top_k"]),
         ({"question": "Why?", "top_k": 51}, ["#/top_k"]),
         ({"question": "Why?", "top_k": "abc"}, ["#/top_k"]),
-        ({"question": "Why?", "top_k": 5.0}, ["#/top_k"]),
+        ({"question": "Why?", "top_k": 5.5}, ["#/top_k"]),
         ({"question": "Why?", "a/b~é": 1}, ["#/a~1b~0%C3%A9"]),
+        ({"question": "Why?", "": 1}, ["#/"]),
+        ({"question": "Why?", "\ud800": 1}, ["#"]),
+        ({"question": "\ud800 masks"}, ["#/question"]),
+        ({"question": "Why?", "filters": {"journals": ["\ud800"]}}, ["#/filters/journals"]),
         ({"weight": -1, "top_k": 0}, ["#/question", "#/weight", "#/top_k"]),
         ([], ["#"]),
         ("Why?", ["#"]),
@@ -164,7 +169,8 @@ def test_wrong_fields_are_pointed_at(
         b"{'question': 'Why?'}",
         b'{"question": "Why?", "weight": NaN}',
         b'{"question": "Why?", "weight": Infinity}',
-        b'{"question": "\\ud800"}',
+        b'{"question": "\\ud800", "weight": NaN}',
+        b'{"question": "\\ud800"' + b"[" * 60_000,
         b'{"question": "\xff"}',
         b'\xef\xbb\xbf{"question": "Why?"}',
         b"[" * 60_000,
@@ -221,6 +227,7 @@ def test_where_no_paper_matches_that_is_said(client: FlaskClient) -> None:
         ({"sources": ["PMC", 5, ""]}, ["#/filters/sources"]),
         ({"journals": ["x"] * 21, "full_text": 1}, ["#/filters/journals", "#/filters/full_text"]),
         ({"a/b~": 1}, ["#/filters/a~1b~0"]),
+        ({"": 1}, ["#/filters/"]),
     ],
 )
 def test_a_bad_filter_is_pointed_at(
@@ -230,6 +237,33 @@ def test_a_bad_filter_is_pointed_at(
     errors = problem["errors"]
     assert isinstance(errors, list)
     assert [error["pointer"] for error in errors] == pointers
+
+
+def test_a_lone_surrogate_is_told_at_its_field(client: FlaskClient) -> None:
+    said = "The question must be a text of valid Unicode."
+    assert assert_problem(post(client, {"question": "\ud800 masks"}), 422)["detail"] == said
+    body = {"questions": ["\ud800 masks", "Why?"]}
+    with client.post("/api/v1/batch", json=body) as response:
+        refused, answered = map(json.loads, response.text.splitlines())
+    assert (refused["question"], refused["problem"]["detail"]) == ("? masks", said)
+    assert "result" in answered
+
+
+def test_problems_are_told_as_sentences(client: FlaskClient) -> None:
+    problem = assert_problem(post(client, {"question": "Why?", "k": 1, "": 2}), 422)
+    assert problem["detail"] == "The field k is unknown. The field without a name is unknown."
+
+
+def test_numbers_are_those_of_json(client: FlaskClient) -> None:
+    response = post(client, {"question": "Why?", "top_k": 2.0, "weight": -0.0})
+    assert b'"weight":0.0,"top_k":2,' in response.data
+
+
+@pytest.mark.parametrize("path", [URL, "/api/v1/batch", "/api/v1/feedback"])
+def test_a_query_in_the_address_is_refused(path: str, tmp_path: Path) -> None:
+    app = create_app(Settings(feedback=tmp_path / "feedback.sqlite"), FakeAnswerer())
+    response = app.test_client().post(f"{path}?top_k=3", json={"question": "Why?"})
+    assert "takes no query" in str(assert_problem(response, 400)["detail"])
 
 
 def test_the_content_type_may_have_parameters(client: FlaskClient) -> None:

@@ -175,6 +175,7 @@ def test_the_answers_come_as_a_file(client: FlaskClient) -> None:
         ({"questions": "Why?", "file": b"PK\x00\x01"}, "file", "The file is not a text."),
         ({"questions": "Why?", "file": b"id,text\n1,How?\n"}, "file", "none is named question"),
         ({"questions": "Why?", "file": b"Why?\n" * 100}, "file", "There are 101 questions"),
+        ({"questions": 'question\n"Why?\nHow?'}, "questions", "Row 2 of the CSV begins a cell"),
         ({"questions": "Why?", "weight": "7"}, "weight", "must be a number from 0 to 1."),
         ({"questions": "Why?", "top_k": "x"}, "top_k", "a whole number from 1 to 50."),
         ({"questions": "Why?", "published_from": "May"}, "published_from", "must be written as"),

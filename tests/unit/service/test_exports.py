@@ -101,6 +101,7 @@ def test_a_paper_is_cited_once_with_all_its_answers() -> None:
         ("question=why&top_k=51", 422, " must be a whole number from 1 to 50."),
         ("question=why&published_from=2021&published_to=2020", 422, "is before the first, 2021."),
         ("question=why&sauces=PMC", 422, "The field sauces is unknown."),
+        ("question=why&question=how", 422, "Give the field question once."),
         ("question=nothing", 404, "There is no answer to export. No passage was found."),
         ("question=why&journals=Nowhere", 404, "There is no answer to export. No paper matches"),
     ],
@@ -108,16 +109,32 @@ def test_a_paper_is_cited_once_with_all_its_answers() -> None:
 def test_what_cannot_be_exported_is_told(
     client: FlaskClient, kind: str, query: str, status: int, said: str
 ) -> None:
-    response = client.get(f"/export.{kind}?{query}")
-    assert response.status_code == status
-    assert "Content-Disposition" not in response.headers
-    assert said in response.text
-    wanted = "application/problem+json" if kind == "json" else "text/html"
-    assert response.mimetype == wanted
+    for accept in (None, "*/*", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"):
+        headers = {"Accept": accept} if accept else {}
+        response = client.get(f"/export.{kind}?{query}", headers=headers)
+        assert response.status_code == status
+        assert "Content-Disposition" not in response.headers
+        assert said in response.text
+        page = accept and accept.startswith("text/html") and kind != "json"
+        assert response.mimetype == ("text/html" if page else "application/problem+json")
+
+
+@each_kind
+def test_an_address_that_is_not_in_utf_8_is_refused(client: FlaskClient, kind: str) -> None:
+    response = client.get(f"/export.{kind}?question=%ff%fe")
+    assert (response.status_code, response.mimetype) == (400, "application/problem+json")
+    assert "The address has bytes that are no UTF-8" in response.text
+
+
+@each_kind
+def test_what_trackers_add_to_a_link_changes_nothing(client: FlaskClient, kind: str) -> None:
+    asked = f"/export.{kind}?{QUESTION}"
+    assert client.get(f"{asked}&utm_source=x&fbclid=abc").data == client.get(asked).data
 
 
 def test_what_was_typed_is_still_there_when_nothing_is_exported(client: FlaskClient) -> None:
-    page = client.get("/export.ris?question=nothing+at+all&weight=0.3").text
+    headers = {"Accept": "text/html"}
+    page = client.get("/export.ris?question=nothing+at+all&weight=0.3", headers=headers).text
     assert 'value="nothing at all"' in page
 
 

@@ -74,6 +74,8 @@ def test_a_list_may_begin_like_a_table() -> None:
         (b"id,text\n1,Why?\n2,How?\n", "a.csv", "has 2 columns, and none is named question"),
         (b"a;b;c\n1;2;Why?\n", "a.csv", "has 3 columns, and none is named question"),
         (b"id,question\n1,Why, and how?\n", "a.csv", "Row 2 of the CSV has 3 columns, and the"),
+        (b'n,question\n1,"Why?\n2,How?\n3,When?\n', "a.csv", "Row 2 of the CSV begins a cell with"),
+        (b'question\nWhy?\n"How?', "a.txt", "Row 3 of the CSV begins a cell with"),
         (b"PK\x03\x04\x14\x00\x06\x00", "a.xlsx", "The file is not a text. Save it as CSV"),
         (b"\x81\x8d\x8f", "a.txt", "The file is not a text."),
         (codecs.BOM_UTF16_LE + b"\x00\xd8", "a.txt", "The file is not a text."),

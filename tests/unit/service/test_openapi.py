@@ -133,6 +133,8 @@ def test_probes_are_as_the_document_has_them(
         of_response("get", path, response.status_code, "application/json").validate(response.json)
 
 
+DATES = [("x", False), ("2020-3", False), ("", True), (" 2020-03-13\n", True)]
+NAMES = [("", False), (" ", False), ("a" * 301, False), ("a" * 300, True)]
 FILTERS = {"published_from": "2020-03", "sources": ["PMC"], "full_text": True}
 
 
@@ -149,6 +151,16 @@ FILTERS = {"published_from": "2020-03", "sources": ["PMC"], "full_text": True}
         (ANSWERS, {"question": "Why?", "weight": "0.5"}, False),
         (ANSWERS, {"question": "Why?", "top_k": 0}, False),
         (ANSWERS, {"question": "Why?", "top_k": 51}, False),
+        (ANSWERS, {"question": "Why?", "top_k": 5.0}, True),
+        (ANSWERS, {"question": "a" * 501}, False),
+        *(
+            (ANSWERS, {"question": "Why?", "filters": {"published_from": date}}, good)
+            for date, good in DATES
+        ),
+        *(
+            (ANSWERS, {"question": "Why?", "filters": {"sources": [name]}}, good)
+            for name, good in NAMES
+        ),
         (ANSWERS, {"question": "Why?", "filters": {"sources": ["x"] * 21}}, False),
         (ANSWERS, {"question": "Why?", "filters": {"x": 1}}, False),
         (ANSWERS, {"question": "Why?", "x": 1}, False),
@@ -162,6 +174,7 @@ FILTERS = {"published_from": "2020-03", "sources": ["PMC"], "full_text": True}
         (FEEDBACK, GIVEN | {"note": "x" * 2001}, False),
         (FEEDBACK, GIVEN | {"verdict": "maybe"}, False),
         (FEEDBACK, GIVEN | {"start": -1}, False),
+        (FEEDBACK, GIVEN | {"start": float(GIVEN["start"])}, True),
         (FEEDBACK, {name: value for name, value in GIVEN.items() if name != "start"}, False),
     ],
     ids=lambda value: repr(value)[:60],

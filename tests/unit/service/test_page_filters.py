@@ -121,6 +121,16 @@ def test_where_no_paper_matches_that_is_said_with_a_way_on(client: FlaskClient) 
     assert removals(response.text) == {"Remove the filter Journal: Nowhere": fields}
 
 
+def test_names_that_the_filters_do_not_offer_are_told(client: FlaskClient) -> None:
+    asked = {"journals": ["Nowhere", "plos one", "Neverland"], "sources": ["pmc", "Elsewhere"]}
+    page = ask(client, question="Why?", **asked).text
+    assert (
+        "No paper matches these filters. The sources that the filters list do not include "
+        "“Elsewhere”. The journals that the filters suggest do not include “Nowhere” and "
+        "“Neverland”. Remove one of them, or widen the dates."
+    ) in page
+
+
 @pytest.mark.parametrize(
     ("fields", "wrong", "said"),
     [

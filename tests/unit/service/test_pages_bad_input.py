@@ -1,15 +1,17 @@
 import itertools
 import random
+import re
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.datastructures import MultiDict
 
 from service.app import create_app
 from service.settings import Settings
 from tests.fake_app import FakeAnswerer
-from tests.reading_pages import URL, Elements, ask
+from tests.reading_pages import URL, Elements, ask, selected
 
 BAD = [
     ({"question": ""}, "question"),
@@ -82,6 +84,55 @@ def test_all_problems_are_shown_at_once(client: FlaskClient) -> None:
     assert response.text.count('aria-invalid="true"') == 4
 
 
+def test_a_wrong_suggestion_is_not_called_an_empty_question(client: FlaskClient) -> None:
+    page = ask(client, question_select="31").text
+    assert page.count('aria-invalid="true"') == 1
+    assert "The question is empty." not in page
+
+
+def test_unknown_fields_are_told_in_their_order(client: FlaskClient) -> None:
+    page = ask(client, question="Why?", **dict.fromkeys(("z", "b", "filters", "y", "a"), "1")).text
+    assert re.findall("The field (.) is unknown", page) == ["a", "b", "y", "z"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("name", ["question", "weight", "top_k", "published_to", "index"])
+def test_a_single_field_that_is_given_twice_is_refused(
+    client: FlaskClient, method: str, name: str
+) -> None:
+    fields = MultiDict([("question", "Why?"), *[(name, "1")] * 2])
+    kind = "query_string" if method == "GET" else "data"
+    response = client.open(URL, method=method, **{kind: fields})
+    assert response.status_code == 422
+    assert f"Give the field {name} once." in response.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["utm_source", "utm_id", "fbclid", "gclid", "msclkid", "mc_cid", "mc_eid", "_hsenc", "gbraid"],
+)
+def test_what_trackers_add_to_a_link_is_ignored(client: FlaskClient, name: str) -> None:
+    response = ask(client, question="Why?", **{name: ["abc", "é"]})
+    assert response.status_code == 200
+    assert f"{name}=" not in response.text  # nor passed on
+
+
+@pytest.mark.parametrize("value", ["%ff%fe", "caf%e9", "%ED%A0%80"])
+@pytest.mark.parametrize("path", [URL, "/", "/batch", "/api/v1/answers"])
+def test_an_address_that_is_not_in_utf_8_is_refused(
+    client: FlaskClient, path: str, value: str
+) -> None:
+    response = client.get(f"{path}?question={value}")
+    assert response.status_code == 400
+    assert "The address has bytes that are no UTF-8" in response.text
+
+
+def test_a_whole_number_may_have_a_point(client: FlaskClient) -> None:
+    response = ask(client, question="Why?", top_k="7.0")
+    assert response.status_code == 200
+    assert selected(response.text, "top_k") == ["7"]
+
+
 @pytest.mark.parametrize(
     ("path", "request_fields", "status"),
     [
@@ -136,7 +187,7 @@ def test_no_form_is_answered_with_500(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["question=%ff%fe", "question=%ED%A0%80", "%", "question", "=&=&&", "question=a&question=b"],
+    ["%", "question=%", "question=%zz", "question", "=&=&&", "question=a&question=b"],
 )
 def test_broken_query_strings_are_not_answered_with_500(client: FlaskClient, query: str) -> None:
     assert client.get(f"{URL}?{query}").status_code in {200, 422}

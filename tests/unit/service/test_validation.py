@@ -20,6 +20,11 @@ def test_weight_and_top_k_have_defaults() -> None:
     assert parse(question="Why?", weight=0, top_k=50) == Query("Why?", 0.0, 50)
 
 
+def test_numbers_are_what_they_are_worth() -> None:
+    query = parse(question="Why?", weight=-0.0, top_k=50.0)
+    assert (repr(query.weight), repr(query.top_k)) == ("0.0", "50")
+
+
 @pytest.mark.parametrize(
     ("typed", "asked"),
     [
@@ -69,7 +74,9 @@ def test_a_bad_weight(weight: object) -> None:
     }
 
 
-@pytest.mark.parametrize("top_k", [0, 51, -1, 5.0, 5.5, True, "5", "abc", None, 10**400])
+@pytest.mark.parametrize(
+    "top_k", [0, 51, -1, 5.5, 50.1, 0.0, float("inf"), True, "5", "abc", None, 10**400]
+)
 def test_a_bad_top_k(top_k: object) -> None:
     assert "from 1 to 50" in problems(question="Why?", top_k=top_k)["top_k"]
 
