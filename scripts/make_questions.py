@@ -138,7 +138,7 @@ def make(options: argparse.Namespace) -> None:
     base = encoder_folder(options.base)
     expect_to_write(options.output)
     if options.save:
-        expect_to_replace(options.save)
+        expect_to_replace(options.save, options.output, options.passages)
     rows = read_rows(options.passages, options.limit)
     asked = asked_of(options.sources)
     model = QuestionGenerator.load(base)

@@ -153,7 +153,7 @@ def main(argv: list[str] | None = None) -> int:
     if not options.sources:
         commands.error("give at least one --corpus-questions or --made-questions")
     try:
-        expect_to_replace(options.output)
+        expect_to_replace(options.output, options.work)
         base = encoder_folder(options.base)
         _see_that_it_has_words(base)
         held_out = left_out(base, options.sources, 0, options.seed)

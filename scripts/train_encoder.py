@@ -192,7 +192,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.dense_negatives and not any(one.made for one in options.sources):
         commands.error("--dense-negatives needs --made-questions")
     try:
-        expect_to_replace(options.output)
+        expect_to_replace(options.output, options.work)
         base = encoder_folder(options.base)
         held_out, sets = mined(options, base)
         if not options.mine_only:

@@ -139,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.base_share and options.new_head:
         commands.error("--base-share is a share of a base that has a head")
     try:
-        expect_to_replace(options.output)
+        expect_to_replace(options.output, options.work, options.mined_passages)
         import torch  # noqa: PLC0415 - seconds that --help need not wait
 
         from models.finetuning import load_network  # noqa: PLC0415 - likewise

@@ -112,7 +112,7 @@ def test_what_is_published_is_a_reader_in_half_precision(straight: Path) -> None
     reader = TransformersReader(straight / "reader", device="cpu")
     (span,) = reader.read("Which?", ["The virus spreads in closed rooms."])
     assert span.end > span.start
-    assert not (straight / "reader.tmp").exists()
+    assert not list(straight.glob(".*"))
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
