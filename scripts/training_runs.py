@@ -1,10 +1,11 @@
 """What the commands that train a model share: files of questions, the run's folder, the output."""
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,14 +94,18 @@ def _is_one_model(folder: Path) -> bool:
     )
 
 
-def same_run(options: argparse.Namespace, free: Collection[str] = ()) -> None:
+def same_run(
+    options: argparse.Namespace, read: Mapping[str, str], free: Collection[str] = ()
+) -> None:
     """Note the arguments of a run in its folder, or see that they are those of the run in it.
 
-    Those named in `free` may differ, and files of questions may lie in another folder. Raises
+    Those named in `free` may differ, and files of questions may lie in another folder; `read` says
+    of all that is learnt from, or with, what it holds: a `digest` or a model's identity. Raises
     ModelError where others do: its checkpoint would go on with other batches. Call it once the
     files of questions were read, for what names one that is not there is no run yet.
     """
     arguments = {n: _noted(value) for n, value in sorted(vars(options).items()) if n not in free}
+    arguments |= read
     noted = options.work / "arguments.json"
     options.work.mkdir(parents=True, exist_ok=True)
     if not noted.is_file():
@@ -116,6 +121,14 @@ def same_run(options: argparse.Namespace, free: Collection[str] = ()) -> None:
             f"the run in {options.work} has another {', '.join(different)}: give the same "
             "arguments to go on, or another --work to start afresh"
         )
+
+
+def digest(parts: Iterable[object]) -> str:
+    """Return a checksum of values, by how they are written."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(f"{part!r}\n".encode())
+    return found.hexdigest()
 
 
 def _noted(value: object) -> str:

@@ -303,6 +303,7 @@ def test_a_name_that_was_mistyped_begins_no_run(
     ("more", "message"),
     [
         (["--dense-negatives", "3"], "--dense-negatives needs --made-questions"),
+        (["--anchor-weight", "3"], "--anchor-weight: of no use without --anchor"),
         (["--rate", "nan"], "'nan' is not a number above 0"),
         (["--rate", "-1"], "'-1' is not a number above 0"),
     ],

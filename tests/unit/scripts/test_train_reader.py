@@ -349,6 +349,24 @@ def test_an_encoder_is_a_base_only_with_a_new_head(
 
 
 @pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--own", "2", "--together", "3"], "--own, --together: of no use without --corpus-q"),
+        (["--mined", "9"], "--mined: of no use without --corpus-questions or --made-questions"),
+        (["--teacher-weight", "0.9"], "--teacher-weight: of no use without --teacher"),
+    ],
+)
+def test_options_that_would_count_for_nothing_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    places = ["--output", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
+    with pytest.raises(SystemExit) as ended:
+        train_reader.main(["--questions", "q.json", *places, *more])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "more",
     [
         ["--teacher-weight", "2"],
