@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.contracts import ModelError
+from models.writing import write_whole
 
 DoubleArray: TypeAlias = NDArray[np.float64]
 
@@ -45,8 +46,8 @@ class LogisticCalibration:
         return _sigmoid(_matrix(values, len(self.features)) @ np.array(self.weights) + self.bias)
 
     def save(self, path: Path) -> None:
-        """Write the calibration as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        """Write the calibration as JSON, whole or not at all."""
+        write_whole(path, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def load(path: Path) -> LogisticCalibration:

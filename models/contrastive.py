@@ -21,15 +21,15 @@ from transformers import AutoModel
 from models.contracts import ModelError
 from models.late import LateConfig, LateInteraction, late_scores
 from models.late import load as load_head
-from models.onnx.pooling import MEAN, pooling_of
+from models.onnx.pooling import MEAN, longest_text, pooling_of
 from models.onnx.tokens import load_tokenizer
 from models.pretrained import load_pretrained
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
+from models.windows import without_surrogates
 from models.words import IntArray
 
 QUESTION_TOKENS = 64
-PASSAGE_TOKENS = 256
 _COSINE_SCALE = 20.0  # what all-MiniLM-L6-v2 was trained with
 LATE_SCALE = 30.0
 """What late interaction is multiplied with to be a logit, before a training changes it."""
@@ -58,12 +58,13 @@ class TrainedEncoder(nn.Module):
     """A transformer with mean pooling and a late interaction head."""
 
     def __init__(self, folder: Path, dimension: int, left_out: Sequence[str]) -> None:
-        """Load the transformer in `folder`, with its head.
+        """Load the transformer in `folder`, with its head; it cuts passages where it will serve.
 
         Where it has none, the head has `dimension`, begins at random and gives no vector to the
         words in `left_out`.
 
-        Raises ModelError where the folder holds no whole encoder, or one that pools otherwise.
+        Raises ModelError where the folder holds no whole encoder, or one that pools otherwise, and
+        where its hidden states are narrower than `dimension`.
         """
         super().__init__()
         if pooling_of(folder) != MEAN:
@@ -82,21 +83,25 @@ class TrainedEncoder(nn.Module):
                 module.p = 0.0  # attention dropout leaves the fast path on a CPU
             if hasattr(module, "dropout_prob"):
                 module.dropout_prob = 0.0
+        self.longest = longest_text(folder)
         self.tokenizer: Any = load_tokenizer(folder)
         self.tokenizer.no_padding()
-        trained = load_head(folder)
+        trained, width = load_head(folder), self.transformer.config.hidden_size
+        if trained is None and width < dimension:
+            raise ModelError(
+                f"{folder} has hidden states of {width} numbers, and a word's vector can't have "
+                f"{dimension}: give a lower --dimension"
+            )
         self.has_trained_head = trained is not None
-        self.head = trained or LateInteraction(
-            LateConfig(self.transformer.config.hidden_size, dimension, tuple(left_out))
-        )
+        self.head = trained or LateInteraction(LateConfig(width, dimension, tuple(left_out)))
         self.cosine_scale = nn.Parameter(torch.tensor(_COSINE_SCALE).log())
         self.late_scale = nn.Parameter(torch.tensor(LATE_SCALE).log())
 
     def tables(self) -> tuple[TokenTable, TokenTable]:
         """Return what cuts questions and what cuts passages into this model's tokens."""
         return (
-            TokenTable(self.tokenizer, QUESTION_TOKENS, ()),
-            TokenTable(self.tokenizer, PASSAGE_TOKENS, self.head.config.left_out),
+            TokenTable(self.tokenizer, min(QUESTION_TOKENS, self.longest), ()),
+            TokenTable(self.tokenizer, self.longest, self.head.config.left_out),
         )
 
     def forward(self, tokens: Tokens) -> Encoded:
@@ -166,14 +171,23 @@ class TrainedEncoder(nn.Module):
 
     @torch.no_grad()
     def start_head(self, texts: Sequence[str]) -> None:
-        """Let the head begin with the directions in which words of `texts` differ most."""
+        """Let the head begin with the directions in which words of `texts` differ most.
+
+        Raises ModelError where they have fewer words than a word's vector has numbers.
+        """
         states = []
-        self.tokenizer.enable_truncation(PASSAGE_TOKENS)
-        for encoding in self.tokenizer.encode_batch(list(texts)):
+        self.tokenizer.enable_truncation(self.longest)
+        for encoding in self.tokenizer.encode_batch([without_surrogates(text) for text in texts]):
             ids = torch.tensor([encoding.ids], device=self.cosine_scale.device)
             states.append(self.hidden(ids, torch.ones_like(ids))[0, 1:-1])
         _, _, directions = torch.linalg.svd(torch.cat(states), full_matrices=False)
-        self.head.projection.weight.copy_(directions[: self.head.config.dimension])
+        dimension = self.head.config.dimension
+        if len(directions) < dimension:
+            raise ModelError(
+                f"the passages have too few tokens for words' vectors of {dimension} numbers: give "
+                "more questions, or a lower --dimension"
+            )
+        self.head.projection.weight.copy_(directions[:dimension])
 
 
 def token_bounds(lengths: IntArray, most: int) -> list[int]:
@@ -237,7 +251,7 @@ def batch_loss(
     """Return the losses of vectors, of words and of the distance from the anchor for a batch.
 
     `excluded` is as `contrastive_loss` takes it. The last is 0 without an anchor, which has to
-    cut texts as the model does (see `same_tokens`).
+    cut texts as the model does (see `models.onnx.tokens.cut_alike`), and be as wide.
     """
     asked, found = model(questions), model(passages)
     cosine = asked.vectors @ found.vectors.T
@@ -252,16 +266,6 @@ def batch_loss(
         contrastive_loss(late, model.late_scale.exp(), excluded),
         away,
     )
-
-
-def same_tokens(model: TrainedEncoder, anchor: TrainedEncoder) -> None:
-    """Raise ModelError where two models cut texts into different tokens."""
-    own, other = (TokenTable(one.tokenizer, PASSAGE_TOKENS, ()) for one in (model, anchor))
-    if own.tokenizer != other.tokenizer:
-        raise ModelError(
-            "the anchor cuts texts into other tokens than the base does: give one with the same "
-            "tokenizer.json"
-        )
 
 
 def optimizer_of(model: TrainedEncoder, rate: float) -> torch.optim.AdamW:

@@ -6,7 +6,6 @@ distributions are targets too (Hinton, Vinyals and Dean, "Distilling the Knowled
 Network", 2015).
 """
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from transformers import AutoModelForQuestionAnswering
 
 from models.contracts import ModelError
 from models.fused import fuse_attention
-from models.pretrained import load_pretrained
+from models.pretrained import load_pretrained, takes_types
 from models.tensors import fast_in_bfloat16, on_device
 from models.windows import Batch, Window
 
@@ -28,7 +27,8 @@ Network = nn.Module
 
 _TEMPERATURE = 2.0
 _WEIGHT_DECAY = 0.01
-_HEAD = "qa_outputs."
+_HEAD = "qa_outputs"
+_EMBEDDINGS = {"embeddings", "rel_embeddings"}  # parts of names; what projects them is trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def labelled(window: Window, start: int, end: int) -> Labelled | None:
 
 
 def load_network(folder: Path, device: str, *, new_head: bool) -> Network:
-    """Load a reader to be trained on from its folder, or an encoder, which gets a new head.
+    """Load a reader to be trained on from its folder, or an encoder; with a `new_head` if wanted.
 
     Plain attention on a CPU: the gradient of the fused one costs a third more there. No dropout;
     the word and position embeddings keep still.
@@ -69,15 +69,19 @@ def load_network(folder: Path, device: str, *, new_head: bool) -> Network:
         AutoModelForQuestionAnswering,
         folder,
         attention="eager" if device == "cpu" else None,
-        new=(_HEAD,) if new_head else (),
+        new=(f"{_HEAD}.",) if new_head else (),
     )
+    if new_head:
+        head = network.get_submodule(_HEAD)
+        nn.init.normal_(head.weight, std=network.config.initializer_range)
+        nn.init.zeros_(head.bias)
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
         if hasattr(module, "dropout_prob"):
             module.dropout_prob = 0.0
     for name, parameter in network.named_parameters():
-        if "embeddings" in name and "LayerNorm" not in name:
+        if _EMBEDDINGS.intersection(name.split(".")) and "LayerNorm" not in name:
             parameter.requires_grad_(False)
     if device != "cpu":
         fuse_attention(network)
@@ -106,7 +110,7 @@ def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
     """
     device = next(network.parameters()).device
     arrays = {"input_ids": batch.ids, "attention_mask": batch.mask}
-    if _takes_types(network):
+    if takes_types(network):
         arrays["token_type_ids"] = batch.type_ids
     moved = on_device(torch.from_numpy(np.stack(list(arrays.values()))), device)
     inputs = dict(zip(arrays, moved, strict=True))
@@ -194,8 +198,3 @@ def distillation_loss(student: Tensor, teacher: Tensor, known: Tensor) -> Tensor
     each = (log_q.exp() * (log_q - log_p)).masked_fill(~known, 0.0).sum(1)
     read = known.any(1)
     return (each * read).sum() / read.sum().clamp(min=1) * _TEMPERATURE**2
-
-
-def _takes_types(network: Network) -> bool:
-    takes = "token_type_ids" in inspect.signature(network.forward).parameters
-    return takes and getattr(network.config, "type_vocab_size", 0) > 1

@@ -155,6 +155,15 @@ def max_positions(config: dict[str, Any]) -> int | None:
     return positions
 
 
+def longest_window(config: dict[str, Any], wanted: int) -> int:
+    """Return how many tokens the windows of a reader have: `wanted`, or what it reads at once.
+
+    >>> longest_window({"max_position_embeddings": 64}, 384)
+    64
+    """
+    return min(wanted, max_positions(config) or wanted)
+
+
 def hidden_width(config: dict[str, Any]) -> int | None:
     """Return how many numbers a model's hidden state of a token has, or None where it's not said.
 

@@ -1,5 +1,6 @@
 """Loads a transformer's weights from a folder, to be trained or written in another form (torch)."""
 
+import inspect
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -49,3 +50,9 @@ def load_pretrained(
             "of this kind"
         )
     return model
+
+
+def takes_types(network: Any) -> bool:  # noqa: ANN401 - as above
+    """Tell whether a network tells question and context apart by the types of their tokens."""
+    takes = "token_type_ids" in inspect.signature(network.forward).parameters
+    return takes and getattr(network.config, "type_vocab_size", 0) > 1

@@ -27,6 +27,7 @@ from models.contracts import ModelError
 from models.loading import max_positions, read_config
 from models.onnx.tokens import load_tokenizer
 from models.pretrained import load_pretrained
+from models.windows import without_surrogates
 
 IntArray: TypeAlias = NDArray[np.int64]
 
@@ -139,7 +140,8 @@ class QuestionGenerator(nn.Module):
 
     def tokens_of(self, texts: Sequence[str], limit: int) -> list[IntArray]:
         """Return the first `limit` tokens of each text, without special ones; on all cores."""
-        encodings = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        clean = [without_surrogates(text) for text in texts]
+        encodings = self.tokenizer.encode_batch_fast(clean, add_special_tokens=False)
         return [np.array(encoding.ids[:limit], dtype=np.int64) for encoding in encodings]
 
     @torch.no_grad()

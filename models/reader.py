@@ -1,6 +1,5 @@
 """Reads with a transformers question-answering model."""
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ from models.loading import (
     DEFAULT,
     hidden_width,
     identity,
-    max_positions,
+    longest_window,
     pick_device,
     read_config,
     reader_folder,
     without_progress_bars,
 )
+from models.pretrained import takes_types
 from models.reading import Outputs, SpanReading
 from models.span_choice import SpanChoice
 from models.spans import Candidate
@@ -63,15 +63,14 @@ class TransformersReader:
         self._device = pick_device(device)
         self._model = _load(folder, torch.float32 if self._device == "cpu" else torch.float16)
         self._model.to(self._device).eval()
-        takes_types = "token_type_ids" in inspect.signature(self._model.forward).parameters
-        self._has_types = takes_types and getattr(self._model.config, "type_vocab_size", 0) > 1
+        self._has_types = takes_types(self._model)
         tokenizer = _load_tokenizer(folder)
         self.name = identity(folder)
         choice = SpanChoice.load(folder, self.name, hidden_width(config)) if choosing else None
         self._reading = SpanReading(
             windower=Windower(
                 tokenizer.backend_tokenizer,
-                max_length=min(max_length, max_positions(config) or max_length),
+                max_length=longest_window(config, max_length),
                 stride=stride,
             ),
             forward=self._forward,

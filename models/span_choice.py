@@ -18,6 +18,7 @@ import numpy as np
 from models.contracts import FloatArray, ModelError
 from models.span_features import FEATURES, span_features
 from models.spans import Candidate
+from models.writing import write_whole
 
 SPAN_CHOICE = "span_choice.json"
 """The name of the file in a reader's folder."""
@@ -47,6 +48,10 @@ class SpanChoice:
         """What a token's hidden state is multiplied by, shape (width, 3)."""
         return np.array(self.states, np.float32).T
 
+    @property
+    def _is_finite(self) -> bool:
+        return bool(np.isfinite([*self.weights, *chain(*self.states), self.least]).all())
+
     def best(self, question: str, context: str, candidates: Sequence[Candidate]) -> Candidate:
         """Return the candidate that is likeliest to be right; they come best first.
 
@@ -59,18 +64,24 @@ class SpanChoice:
         return candidates[int(scores.argmax())]
 
     def save(self, folder: Path) -> None:
-        """Write the file into a reader's folder."""
+        """Write the file into a reader's folder, whole or not at all.
+
+        Raises ModelError where a weight is infinite or no number.
+        """
+        if not self._is_finite:
+            raise ModelError(
+                f"the choice among spans of {self.model} has weights that are no numbers"
+            )
         content = {
             "model": self.model,
             "least": self.least,
             "weights": dict(zip(FEATURES, self.weights, strict=True)),
             "states": {
-                place: " ".join(f"{weight:.5f}" for weight in weights)
+                place: " ".join(f"{weight:.6g}" for weight in weights)
                 for place, weights in zip(STATES, self.states, strict=True)
             },
         }
-        text = json.dumps(content, indent=1)
-        (folder / SPAN_CHOICE).write_text(text + "\n", encoding="utf-8")
+        write_whole(folder / SPAN_CHOICE, json.dumps(content, indent=1) + "\n")
 
     @classmethod
     def load(cls, folder: Path, model: str, width: int | None) -> Self | None:
@@ -97,7 +108,7 @@ class SpanChoice:
                 f"{path} can't be read ({type(error).__name__}: {error}): fit it again "
                 "(python -m scripts.fit_spans) or remove it"
             ) from error
-        if not np.isfinite([*found.weights, *chain(*found.states), found.least]).all():
+        if not found._is_finite:
             raise ModelError(f"{path} holds weights that are no numbers: fit it again or remove it")
         if found.model != model:
             raise ModelError(

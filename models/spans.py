@@ -49,29 +49,21 @@ class Candidate:
     states: FloatArray | None = field(default=None, compare=False)
 
 
-def best_pairs(start: FloatArray, end: FloatArray, *, max_tokens: int, most: int) -> list[Pair]:
-    """Return at most `most` pairs of the highest `start[first] + end[last]`, none overlapping.
+def best_pair(start: FloatArray, end: FloatArray, *, max_tokens: int) -> Pair | None:
+    """Return the pair of the highest `start[first] + end[last]`, or None where there is none.
 
     `start` and `end` have shape (context tokens,); -inf forbids a token. Considers pairs with
-    `first <= last < first + max_tokens`; the first of equals wins. The best pair comes first, and
-    each after it is the best of those that share no token with one before.
+    `first <= last < first + max_tokens`; the first of equals wins.
 
-    >>> best_pairs(np.float32([1, 5, 0]), np.float32([9, 0, 2]), max_tokens=2, most=2)
-    [Pair(first=0, last=0, score=10.0), Pair(first=1, last=2, score=7.0)]
+    >>> best_pair(np.float32([1, 5, 0]), np.float32([9, 0, 2]), max_tokens=2)
+    Pair(first=0, last=0, score=10.0)
     """
     if start.size == 0:
-        return []
+        return None
     scores = _scores(start, end, max_tokens)
-    found: list[Pair] = []
-    while len(found) < most:
-        first, extra = divmod(int(scores.argmax()), scores.shape[1])
-        score = float(scores[first, extra])
-        if score == -np.inf:
-            break
-        found.append(Pair(first, first + extra, score))
-        if len(found) < most:
-            _forbid(scores, found[-1])
-    return found
+    first, extra = divmod(int(scores.argmax()), scores.shape[1])
+    score = float(scores[first, extra])
+    return Pair(first, first + extra, score) if score > -np.inf else None
 
 
 def _scores(start: FloatArray, end: FloatArray, max_tokens: int) -> FloatArray:
@@ -94,53 +86,28 @@ def _of_context(window: Window, logits: Logits) -> tuple[FloatArray, FloatArray,
     return start, end, float(logits.start[0]) + float(logits.end[0])
 
 
-def _forbid(scores: FloatArray, taken: Pair) -> None:
-    """Forbid in `scores[first, last - first]` every pair that shares a token with `taken`."""
-    scores[taken.first : taken.last + 1] = -np.inf
-    for first in range(max(0, taken.first - scores.shape[1] + 1), taken.first):
-        scores[first, taken.first - first :] = -np.inf
-
-
 def best_span(
     context: str, windows: Sequence[Window], logits: Sequence[Logits], *, max_answer_tokens: int
 ) -> Span:
-    """Return the best span over the windows of one context, as `best_spans` defines it.
-
-    A context without a valid span gives `Span(0, 0, -inf, 0.0)`.
-    """
-    found = best_spans(context, windows, logits, max_answer_tokens=max_answer_tokens, most=1)
-    return found[0] if found else Span(0, 0, -np.inf, 0.0)
-
-
-def best_spans(
-    context: str,
-    windows: Sequence[Window],
-    logits: Sequence[Logits],
-    *,
-    max_answer_tokens: int,
-    most: int,
-) -> list[Span]:
-    """Return at most `most` spans over the windows of one context, best first, none overlapping.
+    """Return the best span over the windows of one context.
 
     A span's score is its start and end logit less the logits at position 0 (the null answer)
     of the same window, as in Devlin et al., "BERT" (2019), section 4.3; so scores of different
     windows are comparable. Its edges are moved to where a reader of English would put them.
+
+    A context without a valid span gives `Span(0, 0, -inf, 0.0)`.
     """
-    spans: list[Span] = []
+    best = Span(0, 0, -np.inf, 0.0)
     for window, own in zip(windows, logits, strict=True):
         start, end, null = _of_context(window, own)
-        pairs = best_pairs(start, end, max_tokens=max_answer_tokens, most=most)
-        for pair in pairs:
+        pair = best_pair(start, end, max_tokens=max_answer_tokens)
+        if pair and pair.score - null > best.score:
             edges = int(window.offsets[pair.first, 0]), int(window.offsets[pair.last, 1])
-            spans.append(Span(*edges, score=pair.score - null, no_answer_score=null))
-    kept: list[Span] = []
-    for span in sorted(spans, key=lambda span: -span.score):
-        if len(kept) == most:
-            break
-        tidied = Span(*tidy(context, span.start, span.end), span.score, span.no_answer_score)
-        if all(tidied.end <= other.start or other.end <= tidied.start for other in kept):
-            kept.append(tidied)
-    return kept
+            best = Span(*edges, score=pair.score - null, no_answer_score=null)
+    if best.score == -np.inf:
+        return best
+    begin, stop = tidy(context, best.start, best.end)
+    return replace(best, start=begin, end=stop)
 
 
 def candidates(
@@ -153,7 +120,7 @@ def candidates(
 ) -> list[Candidate]:
     """Return at most `most` different spans of one context, best first, which may overlap.
 
-    Scores and edges are those of `best_spans`, and so is the first.
+    Scores and edges are those of `best_span`, and so is the first.
     """
     found: list[tuple[Candidate, FloatArray | None]] = []
     for window, own in zip(windows, logits, strict=True):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from models.windows import without_surrogates
 from models.words import NO_WORD, IntArray, words_of
 
 _PART = 1024  # texts that a process cuts at a time: the tokenizer, which it reads anew, costs 50 ms
@@ -63,12 +64,13 @@ def _joined(rows: Sequence[Row]) -> Tokens:
 
 
 def _cut(tokenizer: Tokenizer, texts: Sequence[str], left_out: Collection[str]) -> list[Row]:
+    clean = [without_surrogates(text) for text in texts]
     return [
         (
             np.array(encoding.ids, np.int32),
             words_of(encoding, text, left_out).of_token.astype(np.int16),
         )
-        for encoding, text in zip(tokenizer.encode_batch(list(texts)), texts, strict=True)
+        for encoding, text in zip(tokenizer.encode_batch(clean), clean, strict=True)
     ]
 
 

@@ -20,6 +20,20 @@ def at_least(lowest: int) -> Callable[[str], int]:
     return parse
 
 
+def expect_use(
+    commands: argparse.ArgumentParser, options: argparse.Namespace, without: str, *names: str
+) -> None:
+    """End with a usage error where options were given that count for nothing.
+
+    Those are the options in `names` that have another value than their default; `without` says
+    what they do not go with.
+    """
+    given = [name for name in names if getattr(options, name) != commands.get_default(name)]
+    if given:
+        written = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        commands.error(f"{written}: of no use {without}")
+
+
 def above_0(text: str) -> float:
     """Return a finite number above 0: an argparse type."""
     if not 0 < (value := _number(text)) < math.inf:

@@ -6,11 +6,13 @@ other data or with another loss, often reads better than each, and costs nothing
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.contracts import ModelError
 from models.loading import reader_folder
+from models.onnx.tokens import cut_alike
 from scripts.train_reader import publish
 from scripts.training_runs import expect_to_replace
 
@@ -51,6 +53,15 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
+def _expect_same_tokens(folders: Sequence[Path]) -> None:
+    """Raise ModelError where the weights of two readers stand for different tokens."""
+    for folder in folders[1:]:
+        if not cut_alike(folders[0], folder):
+            raise ModelError(
+                f"{folder} cuts texts into other tokens than {folders[0]}: there is no mean of both"
+            )
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     commands = parser()
@@ -63,6 +74,7 @@ def main(argv: list[str] | None = None) -> int:
 
         expect_to_replace(options.output)
         folders = [reader_folder(one.name) for one in parts]
+        _expect_same_tokens(folders)
         network = load_network(folders[0], "cpu", new_head=False)
         counted = parts[0].share
         for one, folder in zip(parts[1:], folders[1:], strict=True):

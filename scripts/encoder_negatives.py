@@ -87,9 +87,10 @@ def _sum(asked: Sequence[Pair], pool: Sequence[str]) -> str:
     """Return a checksum of all that passages are chosen by, but for the model."""
     digest = hashlib.sha256(f"{len(pool)}".encode())
     for text in pool:
-        digest.update(b"\0" + text.encode())
+        digest.update(b"\0" + text.encode("utf-8", "surrogatepass"))
     for pair in asked:
-        digest.update("\0".join(["", pair.question, pair.positive, *pair.answers, ""]).encode())
+        texts = "\0".join(["", pair.question, pair.positive, *pair.answers, ""])
+        digest.update(texts.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import gzip
-import hashlib
 import json
 import random
 import zlib
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from index.corpora.squad import read_squad
-from index.manifest import current_version
+from index.manifest import current_version, sha256
 from index.types import CorpusError
 from models.contracts import ModelError
 from scripts.made_questions import read_made_questions
@@ -156,7 +155,9 @@ def _write(
         ]
         for some in sets
     ]
-    named = [{"name": one.path.name, "kind": _kind(one), "sha256": _sum(one)} for one in sources]
+    named = [
+        {"name": one.path.name, "kind": _kind(one), "sha256": sha256(one.path)} for one in sources
+    ]
     content = {
         "sources": named,
         "hold_out": hold_out,
@@ -181,7 +182,7 @@ def _read(path: Path, sources: Sequence[Source], hold_out: int) -> tuple[list[st
             content = json.load(file)
         named = content["sources"]
         ours = [
-            (one.path.name, _kind(one), _sum(one) if one.path.is_file() else kept["sha256"])
+            (one.path.name, _kind(one), sha256(one.path) if one.path.is_file() else kept["sha256"])
             for one, kept in zip(sources, named, strict=False)
         ]
         if len(named) != len(sources) or ours != [
@@ -210,8 +211,3 @@ def _read(path: Path, sources: Sequence[Source], hold_out: int) -> tuple[list[st
         raise ModelError(f"{path} is damaged ({error!r}): remove it") from error
     print(f"{sum(len(some.pairs) for some in sets):,} pairs as found before", flush=True)
     return held_out, sets
-
-
-def _sum(one: Source) -> str:
-    with one.path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

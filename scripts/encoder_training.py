@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from index.types import CorpusError
 from models import contrastive
 from models.checkpoints import load_checkpoint, save_checkpoint
 from models.contrastive import TrainedEncoder
+from models.finite import finite_loss
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
 from scripts.encoder_pairs import PairSet
@@ -106,7 +108,15 @@ class Aims:
 def train(
     model: TrainedEncoder, lessons: Lessons, folder: Path, aims: Aims, workers: int = 0
 ) -> None:
-    """Train to the end of the plan or of the time, from the checkpoint in `folder` if any."""
+    """Train to the end of the plan or of the time, from the checkpoint in `folder` if any.
+
+    Raises CorpusError where there is no batch to learn from, and ModelError where a loss overflows.
+    """
+    if not len(lessons):
+        raise CorpusError(
+            "there is nothing to learn: a batch has two questions of a file at least; give more "
+            "questions, or more PASSES"
+        )
     optimizer = contrastive.optimizer_of(model, aims.rate)
     rates = [group["lr"] for group in optimizer.param_groups]
     progress = load_checkpoint(folder, model, optimizer)
@@ -166,7 +176,7 @@ class _Log:
     def write(self, step: int, *, last: bool) -> None:
         if not self._losses or not (last or time.monotonic() - self._written >= _LOG_SECONDS):
             return
-        vectors, words, anchor = torch.stack(self._losses).mean(0).tolist()
+        vectors, words, anchor = finite_loss(torch.stack(self._losses).mean(0)).tolist()
         speed = self._passages / max(time.monotonic() - self._written, 1e-6)
         row = {
             "step": step,

@@ -2,18 +2,17 @@
 
 import argparse
 import json
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
 from tqdm import tqdm
 
-from index.corpora.squad import GoldQuestion, read_squad
+from index.corpora.squad import GoldQuestion, answered
 from index.types import CorpusError
 from scripts.evaluate_reading import evaluate_reading, reading_table
-from scripts.metrics import exact_match, f1
+from scripts.metrics import exact_match, f1, percent
 from service.loading import load_answerer
 from service.reading import Reading
 from service.settings import Settings
@@ -78,9 +77,6 @@ def evaluate_answers(
 
 
 def _figures(asked: Sequence[tuple[GoldQuestion, AnswerList]], weight: float) -> AnswerFigures:
-    def percent(values: Iterable[float]) -> float:
-        return round(100 * statistics.fmean(values), 2)
-
     def texts(found: AnswerList, depth: int) -> list[str]:
         return [answer.text for answer in found.answers[:depth]] or [""]
 
@@ -153,9 +149,7 @@ def run(options: argparse.Namespace, settings: Settings) -> str:
     """Measure, and return what to print. Raises CorpusError and StartError."""
     if options.weight is not None and not 0 <= options.weight <= 1:
         raise CorpusError("--weight is a number from 0 to 1")
-    questions = [q for q in read_squad(options.questions, options.limit) if q.answers]
-    if not questions:
-        raise CorpusError(f"{options.questions} has no question with an answer")
+    questions = answered(options.questions, options.limit)
     weight = settings.default_weight if options.weight is None else options.weight
     tenths = [step / 10 for step in range(11)] if options.sweep else []
     answerer = load_answerer(settings)

@@ -2,19 +2,17 @@
 
 import argparse
 import json
-import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from index.corpora.squad import GoldQuestion, read_squad
-from index.types import CorpusError
+from index.corpora.squad import GoldQuestion, answered
 from models.backends import load_reader
 from models.contracts import Reader
-from scripts.metrics import exact_match, f1
+from scripts.metrics import exact_match, f1, percent
 from service.settings import Settings
 
 _AT_ONCE = 32  # questions whose windows share forward passes; whole papers have dozens each
@@ -51,8 +49,8 @@ def evaluate_reader(reader: Reader, questions: Sequence[GoldQuestion]) -> Reader
     pairs = list(zip(predictions, questions, strict=True))
     return ReaderFigures(
         n=len(questions),
-        exact_match=_percent(exact_match(text, gold.answers) for text, gold in pairs),
-        f1=_percent(f1(text, gold.answers) for text, gold in pairs),
+        exact_match=percent(exact_match(text, gold.answers) for text, gold in pairs),
+        f1=percent(f1(text, gold.answers) for text, gold in pairs),
         questions_per_second=round(len(questions) / took, 2),
         reader=reader.name,
     )
@@ -89,9 +87,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> str:
     """Measure, and return what to print. Raises CorpusError and ModelError."""
-    questions = [q for q in read_squad(options.questions, options.limit) if q.answers]
-    if not questions:
-        raise CorpusError(f"{options.questions} has no question with an answer")
+    questions = answered(options.questions, options.limit)
     reader = load_reader(
         options.reader or settings.reader,
         backend=settings.backend,
@@ -100,7 +96,3 @@ def run(options: argparse.Namespace, settings: Settings) -> str:
     )
     figures = evaluate_reader(reader, questions)
     return json.dumps(asdict(figures), indent=2) if options.json else table(figures)
-
-
-def _percent(values: Iterable[float]) -> float:
-    return round(100 * statistics.fmean(values), 2)

@@ -13,7 +13,7 @@ import ir_measures
 from ir_measures import Judged, Measure, Qrel, R, ScoredDoc, Success, nDCG
 from tqdm import tqdm
 
-from index.corpora.squad import GoldQuestion, read_squad
+from index.corpora.squad import GoldQuestion, answered
 from index.hybrid import Question
 from index.types import CorpusError
 from scripts.pairs import gold_passages
@@ -194,9 +194,7 @@ def run(options: argparse.Namespace, settings: Settings) -> str:
     ):
         raise CorpusError("give --questions, or --topics together with --qrels")
     if options.questions:
-        questions = [q for q in read_squad(options.questions, options.limit) if q.answers]
-        if not questions:
-            raise CorpusError(f"{options.questions} has no question with an answer")
+        questions = answered(options.questions, options.limit)
         answerer = load_answerer(settings)
         figures = of_questions(answerer, questions)
         if not figures.answerable:

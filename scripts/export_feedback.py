@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.manifest import write_durably
 from index.passages import digest
 from service.feedback import Feedback, FeedbackError, read_feedback
 
@@ -29,6 +30,8 @@ class Export:
 def squad(given: Iterable[Feedback]) -> Export:
     """Return the answers that more people found good than bad, each once.
 
+    Several of one question to one passage are gold answers of one entry.
+
     Format: Rajpurkar et al., "Know What You Don't Know: Unanswerable Questions for SQuAD" (2018).
     """
     votes: Counter[tuple[str, str, int, int]] = Counter()
@@ -43,14 +46,17 @@ def squad(given: Iterable[Feedback]) -> Export:
         first.setdefault(key, one)
     good = {key: one for key, one in first.items() if votes[key] > 0}
     left_out["no more people found the answer good than bad"] = len(first) - len(good)
+    asked: dict[tuple[str, str], list[Feedback]] = {}
+    for (question, context, *_), one in good.items():
+        asked.setdefault((question, context), []).append(one)
     articles: dict[str, dict[str, list[dict[str, object]]]] = {}
-    for (question, *_), one in good.items():
-        paragraphs = articles.setdefault(one.cord_uid, {})
-        paragraphs.setdefault(one.context, []).append(
+    for (question, context), some in asked.items():
+        paragraphs = articles.setdefault(some[0].cord_uid, {})
+        paragraphs.setdefault(context, []).append(
             {
-                "id": f"feedback-{digest(f'{question} {one.start} {one.context}') % 2**64:016x}",
-                "question": one.question,
-                "answers": [{"text": one.answer, "answer_start": one.start}],
+                "id": f"feedback-{digest(f'{question} {context}') % 2**64:016x}",
+                "question": some[0].question,
+                "answers": [{"text": one.answer, "answer_start": one.start} for one in some],
                 "is_impossible": False,
             }
         )
@@ -85,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         export = squad(read_feedback(options.feedback))
         text = json.dumps(export.data, ensure_ascii=False, indent=1)
-        options.output.write_text(text + "\n", encoding="utf-8")
+        write_durably(options.output, text + "\n")
     except FeedbackError as error:
         print(f"export_feedback: {error}", file=sys.stderr)
         return 1

@@ -16,7 +16,7 @@ from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, reader_folder
 from models.onnx.files import ENCODER, GRAPH, READER, Record
-from scripts.arguments import at_least
+from scripts.arguments import at_least, expect_use
 from service.questions import QUESTIONS
 from service.settings import Settings, SettingsError
 
@@ -143,7 +143,10 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    options = parser().parse_args(argv)
+    commands = parser()
+    options = commands.parse_args(argv)
+    if options.kind == ENCODER:
+        expect_use(commands, options, "to an encoder", "finer")
     try:
         record = export(options, Settings.from_environment(os.environ))
     except (CorpusError, IndexingError, ModelError, SettingsError, OSError) as error:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize  # type: ignore[import-untyped] # it has none
 from tqdm import tqdm
 
-from index.corpora.squad import read_squad
+from index.corpora.squad import answered
 from index.types import CorpusError
 from models.contracts import ModelError
 from models.loading import DEFAULT, reader_folder
@@ -73,14 +73,15 @@ class Lists:
         return places
 
 
-def lists_of(reader: OnnxReader, one: Source, limit: int | None) -> Lists:
+def lists_of(reader: OnnxReader, one: Source, limit: int | None, numbers: dict[str, int]) -> Lists:
     """Have a reader mark the best spans of each question's own text, near its answer if it is long.
+
+    `numbers` are those of the texts of all files, to which new ones are added.
 
     Raises CorpusError where a file can't be read or has no question with an answer, and ModelError
     where the reader gives no states.
     """
-    asked = [gold for gold in read_squad(one.path, limit) if gold.answers]
-    numbers: dict[str, int] = {}
+    asked = answered(one.path, limit)
     values, exact, likeness, texts = [], [], [], []
     for begin in tqdm(range(0, len(asked), _AT_ONCE), desc=one.path.name, mininterval=1):
         some = asked[begin : begin + _AT_ONCE]
@@ -95,7 +96,7 @@ def lists_of(reader: OnnxReader, one: Source, limit: int | None) -> Lists:
             likeness.append([f1(answer, gold.answers) for answer in answers])
             texts.append(numbers.setdefault(gold.context, len(numbers)))
     if not values:
-        raise CorpusError(f"{one.path} has no question with an answer")
+        raise CorpusError(f"{one.path} has no text in which the reader marks a span")
     there = np.array([[n < len(rows) for n in range(CANDIDATES)] for rows in values])
     padded = np.zeros((len(values), CANDIDATES, values[0].shape[1]), np.float32)
     right, alike = np.zeros(there.shape), np.zeros(there.shape)
@@ -128,10 +129,12 @@ def fit(lists: Lists) -> FloatArray:
     """Return the weight of each feature and state, shape (features,).
 
     They maximise the likelihood of the right spans, each as far as it is right; questions of which
-    none is right tell nothing.
+    none is right tell nothing. Raises CorpusError where none is right at all.
     """
     wanted = (lists.exact + _ALIKE * lists.f1) * lists.there
     known = wanted.sum(1) > 0
+    if not known.any():
+        raise CorpusError("no span that the reader marks is right: give other questions, or more")
     wanted = wanted[known] / wanted[known].sum(1, keepdims=True)
     there, counted = lists.there[known], lists.weights[known] / lists.weights[known].sum()
     values = lists.values[known][there]
@@ -165,7 +168,14 @@ def choice(model: str, weights: FloatArray) -> SpanChoice:
 
 
 def held_out(sets: Sequence[Lists]) -> list[tuple[float, float]]:
-    """Return exact match and F1 of each set, each question chosen for without its text's fold."""
+    """Return exact match and F1 of each set, each question chosen for without its text's fold.
+
+    Raises CorpusError where there are fewer texts than folds.
+    """
+    if len(np.unique(joined(sets).texts)) < _FOLDS:
+        raise CorpusError(
+            f"give questions of {_FOLDS} texts at least, to fit to some and test on others"
+        )
     places = [np.zeros(len(one.texts), np.int64) for one in sets]
     for fold in range(_FOLDS):
         weights = fit(joined([one.of(one.texts % _FOLDS != fold) for one in sets]))
@@ -199,19 +209,21 @@ def main(argv: list[str] | None = None) -> int:
     try:
         folder = reader_folder(options.reader)
         reader = OnnxReader(folder, choosing=False)  # what was fitted before may be outdated
-        sets = [lists_of(reader, one, options.limit) for one in options.questions]
+        numbers: dict[str, int] = {}
+        sets = [lists_of(reader, one, options.limit, numbers) for one in options.questions]
+        figures = held_out(sets)
     except (CorpusError, ModelError) as error:
         print(f"fit_spans: {error}", file=sys.stderr)
         return 1
     print(f"{'':<28}{'questions':>10}{'best: EM':>10}{'F1':>7}{'chosen: EM':>12}{'F1':>7}")
-    for one, lists, after in zip(options.questions, sets, held_out(sets), strict=True):
+    for one, lists, after in zip(options.questions, sets, figures, strict=True):
         before = lists.figures(np.zeros(len(lists.texts), np.int64))
-        figures = f"{before[0]:>10.1f}{before[1]:>7.1f}{after[0]:>12.1f}{after[1]:>7.1f}"
-        print(f"{one.path.name:<28}{len(lists.texts):>10,}{figures}")
+        columns = f"{before[0]:>10.1f}{before[1]:>7.1f}{after[0]:>12.1f}{after[1]:>7.1f}"
+        print(f"{one.path.name:<28}{len(lists.texts):>10,}{columns}")
     if options.write:
         try:
             choice(reader.name, fit(joined(sets))).save(folder)
-        except OSError as error:
+        except (ModelError, OSError) as error:
             print(f"fit_spans: nothing was written: {error}", file=sys.stderr)
             return 1
         print(f"written to {folder}")

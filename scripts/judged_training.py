@@ -13,6 +13,7 @@ import torch
 from models import contrastive, listwise
 from models.checkpoints import load_checkpoint, save_checkpoint
 from models.contrastive import TrainedEncoder
+from models.finite import finite_loss
 from models.listwise import JudgedLists
 from models.token_table import TokenTable
 from scripts.judged_questions import Judged
@@ -103,7 +104,10 @@ def train(
     folder: Path,
     learning: Learning,
 ) -> None:
-    """Teach to the end of the passes or of the time, from the checkpoint in `folder` if any."""
+    """Teach to the end of the passes or of the time, from the checkpoint in `folder` if any.
+
+    Raises ModelError where a loss overflows.
+    """
     optimizer = contrastive.optimizer_of(model, learning.rate)
     rates = [group["lr"] for group in optimizer.param_groups]
     progress = load_checkpoint(folder, model, optimizer)
@@ -125,14 +129,14 @@ def train(
         at += 1
         now = time.monotonic()
         if now - written > _LOG_SECONDS:
-            _log(folder, at, steps, now - began, torch.stack(parts).mean(0).tolist())
+            _log(folder, at, steps, now - began, parts)
             written, parts = now, []
         if now - saved > _CHECKPOINT_SECONDS:
             save_checkpoint(folder, model, optimizer, {"step": at, "seconds": now - began})
             saved = now
     seconds = time.monotonic() - began
     if parts:
-        _log(folder, at, steps, seconds, torch.stack(parts).mean(0).tolist())
+        _log(folder, at, steps, seconds, parts)
     save_checkpoint(folder, model, optimizer, {"step": at, "seconds": seconds})
 
 
@@ -144,8 +148,9 @@ def _batch(judged: Sequence[Judged], at: int, each: int, learning: Learning) -> 
     return [judged[place] for place in order[begin : begin + learning.batch]]
 
 
-def _log(folder: Path, at: int, steps: int, seconds: float, parts: Sequence[float]) -> None:
-    order, kept, easy, away = (round(part, 4) for part in parts)
+def _log(folder: Path, at: int, steps: int, seconds: float, parts: list[torch.Tensor]) -> None:
+    means = finite_loss(torch.stack(parts).mean(0)).tolist()
+    order, kept, easy, away = (round(mean, 4) for mean in means)
     row = {
         "step": at,
         "of": steps,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
-from scripts.arguments import at_least
+from scripts.arguments import at_least, expect_use
 from scripts.question_passages import Row, expect_to_write, of_index, read_rows, write_rows
 from scripts.question_training import Watch, asked_of, train
 from scripts.training_arguments import add_course, add_sources, command
@@ -28,7 +28,10 @@ _BATCH_TOKENS = {"cpu": 2048, "cuda": 32_768}
 _TIMES = 8  # as many tokens are kept of passages as one batch of training has
 _TOKENISED = 4096  # passages at a time
 _SHOWN = 20
-_NOT_OF_AN_INDEX = ("base", "passages", "sources", "limit", "save")
+_NOT_OF_AN_INDEX = (
+    *("base", "passages", "limit", "save", "per_passage", "temperature", "top_p"),
+    *("batch_tokens", "rate", "minutes", "seed", "device"),
+)
 
 
 def tokenised(model: "QuestionGenerator", rows: Sequence[Row]) -> "list[IntArray]":
@@ -138,7 +141,7 @@ def make(options: argparse.Namespace) -> None:
     base = encoder_folder(options.base)
     expect_to_write(options.output)
     if options.save:
-        expect_to_replace(options.save)
+        expect_to_replace(options.save, options.output, options.passages)
     rows = read_rows(options.passages, options.limit)
     asked = asked_of(options.sources)
     model = QuestionGenerator.load(base)
@@ -177,11 +180,12 @@ def main(argv: list[str] | None = None) -> int:
     options = commands.parse_args(argv)
     if not options.index and not (options.base and options.passages):
         commands.error("give --base and --passages, or --index")
-    if options.index and any(getattr(options, name) for name in _NOT_OF_AN_INDEX):
-        commands.error(
-            "--index writes passages alone: it goes with no --base, --passages, --questions, "
-            "--limit or --save"
+    if options.index:
+        expect_use(
+            commands, options, "with --index, which writes passages alone", *_NOT_OF_AN_INDEX
         )
+        if options.sources:
+            commands.error("--questions: of no use with --index, which writes passages alone")
     if options.top_p == 0:
         commands.error("--top-p is above 0")
     try:

@@ -1,6 +1,7 @@
-"""SQuAD's two measures of one answer, by torchmetrics."""
+"""SQuAD's two measures of one answer, by torchmetrics. No answer at all, "", scores 0."""
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterable, Sequence
 
 
 def exact_match(prediction: str, gold: Sequence[str]) -> bool:
@@ -13,7 +14,14 @@ def f1(prediction: str, gold: Sequence[str]) -> float:
     return _score(prediction, gold)["f1"] / 100
 
 
+def percent(values: Iterable[float]) -> float:
+    """Return the mean of shares in percent, with two decimals."""
+    return round(100 * statistics.fmean(values), 2)
+
+
 def _score(prediction: str, gold: Sequence[str]) -> dict[str, float]:
+    if not prediction:  # equal to a gold answer such as "(%)", of which no word is left
+        return {"exact_match": 0.0, "f1": 0.0}
     from torchmetrics.functional.text import squad  # noqa: PLC0415 - seconds that --help need not wait
 
     scores = squad(

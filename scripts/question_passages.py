@@ -13,6 +13,7 @@ from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES
 from index.types import CorpusError
+from models.windows import without_surrogates
 
 Row: TypeAlias = dict[str, Any]
 """One passage: a JSON object with its "text", and more."""
@@ -90,7 +91,8 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
         with temporary.open("wb") as raw:
             with gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as file:
                 for row in rows:
-                    file.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+                    line = without_surrogates(json.dumps(row, ensure_ascii=False))
+                    file.write(f"{line}\n".encode())
                     count += 1
             raw.flush()
             os.fsync(raw.fileno())

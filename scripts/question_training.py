@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from index.corpora.squad import GoldQuestion, read_squad
+from index.corpora.squad import GoldQuestion
 from index.types import CorpusError
-from models.contracts import ModelError
+from scripts.gold_questions import learnable
 from scripts.reader_examples import Asked, Draw, planned
 from scripts.training_plan import rate_at
 from scripts.training_runs import Source
@@ -37,9 +37,9 @@ def asked_of(sources: Sequence[Source]) -> list[Asked]:
     """Read each file's questions that have an answer. Raises CorpusError where there is none."""
     found = []
     for one in sources:
-        questions = [gold for gold in read_squad(one.path) if gold.answers and gold.question]
+        questions = [gold for gold in learnable(one.path) if gold.question]
         if not questions:
-            raise CorpusError(f"{one.path} has no question with an answer")
+            raise CorpusError(f"{one.path} has no question with a text")
         print(f"{one.path.name}: {len(questions):,} questions, {one.passes:g} passes", flush=True)
         found.append(Asked(questions, wrong=(), passes=one.passes, own=0.0, mined=0.0))
     return found
@@ -133,6 +133,7 @@ def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.
     """
     import torch  # noqa: PLC0415 - as above
 
+    from models.finite import expect_finite, finite_loss  # noqa: PLC0415 - as above
     from models.question_learning import optimizer_of, question_loss  # noqa: PLC0415 - as above
 
     draws = planned(asked, options.seed)
@@ -160,12 +161,13 @@ def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.
         total += loss.detach()  # on the device: to look at it is to wait for it
         steps += 1
         if watch.advance(len(batch.ids), done):
-            _log(watch, total.item() / steps, steps)
+            _log(watch, finite_loss(total / steps).item(), steps)
             total.zero_()
             steps = 0
     if steps:
         watch.advance(0, 1.0)
-        _log(watch, total.item() / steps, steps)
+        _log(watch, finite_loss(total / steps).item(), steps)
+    expect_finite(model)
     model.has_trained_head = True
 
 
@@ -192,8 +194,6 @@ def _steps(
 
 
 def _log(watch: "Watch", loss: float, steps: int) -> None:
-    if not np.isfinite(loss):
-        raise ModelError("the loss is no number any more: give a lower --rate")
     watch.say(f"loss {loss:.3f} over {steps} steps")
 
 

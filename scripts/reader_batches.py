@@ -10,11 +10,9 @@ from typing import Self
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from models.contracts import ModelError
 from models.finetuning import (
     Labelled,
     Network,
@@ -25,7 +23,8 @@ from models.finetuning import (
     shared_loss,
     span_loss,
 )
-from models.loading import read_config, reader_folder
+from models.loading import longest_window, read_config, reader_folder
+from models.onnx.tokens import load_tokenizer, pad_id
 from models.tensors import on_device
 from models.windows import Batch, IntArray, Window, Windower, padded
 from scripts.reader_examples import Asked, Draw, Example, drawn, thinned
@@ -57,14 +56,6 @@ class Lesson:
     column: IntArray | None = None
 
 
-def windower_of(folder: Path, max_length: int) -> Windower:
-    """Return what splits texts for the model in `folder`. Raises ModelError without a tokenizer."""
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        raise ModelError(f"{folder} has no tokenizer.json: save its tokenizer in the fast format")
-    return Windower(Tokenizer.from_file(str(path)), max_length=max_length, stride=0)
-
-
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """What turns texts into the windows of one model."""
@@ -74,10 +65,10 @@ class Tokens:
 
     @classmethod
     def of(cls, folder: Path, max_length: int) -> Self:
-        """Return that of the model in `folder`. Raises ModelError."""
-        return cls(
-            windower_of(folder, max_length), int(read_config(folder).get("pad_token_id") or 0)
-        )
+        """Return that of the model in `folder`, which may read fewer tokens. Raises ModelError."""
+        most = longest_window(read_config(folder), max_length)
+        windower = Windower(load_tokenizer(folder), max_length=most, stride=0)
+        return cls(windower, pad_id(folder))
 
 
 class Lessons(Dataset[list[Lesson]]):

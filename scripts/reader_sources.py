@@ -1,12 +1,12 @@
 """Reads the files of questions that a reader is trained on, and mines their wrong passages."""
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 
-from index.corpora.squad import GoldQuestion, read_squad
-from index.manifest import current_version
+from index.corpora.squad import GoldQuestion
+from index.manifest import current_version, sha256
 from index.types import CorpusError
+from scripts.gold_questions import learnable
 from scripts.made_questions import read_made_questions
 from scripts.mined_passages import Mined, kept
 from scripts.pairs import context_pairs, right_passages, wrong_passages
@@ -51,12 +51,9 @@ def made_up(one: Source, mined: float) -> Asked:
 
 
 def _of_answers(one: Source, options: argparse.Namespace) -> Asked:
-    questions = [gold for gold in read_squad(one.path) if gold.answers]
-    if not questions:
-        raise CorpusError(f"{one.path} has no question with an answer")
+    questions = learnable(one.path)
     kind = "corpus" if one.corpus else "contexts"
-    with one.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256(one.path)
     folder = options.mined_passages or options.work / "mined"
     path = folder / f"{one.path.name.split('.')[0]}-{kind}-{digest[:12]}.json.gz"
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from index.types import CorpusError
 from scripts.training_plan import rate_at
 
 if TYPE_CHECKING:
@@ -53,11 +54,15 @@ def train(
     options: argparse.Namespace,
     teacher: "Teacher | None",
 ) -> None:
-    """Train to the end of the plan or of the time, from the checkpoint where there is one."""
+    """Train to the end of the plan or of the time, from the checkpoint where there is one.
+
+    Raises CorpusError where no example can be learnt, and ModelError where the loss overflows.
+    """
     import torch  # noqa: PLC0415 - seconds that --help need not wait
 
     from models.checkpoints import load_checkpoint, save_checkpoint  # noqa: PLC0415 - likewise
     from models.finetuning import optimizer_of  # noqa: PLC0415 - likewise
+    from models.finite import finite_loss  # noqa: PLC0415 - likewise
     from scripts.reader_batches import loss_of  # noqa: PLC0415 - likewise
 
     folder: Path = options.work
@@ -85,13 +90,19 @@ def train(
             seconds=time.monotonic() - began,
         )
         if len(losses) == _LOG_STEPS:
-            _log(folder, progress, torch.stack(losses).mean().item(), options.minutes)
+            mean = finite_loss(torch.stack(losses).mean()).item()
+            _log(folder, progress, mean, options.minutes)
             losses = []
         if time.monotonic() - saved > _CHECKPOINT_SECONDS:
             save_checkpoint(folder, network, optimizer, asdict(progress))
             saved = time.monotonic()
     if losses:
-        _log(folder, progress, torch.stack(losses).mean().item(), options.minutes)
+        _log(folder, progress, finite_loss(torch.stack(losses).mean()).item(), options.minutes)
+    if not progress.examples:
+        raise CorpusError(
+            f"there is nothing to learn: no answer fits into a window of {options.max_length} "
+            "tokens; give other questions, or a greater --max-length"
+        )
     save_checkpoint(folder, network, optimizer, asdict(progress))
 
 

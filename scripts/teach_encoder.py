@@ -14,15 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from index.manifest import sha256
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
-from models.loading import DEFAULT, encoder_folder, pick_device
+from models.loading import DEFAULT, encoder_folder, identity, pick_device, reader_folder
 from scripts.arguments import above_0, at_least
 from scripts.encoder_pairs import left_out
 from scripts.judged_questions import broad_questions, judge, mixed, questions_of, read_judged
 from scripts.train_encoder import publish
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
-from scripts.training_runs import Source, expect_to_replace, same_run
+from scripts.training_runs import Source, digest, expect_to_replace, same_run
 from service.loading import StartError, load_models, snapshot
 from service.settings import Settings, SettingsError
 
@@ -109,15 +110,24 @@ def _judge(options: argparse.Namespace, base: Path, held_out: Sequence[str]) -> 
     asked = mixed(sets, options.seed)
     if not asked:
         raise CorpusError("no question has a passage in the index that answers it")
-    same_run(options, free=(*_FREE, *_OF_LEARNING))
+    read = {
+        "base (its weights)": identity(base),
+        "reader (its weights)": identity(reader_folder(options.reader)),
+        "questions (what the files hold)": digest(sha256(one.path) for one in sources),
+    }
+    same_run(options, read, free=(*_FREE, *_OF_LEARNING))
     path = options.work / _JUDGED
     judge(answerer, models.reader, asked, path, most=options.judged, seed=options.seed)
 
 
-def _learning_folder(options: argparse.Namespace) -> Path:
+def _learning_folder(options: argparse.Namespace, base: Path) -> Path:
     """Return where checkpoint and log are, once it is seen to be of a run like this one."""
     folder = Path(options.work / _LEARNING)
-    same_run(argparse.Namespace(**vars(options) | {"work": folder}), free=_FREE)
+    read = {
+        "base (its weights)": identity(base),
+        "judgements": sha256(options.work / _JUDGED),
+    }
+    same_run(argparse.Namespace(**vars(options) | {"work": folder}), read, free=_FREE)
     return folder
 
 
@@ -129,7 +139,9 @@ def _learn(
     from models.contrastive import TrainedEncoder  # noqa: PLC0415 - likewise
     from scripts.judged_training import Learning, train  # noqa: PLC0415 - likewise
 
-    folder = _learning_folder(options)
+    if not judged:
+        raise CorpusError("there is nothing to learn: no question has a passage")
+    folder = _learning_folder(options, base)
     torch.manual_seed(options.seed)
     device = pick_device(options.device)
     model, kept = (TrainedEncoder(base, 0, ()).to(device) for _ in range(2))
@@ -153,7 +165,7 @@ def main(argv: list[str] | None = None) -> int:
     if not options.sources:
         commands.error("give at least one --corpus-questions or --made-questions")
     try:
-        expect_to_replace(options.output)
+        expect_to_replace(options.output, options.work)
         base = encoder_folder(options.base)
         _see_that_it_has_words(base)
         held_out = left_out(base, options.sources, 0, options.seed)

@@ -17,11 +17,19 @@ from typing import TYPE_CHECKING
 
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
-from models.loading import STOCK, encoder_folder, pick_device
-from scripts.arguments import at_least
+from models.loading import (
+    STOCK,
+    encoder_folder,
+    hidden_width,
+    identity,
+    pick_device,
+    read_config,
+)
+from models.onnx.tokens import cut_alike
+from scripts.arguments import at_least, expect_use
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
-from scripts.training_runs import expect_to_replace, replacing, same_run, share
+from scripts.training_runs import digest, expect_to_replace, replacing, same_run, share
 
 if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
@@ -39,14 +47,18 @@ def publish(
     """Write the trained encoder as a sentence-transformers folder, in half precision.
 
     Each weight is the mean of the trained one and the base's, which counts `share` (Wortsman et
-    al., "Robust fine-tuning of zero-shot models", 2022); the head is as it was trained.
+    al., "Robust fine-tuning of zero-shot models", 2022); the head is as it was trained. Raises
+    ModelError where a weight is no finite number, also once it is stored.
     """
+    from models.finite import expect_finite  # noqa: PLC0415 - seconds that --help need not wait
+
     model.move_towards(base, share)
+    expect_finite(model.half())
     with replacing(output) as folder:
         shutil.copytree(
             base, folder, ignore=shutil.ignore_patterns(*_LEFT_BEHIND), dirs_exist_ok=True
         )
-        model.transformer.half().save_pretrained(folder)
+        model.transformer.save_pretrained(folder)
         model.head.save(folder)
         (folder / HELD_OUT).write_text(json.dumps(held_out) + "\n", encoding="utf-8")
 
@@ -136,7 +148,7 @@ def _train(
 ) -> None:
     import torch  # noqa: PLC0415 - seconds that --help need not wait
 
-    from models.contrastive import TrainedEncoder, same_tokens  # noqa: PLC0415 - likewise
+    from models.contrastive import TrainedEncoder  # noqa: PLC0415 - likewise
     from scripts.encoder_negatives import with_dense_negatives  # noqa: PLC0415 - likewise
     from scripts.encoder_training import Aims, Lessons, train  # noqa: PLC0415 - likewise
 
@@ -151,8 +163,9 @@ def _train(
         model.start_head(chance.sample(passages, min(_HEAD_TEXTS, len(passages))))
     anchor = None
     if options.anchor:
-        anchor = TrainedEncoder(encoder_folder(options.anchor), options.dimension, ()).to(device)
-        same_tokens(model, anchor.eval())
+        folder, dimension = encoder_folder(options.anchor), model.head.config.dimension
+        anchor = TrainedEncoder(folder, dimension, ()).to(device)
+        anchor.eval()
     tables = model.tables()
     if options.dense_negatives:
         sets = with_dense_negatives(
@@ -169,6 +182,21 @@ def _train(
     if device == "cuda":
         print(f"most memory of the GPU: {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
     publish(model.to("cpu"), base, options.output, held_out, options.base_share)
+
+
+def _expect_comparable(base: Path, anchor: Path) -> None:
+    """Raise ModelError now, rather than after mining, where an anchor can't be stayed near to."""
+    widths = [hidden_width(read_config(folder)) for folder in (base, anchor)]
+    if widths[0] != widths[1]:
+        raise ModelError(
+            f"the anchor's vectors have {widths[1]} numbers and the base's {widths[0]}: give one "
+            "that is as wide"
+        )
+    if not cut_alike(base, anchor):
+        raise ModelError(
+            "the anchor cuts texts into other tokens than the base does: give one with the same "
+            "tokenizer.json"
+        )
 
 
 def _stopwords(base: Path) -> list[str]:
@@ -191,12 +219,22 @@ def main(argv: list[str] | None = None) -> int:
         commands.error("give at least one --corpus-questions, --questions or --made-questions")
     if options.dense_negatives and not any(one.made for one in options.sources):
         commands.error("--dense-negatives needs --made-questions")
+    if not options.anchor:
+        expect_use(commands, options, "without --anchor", "anchor_weight")
     try:
-        expect_to_replace(options.output)
+        expect_to_replace(options.output, options.work)
         base = encoder_folder(options.base)
+        if options.anchor:
+            _expect_comparable(base, encoder_folder(options.anchor))
         held_out, sets = mined(options, base)
         if not options.mine_only:
-            same_run(options, free=_FREE)
+            read = {
+                "base (its weights)": identity(base),
+                "pairs": digest(pair for some in sets for pair in some.pairs),
+            }
+            if options.anchor:
+                read["anchor (its weights)"] = identity(encoder_folder(options.anchor))
+            same_run(options, read, free=_FREE)
             _train(options, base, held_out, sets)
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_encoder: {error}", file=sys.stderr)

@@ -7,18 +7,34 @@ show them, so build an index first. A run can be stopped at any time: the same c
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from index.manifest import sha256
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
-from models.loading import DEFAULT, STOCK, encoder_folder, pick_device, reader_folder
-from scripts.arguments import at_least
-from scripts.reader_examples import planned
+from models.loading import (
+    DEFAULT,
+    STOCK,
+    encoder_folder,
+    identity,
+    pick_device,
+    reader_folder,
+)
+from scripts.arguments import at_least, expect_use
+from scripts.reader_examples import Asked, planned
 from scripts.reader_sources import asked_of
 from scripts.reader_training import train
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
-from scripts.training_runs import TOKENIZER_FILES, expect_to_replace, replacing, same_run, share
+from scripts.training_runs import (
+    TOKENIZER_FILES,
+    digest,
+    expect_to_replace,
+    replacing,
+    same_run,
+    share,
+)
 
 if TYPE_CHECKING:
     from models.finetuning import Network
@@ -32,17 +48,32 @@ def publish(network: "Network", base: Path, output: Path, base_share: float) -> 
     """Write the trained reader in half precision, with the tokenizer of its base.
 
     Each weight is the mean of the trained one and the base's, which counts `base_share` (Wortsman
-    et al., "Robust fine-tuning of zero-shot models", 2022).
+    et al., "Robust fine-tuning of zero-shot models", 2022). Raises ModelError where a weight is
+    no finite number, also once it is stored.
     """
     from models.finetuning import blend  # noqa: PLC0415 - seconds that --help need not wait
+    from models.finite import expect_finite  # noqa: PLC0415 - likewise
 
     if base_share:
         blend(network, base, base_share)
+    expect_finite(network.half())
     with replacing(output) as folder:
         for name in TOKENIZER_FILES:
             if (base / name).is_file():
                 shutil.copy(base / name, folder / name)
-        network.half().save_pretrained(folder)  # type: ignore[operator]
+        network.save_pretrained(folder)  # type: ignore[operator]
+
+
+def _read(options: argparse.Namespace, base: Path, asked: Sequence[Asked]) -> dict[str, str]:
+    """Return what a run is made of: `scripts.training_runs.same_run` compares it."""
+    found = {
+        "base (its weights)": identity(base),
+        "questions (what the files hold)": digest(sha256(one.path) for one in options.sources),
+        "mined passages": digest(list(some) for one in asked for some in (*one.wrong, *one.right)),
+    }
+    if options.teacher:
+        found["teacher (its weights)"] = identity(options.teacher)
+    return found
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,7 +103,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR_OR_ID",
         help="the reader to begin with, or an encoder with --new-head (default: the shipped one)",
     )
-    add("--new-head", action="store_true", help="the base has no head for answers: make one")
+    add(
+        "--new-head",
+        action="store_true",
+        help="begin with a new head for answers: a base without one needs it",
+    )
     add(
         "--own",
         type=share(10),
@@ -138,8 +173,15 @@ def main(argv: list[str] | None = None) -> int:
         commands.error("--made-questions needs --teacher")
     if options.base_share and options.new_head:
         commands.error("--base-share is a share of a base that has a head")
+    if not any(one.corpus for one in options.sources):
+        expect_use(commands, options, "without --corpus-questions", "own", "together")
+        if not any(one.made for one in options.sources):
+            without = "without --corpus-questions or --made-questions"
+            expect_use(commands, options, without, "mined")
+    if not options.teacher:
+        expect_use(commands, options, "without --teacher", "teacher_weight")
     try:
-        expect_to_replace(options.output)
+        expect_to_replace(options.output, options.work, options.mined_passages)
         import torch  # noqa: PLC0415 - seconds that --help need not wait
 
         from models.finetuning import load_network  # noqa: PLC0415 - likewise
@@ -150,7 +192,7 @@ def main(argv: list[str] | None = None) -> int:
         teacher = Teacher.load(options, device) if options.teacher else None
         network = load_network(base, device, new_head=options.new_head)
         asked = asked_of(options.sources, options)
-        same_run(options, free=_FREE)
+        same_run(options, _read(options, base, asked), free=_FREE)
         draws = planned(asked, options.seed)
         print(f"{len(draws):,} examples", flush=True)
         train(network, Lessons(base, asked, draws, options), options, teacher)

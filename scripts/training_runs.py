@@ -1,10 +1,11 @@
 """What the commands that train a model share: files of questions, the run's folder, the output."""
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,25 +66,46 @@ def share(most: float) -> Callable[[str], float]:
     return parse
 
 
-def expect_to_replace(output: Path) -> None:
-    """Raise ModelError now, rather than after a training, where no folder can become `output`."""
+def expect_to_replace(output: Path, *kept: Path | None) -> None:
+    """Raise ModelError now, rather than after a training, where no folder can become `output`.
+
+    Nor may one that holds something else than a model, for it would be lost, or one of the folders
+    that are to be `kept`.
+    """
     if not output.name:
         raise ModelError(f"{output} can't be replaced: name a folder in it")
     if output.exists() and not output.is_dir():
         raise ModelError(f"{output} is a file: name a folder")
+    for folder in filter(None, kept):
+        if folder.resolve().is_relative_to(output.resolve()):
+            raise ModelError(f"{folder} would be lost with what {output} holds: keep it elsewhere")
+    if output.is_dir() and any(output.iterdir()) and not _is_one_model(output):
+        raise ModelError(f"{output} holds something else than a model: name another folder")
     parent = next(folder for folder in output.absolute().parents if folder.exists())
     if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
         raise ModelError(f"no folder can be made in {parent}: name another place than {output}")
 
 
-def same_run(options: argparse.Namespace, free: Collection[str] = ()) -> None:
+def _is_one_model(folder: Path) -> bool:
+    """Tell whether a folder holds a model, and no others in folders of its own."""
+    others = (path.parent for path in folder.glob("*/**/config.json"))
+    return (folder / "config.json").is_file() and not any(
+        (other / TOKENIZER_FILES[0]).is_file() for other in others
+    )
+
+
+def same_run(
+    options: argparse.Namespace, read: Mapping[str, str], free: Collection[str] = ()
+) -> None:
     """Note the arguments of a run in its folder, or see that they are those of the run in it.
 
-    Those named in `free` may differ, and files of questions may lie in another folder. Raises
+    Those named in `free` may differ, and files of questions may lie in another folder; `read` says
+    of all that is learnt from, or with, what it holds: a `digest` or a model's identity. Raises
     ModelError where others do: its checkpoint would go on with other batches. Call it once the
     files of questions were read, for what names one that is not there is no run yet.
     """
     arguments = {n: _noted(value) for n, value in sorted(vars(options).items()) if n not in free}
+    arguments |= read
     noted = options.work / "arguments.json"
     options.work.mkdir(parents=True, exist_ok=True)
     if not noted.is_file():
@@ -101,6 +123,14 @@ def same_run(options: argparse.Namespace, free: Collection[str] = ()) -> None:
         )
 
 
+def digest(parts: Iterable[object]) -> str:
+    """Return a checksum of values, by how they are written."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(f"{part!r}\n".encode())
+    return found.hexdigest()
+
+
 def _noted(value: object) -> str:
     """Return an argument's value as it is compared: of a file of questions without its folder."""
     if isinstance(value, list):
@@ -114,7 +144,9 @@ def replacing(output: Path) -> Iterator[Path]:
 
     What `output` held before stays, beside it, until the new one is in its place.
     """
-    temporary, before = (output.with_name(output.name + end) for end in (".tmp", ".before"))
+    temporary, before = (
+        output.with_name(f".{output.name}.covidquest-{part}") for part in ("unfinished", "before")
+    )
     if before.is_dir() and not output.exists():
         before.rename(output)  # a process was killed between the two renames below
     for folder in (temporary, before):

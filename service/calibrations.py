@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from models import calibration
 from models.calibration import DoubleArray, LogisticCalibration
 from models.contracts import ModelError
+from models.writing import write_whole
 
 LEAST_LOG_ODDS = -7.0
 """Retrieval scores p below this log(p / (1 - p)), a thousandth, are alike to a reader's score."""
@@ -58,9 +59,9 @@ class ReaderCalibration:
         return min(1.0, max(corners) + _ROUNDING)
 
     def save(self, path: Path) -> None:
-        """Write the calibration as JSON."""
+        """Write the calibration as JSON, whole or not at all."""
         written = asdict(self.logistic) | {_RANGE: [self.lowest, self.highest]}
-        path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(written, indent=2) + "\n")
 
 
 def load_reader_calibration(path: Path) -> ReaderCalibration:

@@ -5,8 +5,9 @@ Format: Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension o
 
 import gzip
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from index.types import CorpusError
@@ -36,6 +37,37 @@ def read_squad(path: Path, limit: int | None = None) -> Iterator[GoldQuestion]:
         if number == limit:
             return
         yield question
+
+
+def answered(path: Path, limit: int | None = None) -> list[GoldQuestion]:
+    """Return the first `limit` questions of a file that have an answer.
+
+    Raises CorpusError as `read_squad` does, and where there is none.
+    """
+    found = list(islice((gold for gold in read_squad(path) if gold.answers), limit))
+    if not found:
+        raise CorpusError(f"{path} has no question with an answer")
+    return found
+
+
+def in_place(questions: Sequence[GoldQuestion]) -> tuple[list[GoldQuestion], int]:
+    """Return questions with the answers that stand in their context where the file says.
+
+    Also how many others there were; a question that has no other answer is left out.
+    """
+    kept, others = [], 0
+    for gold in questions:
+        pairs = zip(gold.answers, gold.starts, strict=True)
+        right = [(text, at) for text, at in pairs if _stands(gold.context, text, at)]
+        others += len(gold.answers) - len(right)
+        if right:
+            answers, starts = zip(*right, strict=True)
+            kept.append(replace(gold, answers=answers, starts=starts))
+    return kept, others
+
+
+def _stands(context: str, answer: str, start: int) -> bool:
+    return bool(answer.strip()) and start >= 0 and context.startswith(answer, start)
 
 
 def _questions(path: Path) -> Iterator[GoldQuestion]:

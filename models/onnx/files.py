@@ -13,6 +13,7 @@ from typing import Self
 
 from models.contracts import ModelError
 from models.onnx.parity import check
+from models.writing import write_whole
 
 GRAPH = "model.int8.onnx"
 RECORD = "model.int8.json"
@@ -62,9 +63,8 @@ class Record:
         return record
 
     def write(self, folder: Path) -> None:
-        """Write the record into a folder."""
-        text = json.dumps(asdict(self), indent=2)
-        (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+        """Write the record into a folder, whole or not at all."""
+        write_whole(folder / RECORD, json.dumps(asdict(self), indent=2) + "\n")
 
 
 AGAIN = "export the model again (python -m scripts.export_onnx)"

@@ -2,7 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -12,7 +13,7 @@ import onnx
 
 from models.contracts import ModelError, Span
 from models.encoder import SentenceEncoder
-from models.loading import max_positions, read_config, weights_identity
+from models.loading import longest_window, read_config, weights_identity
 from models.onnx.calibrating import calibrate
 from models.onnx.encoder import OnnxEncoder
 from models.onnx.exporting import encoder_graph, reader_graph
@@ -23,6 +24,7 @@ from models.onnx.reader import OnnxReader
 from models.onnx.session import Feed
 from models.onnx.tokens import load_tokenizer
 from models.reader import TransformersReader
+from models.span_choice import SPAN_CHOICE, SpanChoice
 from models.windows import Windower
 
 Question: TypeAlias = tuple[str, str]
@@ -32,6 +34,7 @@ Report: TypeAlias = Callable[[str], None]
 Measure: TypeAlias = Callable[[Sequence[str], Sequence[str]], dict[str, float]]
 """Compares answers of ONNX Runtime and of torch with gold ones: further figures of parity."""
 
+_READERS = "ForQuestionAnswering"
 _WEIGHTS = {".safetensors", ".bin", ".onnx"}
 
 
@@ -53,9 +56,10 @@ def make_reader(
     left in `target` then.
     """
     calibrating, checking = asked[::2], asked[1::2]
-    graph = reader_graph(source)
-    say(f"exported; looking at {len(calibrating)} passages")
-    seen = calibrate(graph, _windows(source, calibrating))
+    with _expected_to_run(source):
+        graph = reader_graph(source)
+        say(f"exported; looking at {len(calibrating)} passages")
+        seen = calibrate(graph, _windows(source, calibrating))
     if finer:
         narrowest = min(len(one.least) for one in seen.values())
         seen = {name: one for name, one in seen.items() if len(one.least) == narrowest}
@@ -79,9 +83,13 @@ def make_reader(
 def make_encoder(source: Path, target: Path, asked: Sequence[Question], say: Report) -> Record:
     """Write an encoder's ONNX files into `target`, as `make_reader` does; all texts are for checks.
 
-    Raises ModelError as `make_reader` does.
+    Raises ModelError as `make_reader` does, and where the model is a reader.
     """
-    model = quantised(encoder_graph(source), {})
+    kinds = read_config(source).get("architectures") or []
+    if any(str(kind).endswith(_READERS) for kind in kinds):
+        raise ModelError(f"{source} is a reader, and no encoder: export it with the word reader")
+    with _expected_to_run(source):
+        model = quantised(encoder_graph(source), {})
     questions = list(dict.fromkeys(question for question, _ in asked))
     passages = [passage for _, passage in asked]
 
@@ -118,30 +126,60 @@ def _write(
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         trial = Path(work) / "model"
-        _copy(source, trial, left_out=_not_copied)
+        _copy(source, trial)
         onnx.save(model, trial / GRAPH)
         say(f"rounded to {(trial / GRAPH).stat().st_size / 1e6:.1f} MB; comparing with torch")
         record = Record(place.kind, name, checksum(trial / GRAPH))
         record.write(trial)
-        parity = figures(trial)
+        with _expected_to_run(source):
+            parity = figures(trial)
         for figure, value in parity.items():
             say(f"  {figure:<24}{value:g}")
         check(parity)
         record = replace(record, parity=parity)
         record.write(trial)
-        if target.resolve() == source.resolve():
-            (target / RECORD).unlink(missing_ok=True)  # so that it never describes another graph
-            for file in (GRAPH, RECORD):
-                (trial / file).replace(target / file)
-        else:
-            _copy(trial, target)
+        _put_in_place(trial, target, record, all_files=target.resolve() != source.resolve())
     return record
 
 
-def _copy(source: Path, target: Path, left_out: Callable[[Path], bool] = lambda _: False) -> None:
+def _put_in_place(trial: Path, target: Path, record: Record, *, all_files: bool) -> None:
+    """Move the two ONNX files to where they serve, or all files; the record is the last.
+
+    A choice among spans that was fitted to another model, which lay there, does not stay.
+    """
+    files = [GRAPH]
+    (target / RECORD).unlink(missing_ok=True)  # so that it never describes another graph
+    if all_files:
+        files = [str(path.relative_to(trial)) for path in trial.rglob("*") if path.is_file()]
+        files.remove(RECORD)
+        try:
+            SpanChoice.load(target, record.model, None)
+        except ModelError:
+            (target / SPAN_CHOICE).unlink()
+    for file in (*files, RECORD):
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        (trial / file).replace(target / file)
+
+
+@contextmanager
+def _expected_to_run(source: Path) -> Iterator[None]:
+    """Raise ModelError where torch can't export a model, or ONNX Runtime not run what it made."""
+    try:
+        yield
+    except Exception as error:  # what both raise has no common type but this
+        if not type(error).__module__.startswith(("onnxruntime.", "torch.onnx")):
+            raise
+        said = " ".join(str(error).split())
+        raise ModelError(
+            f"ONNX Runtime can't run {source} ({said[:200]}): serve this model with "
+            "COVIDQUEST_BACKEND=torch"
+        ) from error
+
+
+def _copy(source: Path, target: Path) -> None:
     """Copy a folder's files, but not their permissions: the source may be there to be read only."""
     for path in source.rglob("*"):
-        if path.is_file() and not left_out(path):
+        if path.is_file() and not _not_copied(path):
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
@@ -157,9 +195,7 @@ def _answers(spans: Sequence[Span], asked: Sequence[Question]) -> list[str]:
 
 
 def _windows(source: Path, asked: Sequence[Question]) -> list[Feed]:
-    windower = Windower(
-        load_tokenizer(source), max_length=min(384, max_positions(read_config(source)) or 384)
-    )
+    windower = Windower(load_tokenizer(source), max_length=longest_window(read_config(source), 384))
     feeds: list[Feed] = []
     for question, passage in asked:
         for window in windower.split(question, [passage]):

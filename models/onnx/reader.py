@@ -7,7 +7,7 @@ from models.contracts import ModelError, Span
 from models.loading import (
     DEFAULT,
     hidden_width,
-    max_positions,
+    longest_window,
     read_config,
     reader_folder,
     weights_identity,
@@ -60,7 +60,7 @@ class OnnxReader:
         self._reading = SpanReading(
             windower=Windower(
                 load_tokenizer(folder),
-                max_length=min(max_length, max_positions(config) or max_length),
+                max_length=longest_window(config, max_length),
                 stride=stride,
             ),
             forward=self._forward,

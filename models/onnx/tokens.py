@@ -19,6 +19,20 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         raise ModelError(f"the tokenizer in {folder} can't be loaded: {error}") from error
 
 
+def cut_alike(one: Path, other: Path) -> bool:
+    """Tell whether the tokenizers in two folders cut texts into the same tokens.
+
+    Raises ModelError where one of them is absent or damaged.
+    """
+    found = []
+    for folder in (one, other):
+        tokenizer = load_tokenizer(folder)
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        found.append(tokenizer.to_str())
+    return found[0] == found[1]
+
+
 def pad_id(folder: Path) -> int:
     """Return the id of the token that texts are padded with."""
     found = read_config(folder).get("pad_token_id")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from index.corpora.squad import read_squad
+from index.corpora.squad import GoldQuestion, answered, in_place, read_squad
 from index.types import CorpusError
 
 DATA = {
@@ -52,3 +52,23 @@ def test_another_format_is_one_clear_error(tmp_path: Path, content: bytes) -> No
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"none\.json cannot be read: No such file"):
         list(read_squad(tmp_path / "none.json"))
+
+
+def test_a_limit_counts_questions_with_an_answer(tmp_path: Path) -> None:
+    (paragraph, _) = DATA["data"][0]["paragraphs"]
+    qas = paragraph["qas"][::-1] * 3  # the first has no answer
+    path = tmp_path / "q.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [paragraph | {"qas": qas}]}]}))
+    assert [one.id for one in answered(path, 2)] == ["1", "1"]
+    assert len(answered(path)) == 3
+    path.write_text(json.dumps({"data": [{"paragraphs": [paragraph | {"qas": qas[:1]}]}]}))
+    with pytest.raises(CorpusError, match=r"q\.json has no question with an answer"):
+        answered(path)
+
+
+def test_answers_that_do_not_stand_in_their_context_are_counted() -> None:
+    gold = GoldQuestion("1", "How long?", "It took 5 days.", ("5 days", "5 days"), (8, 3), "")
+    empty = GoldQuestion("2", "x?", "", ("a",), (0,), "")
+    blank = GoldQuestion("3", "x?", "a b", (" ", "b"), (1, -1), "")
+    ((kept,), others) = in_place([gold, empty, blank])
+    assert (kept.answers, kept.starts, others) == (("5 days",), (8,), 4)

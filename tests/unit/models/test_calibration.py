@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,18 @@ def test_calibration_error_at_the_ends() -> None:
     assert expected_calibration_error([1.0], [0]) == 1.0
     with pytest.raises(ValueError, match="at least one"):
         expected_calibration_error([], [])
+
+
+def test_a_file_that_cannot_be_written_is_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PLATT.save(tmp_path / "c.json")
+    before = (tmp_path / "c.json").read_text()
+
+    def full(_: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        replace(PLATT, bias=9.0).save(tmp_path / "c.json")
+    assert (tmp_path / "c.json").read_text() == before

@@ -12,7 +12,6 @@ from models import contrastive
 from models.checkpoints import load_checkpoint, save_checkpoint
 from models.contracts import ModelError
 from models.contrastive import (
-    PASSAGE_TOKENS,
     QUESTION_TOKENS,
     Encoded,
     TrainedEncoder,
@@ -20,7 +19,6 @@ from models.contrastive import (
     blocked_late_scores,
     contrastive_loss,
     optimizer_of,
-    same_tokens,
     token_bounds,
 )
 from models.late import late_scores
@@ -29,6 +27,7 @@ from tests.making_models import HIDDEN, tiny_encoder
 
 QUESTIONS = ("How long is the incubation period?", "Do masks help?")
 PASSAGES = ("It takes 5.1 days.", "Masks lowered the risk of the nurses.", "Cats slept.")
+PASSAGE = 256  # tokens
 LEFT_OUT = frozenset({"the", "of", "it"})
 
 
@@ -51,7 +50,7 @@ def asked(model: TrainedEncoder) -> Tokens:
 
 
 def found(model: TrainedEncoder) -> Tokens:
-    return cut(model, PASSAGES, PASSAGE_TOKENS, *LEFT_OUT)
+    return cut(model, PASSAGES, PASSAGE, *LEFT_OUT)
 
 
 def none(questions: int, passages: int) -> torch.Tensor:
@@ -87,7 +86,7 @@ def test_what_is_excluded_does_not_count() -> None:
 def test_what_it_makes_has_its_shapes_and_order(base: Path) -> None:
     model = make(base).eval()
     texts = ["masks help", "the", *[f"fever and cough on day {n}" for n in range(17)], "a cough"]
-    made = model(cut(model, texts, PASSAGE_TOKENS, *LEFT_OUT))  # more than one forward pass
+    made = model(cut(model, texts, PASSAGE, *LEFT_OUT))  # more than one forward pass
     assert made.vectors.shape == (20, HIDDEN)
     assert made.words.shape == (20, 6, 8)
     assert made.weights.shape == (20, 6)
@@ -95,7 +94,7 @@ def test_what_it_makes_has_its_shapes_and_order(base: Path) -> None:
     counts = (made.words.norm(dim=2) > 0.5).sum(1)
     assert counts.tolist() == [2, 0, *[6] * 17, 2]  # "the" is left out
     torch.testing.assert_close(made.weights.sum(1), (counts > 0).float())
-    alone = model(cut(model, texts[-1:], PASSAGE_TOKENS, *LEFT_OUT))
+    alone = model(cut(model, texts[-1:], PASSAGE, *LEFT_OUT))
     torch.testing.assert_close(alone.vectors[0], made.vectors[-1], atol=0.02, rtol=0)  # bfloat16
     torch.testing.assert_close(alone.words[0], made.words[-1, :2], atol=0.02, rtol=0)
 
@@ -241,7 +240,7 @@ def test_moving_towards_another_model_gives_the_mean_and_leaves_the_head(base: P
 @torch.no_grad()
 def test_vectors_alone_are_those_beside_the_words(base: Path) -> None:
     model = make(base).eval()
-    texts = cut(model, [f"fever {'and cough ' * (n % 7)}" for n in range(40)], PASSAGE_TOKENS)
+    texts = cut(model, [f"fever {'and cough ' * (n % 7)}" for n in range(40)], PASSAGE)
     assert torch.equal(model.vectors(texts), model(texts).vectors)
 
 
@@ -258,7 +257,7 @@ def test_what_a_gpu_is_given_makes_the_same(base: Path, monkeypatch: pytest.Monk
     """As far as a CPU can show: its parts, its padding, its mask, the attention's fused kernel."""
     model = make(base).eval()
     texts = [f"fever {'and cough ' * (n % 7)}" for n in range(40)]
-    tokens = cut(model, texts, PASSAGE_TOKENS)
+    tokens = cut(model, texts, PASSAGE)
     expected = model(tokens)
 
     fused = make(base).eval()
@@ -321,9 +320,19 @@ def test_a_base_that_could_not_be_trained_as_it_serves_is_refused(
         TrainedEncoder(folder, 8, ())
 
 
-def test_an_anchor_that_cuts_otherwise_is_refused(base: Path) -> None:
-    model, anchor = make(base), make(base)
-    same_tokens(model, anchor)
-    anchor.tokenizer.add_tokens(["covid"])
-    with pytest.raises(ModelError, match="other tokens"):
-        same_tokens(model, anchor)
+def test_passages_are_cut_where_they_will_be_served(base: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(base, tmp_path / "short")
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 40}')
+    tables = make(Path(folder)).tables()
+    assert [table.of(["fever " * 99]).lengths.tolist() for table in tables] == [[40], [40]]
+    tables = make(base).tables()  # 256 positions
+    assert [table.of(["fever " * 999]).lengths.tolist() for table in tables] == [[64], [256]]
+
+
+def test_a_head_is_no_wider_than_what_it_is_made_from(base: Path) -> None:
+    with pytest.raises(ModelError, match="16 numbers, and a word's vector can't have 24: give a"):
+        TrainedEncoder(base, 24, ())
+    model = TrainedEncoder(base, HIDDEN, ())
+    with pytest.raises(ModelError, match="too few tokens for words' vectors of 16 numbers"):
+        model.start_head(["Masks helped."])
+    model.start_head(["fever \ud83d cough " * 9])

@@ -154,3 +154,12 @@ def test_fused_attention_gives_what_mpnet_gives(checkpoints: dict[str, Path]) ->
     network(input_ids=ids, attention_mask=mask).end_logits.sum().backward()
     still = [name for name, p in network.named_parameters() if p.grad is None]
     assert any("relative_attention_bias" in name for name in still)
+
+
+def test_what_projects_electras_embeddings_is_trained(checkpoints: dict[str, Path]) -> None:
+    network = load_network(checkpoints["electra"], "cpu", new_head=False)
+    kept = {name for name, one in network.named_parameters() if not one.requires_grad}
+    assert kept == {
+        f"electra.embeddings.{kind}_embeddings.weight"
+        for kind in ("word", "position", "token_type")
+    }

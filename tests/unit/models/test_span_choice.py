@@ -194,3 +194,14 @@ def test_candidates_are_the_best_spans_of_all_windows() -> None:
     blank = Window(0, np.zeros(4, np.int64), np.zeros(4, np.int64), 2, np.array([(0, 0)]))
     one = Logits(*np.ones((2, 4), np.float32))
     assert candidates(" ", [blank], [one], max_answer_tokens=4, most=8) == []
+
+
+def test_small_weights_keep_their_digits(tmp_path: Path) -> None:
+    made = choice()
+    small = replace(made, states=((3.25e-6,), (-123456.0,), (0.0,)))
+    small.save(tmp_path)
+    assert SpanChoice.load(tmp_path, small.model, 1) == small
+    with pytest.raises(ModelError, match="has weights that are no numbers"):
+        replace(small, weights=(float("nan"),) * len(FEATURES)).save(tmp_path)
+    assert SpanChoice.load(tmp_path, small.model, 1) == small  # as it was
+    assert [path.name for path in tmp_path.iterdir()] == [SPAN_CHOICE]

@@ -2,17 +2,12 @@ import numpy as np
 import pytest
 
 from models.contracts import FloatArray, Span
-from models.spans import Logits, Pair, best_pairs, best_span, best_spans
+from models.spans import Logits, Pair, best_pair, best_span
 from models.windows import Window
 
 
 def _logits(*values: float) -> FloatArray:
     return np.array(values, dtype=np.float32)
-
-
-def best_pair(start: FloatArray, end: FloatArray, *, max_tokens: int) -> Pair | None:
-    found = best_pairs(start, end, max_tokens=max_tokens, most=1)
-    return found[0] if found else None
 
 
 def test_the_best_pair_is_in_order() -> None:
@@ -93,34 +88,3 @@ def test_no_valid_span_is_an_empty_one(windows: list[Window]) -> None:
     logits = [Logits(_logits(0, 0, 5, 0), _logits(0, 0, 5, 0))] * len(windows)
     span = best_span(" ", windows, logits, max_answer_tokens=60)
     assert span == Span(0, 0, -np.inf, 0.0)
-
-
-def test_pairs_after_the_best_one_share_no_token_with_one_before() -> None:
-    draw = np.random.default_rng(4)
-    for size in (1, 5, 30):
-        for limit in (1, 3, 60):
-            start, end = draw.normal(size=(2, size)).astype(np.float32)
-            left = [
-                (float(start[i] + end[j]), -i, -j)
-                for i in range(size)
-                for j in range(i, min(size, i + limit))
-            ]
-            wanted = []
-            while left and len(wanted) < 4:
-                score, first, last = max(left)
-                wanted.append(Pair(-first, -last, score))
-                left = [one for one in left if -one[2] < -first or -one[1] > -last]
-            assert best_pairs(start, end, max_tokens=limit, most=4) == wanted
-
-
-def test_of_spans_that_overlap_the_better_one_stays() -> None:
-    windows = [_window(WORDS[:2]), _window(WORDS[1:])]
-    first = Logits(_logits(0, 0, 3, 5, 0), _logits(0, 0, 3, 5, 0))  # "long" 10, "five" 6
-    second = Logits(_logits(0, 0, 4, 1, 0), _logits(0, 0, 4, 1, 0))  # "long" 8 again, "days" 2
-    found = best_spans(TEXT, windows, [first, second], max_answer_tokens=1, most=3)
-    assert [(TEXT[one.start : one.end], one.score) for one in found] == [
-        ("long", 10.0),
-        ("five", 6.0),
-        ("days", 2.0),
-    ]
-    assert best_span(TEXT, windows, [first, second], max_answer_tokens=1) == found[0]

@@ -60,3 +60,8 @@ def test_several_processes_make_the_same(
         one, other = (getattr(table.of(texts), name) for table in (here, elsewhere))
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype
+
+
+def test_half_a_pair_of_surrogates_is_no_token_of_its_own(tokenizer: Tokenizer) -> None:
+    broken, mended = (TokenTable(tokenizer, 9, ()).of([f"fe{c}ver"]) for c in "\ud83d\ufffd")
+    assert broken.ids.tolist() == mended.ids.tolist()

@@ -50,3 +50,18 @@ def test_shares_that_make_no_mean_are_refused(
     with pytest.raises(SystemExit) as ended:
         average_readers.main([*parts, "--output", str(tmp_path)])
     assert ended.value.code == 2
+
+
+def test_readers_of_other_tokens_have_no_mean(
+    readers: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tiny_reader(tmp_path / "other")
+    path = other / "tokenizer.json"
+    path.write_text(path.read_text().replace('"fever"', '"?"').replace('"virus"', '"fever"'))
+    arguments = [f"{readers[0]}=0.5", f"{other}=0.5", "--output", str(tmp_path / "mean")]
+    assert average_readers.main(arguments) == 1
+    assert "cuts texts into other tokens" in capsys.readouterr().err
+    path.rename(other / "vocab.txt")
+    assert average_readers.main(arguments) == 1
+    assert "has no tokenizer.json" in capsys.readouterr().err
+    assert not (tmp_path / "mean").exists()

@@ -22,6 +22,8 @@ from tests.making import a_paper, an_answer
 
 
 def test_measures_are_squads() -> None:
+    assert not exact_match("", ["(%)"])  # of which no word is left
+    assert f1("", ["The"]) == 0
     assert exact_match("The 5.1 days.", ["5.1 days"])  # articles and full stops do not count
     assert f1("about 5.1 days", ["5.1 days", "a week"]) == pytest.approx(0.8)  # 2/3 and 2/2
     assert f1("", ["5.1 days"]) == 0

@@ -76,3 +76,10 @@ def test_an_output_that_cannot_be_written_is_told(
     FeedbackStore(tmp_path / "feedback.sqlite").add(UP)
     assert main([str(tmp_path / "feedback.sqlite"), str(tmp_path)]) == 1
     assert f"{tmp_path}: Is a directory" in capsys.readouterr().err
+
+
+def test_several_good_answers_of_a_question_are_gold_answers_of_one_entry() -> None:
+    longer = replace(UP, end=UP.end + 1, answer=UP.context[UP.start : UP.end + 1])
+    data = json.loads(json.dumps(squad([UP, longer]).data))["data"]
+    (qa,) = data[0]["paragraphs"][0]["qas"]
+    assert [one["text"] for one in qa["answers"]] == [UP.answer, longer.answer]

@@ -3,9 +3,11 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from transformers import DebertaV2Config, DebertaV2ForQuestionAnswering
 
 from index.builder import build_index
 from index.corpora.squad import GoldQuestion
@@ -13,8 +15,10 @@ from models.loading import identity
 from models.onnx import parity
 from models.onnx.encoder import OnnxEncoder
 from models.onnx.files import GRAPH, RECORD, Record
+from models.span_choice import SPAN_CHOICE, SpanChoice
+from models.span_features import FEATURES
 from scripts.export_onnx import around, f1_lost, from_index, main
-from tests.making_models import tiny_encoder
+from tests.making_models import tiny_encoder, tiny_reader
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import write_two_releases
 
@@ -133,3 +137,53 @@ def test_a_loss_counts_only_where_it_is_no_chance() -> None:
     assert few["f1_lost"] == 2
     assert few["f1_lost_at_least"] < 0  # two of a hundred may be chance
     assert f1_lost(["x"], ["x"], [GoldQuestion("1", "?", "x", (), (), "")]) == {}
+
+
+def test_a_reader_is_no_encoder(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader, target = tiny_reader(tmp_path / "reader"), tmp_path / "served"
+    arguments = ["encoder", "--model", str(reader), "--index", str(index), "--limit", "4"]
+    assert main([*arguments, "--output", str(target)]) == 1
+    assert "is a reader, and no encoder" in capsys.readouterr().err
+    assert not target.exists()
+    with pytest.raises(SystemExit):
+        main([*arguments, "--finer"])
+    assert "--finer" in capsys.readouterr().err
+
+
+def test_what_onnx_cannot_run_is_one_line(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tiny_reader(tmp_path / "deberta")
+    config = DebertaV2Config(
+        vocab_size=30_522,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        relative_attention=True,
+        pos_att_type=["p2c", "c2p"],
+        position_buckets=32,
+    )
+    DebertaV2ForQuestionAnswering(config).save_pretrained(folder)
+    arguments = ["reader", "--model", str(folder), "--index", str(index), "--limit", "8"]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("export_onnx: ONNX Runtime can't run")
+    assert "serve this model with COVIDQUEST_BACKEND=torch" in error
+    assert not (folder / GRAPH).exists()
+
+
+def test_of_another_model_that_lay_there_no_choice_stays(
+    encoder: Path, index: Path, tmp_path: Path
+) -> None:
+    arguments = ["encoder", "--model", str(encoder), "--index", str(index), "--limit", "4"]
+    choice = SpanChoice("another", (0.0,) * len(FEATURES), ((0.0,),) * 3)
+    choice.save(tmp_path)
+    assert main([*arguments, "--output", str(tmp_path)]) == 0
+    assert not (tmp_path / SPAN_CHOICE).exists()
+    replace(choice, model=identity(encoder)).save(tmp_path)
+    assert main([*arguments, "--output", str(tmp_path)]) == 0
+    assert (tmp_path / SPAN_CHOICE).exists()
+    assert OnnxEncoder(tmp_path).name == identity(encoder)

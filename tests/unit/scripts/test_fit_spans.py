@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from index.types import CorpusError
 from models.backends import check_files
 from models.contracts import ModelError
 from models.loading import reader_folder
@@ -17,7 +18,8 @@ from models.onnx.reader import OnnxReader
 from models.span_choice import SPAN_CHOICE
 from models.span_features import FEATURES
 from scripts import fit_spans
-from scripts.fit_spans import Lists, choice, fit, held_out, joined
+from scripts.fit_spans import Lists, choice, fit, held_out, joined, lists_of
+from scripts.training_runs import Source
 
 
 def made(questions: int, telling: int, seed: int = 0) -> Lists:
@@ -138,3 +140,28 @@ def test_what_is_missing_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "has no question with an answer" in capsys.readouterr().err
     assert fit_spans.main(["--questions", str(tmp_path / "absent.json")]) == 1
     assert "absent.json" in capsys.readouterr().err
+
+
+def test_where_no_span_is_right_nothing_is_fitted() -> None:
+    lists = made(100, telling=7)
+    with pytest.raises(CorpusError, match="no span that the reader marks is right"):
+        fit(replace(lists, exact=lists.exact * 0, f1=lists.f1 * 0))
+
+
+def test_texts_are_held_out_whole_and_of_all_files(
+    questions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lists = made(100, telling=7)
+    with pytest.raises(CorpusError, match="give questions of 5 texts at least"):
+        held_out([replace(lists, texts=lists.texts % 4), replace(lists, texts=lists.texts % 3)])
+    reader, numbers = OnnxReader(reader_folder("default"), choosing=False), dict[str, int]()
+    one, other = (
+        lists_of(reader, Source(questions, 1.0, corpus=False), limit, numbers) for limit in (3, 5)
+    )
+    assert one.texts.tolist() == [0, 1, 2]
+    assert other.texts.tolist() == [0, 1, 2, 3, 4]
+    few = json.loads(questions.read_text())
+    few["data"][0]["paragraphs"] = few["data"][0]["paragraphs"][:4]
+    (tmp_path / "few.json").write_text(json.dumps(few))
+    assert fit_spans.main(["--questions", str(tmp_path / "few.json")]) == 1
+    assert "fit_spans: give questions of 5 texts" in capsys.readouterr().err

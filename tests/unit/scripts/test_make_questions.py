@@ -175,6 +175,8 @@ def test_an_error_of_a_task_is_not_lost() -> None:
 
 def test_passages_that_cannot_be_written_leave_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "passages.jsonl.gz"
+    write_rows(path, [{"text": "\ud83d"}])
+    assert read_rows(path) == [{"text": "\ufffd"}]
     write_rows(path, [{"text": "é\n"}])
     assert read_rows(path) == [{"text": "é\n"}]
 
@@ -282,14 +284,16 @@ def test_an_index_that_is_not_there_is_one_line(
     assert "is not there: build one with" in error
 
 
-@pytest.mark.parametrize("name", ["base", "passages", "limit", "questions", "save"])
+@pytest.mark.parametrize(
+    "name", ["base", "passages", "limit", "questions", "save", "per-passage", "seed", "minutes"]
+)
 def test_an_index_goes_with_nothing_that_it_would_not_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        make_questions.main(["--index", "x", "--output", str(tmp_path / "new"), f"--{name}", "1"])
+        make_questions.main(["--index", "x", "--output", str(tmp_path / "new"), f"--{name}", "2"])
     assert ended.value.code == 2
-    assert "--index writes passages alone" in capsys.readouterr().err
+    assert f"--{name}: of no use with --index, which writes" in capsys.readouterr().err
 
 
 def test_who_stops_it_is_told_what_was_not_written(

@@ -180,7 +180,7 @@ def test_another_learning_from_the_same_judgements(
     arguments = [one for one in command(made, tmp_path) if not one.endswith("about.json")]
     arguments[arguments.index("--corpus-questions") : arguments.index("--made-questions")] = more
     assert teach_encoder.main(arguments) == 1
-    assert "judgements of other questions" in capsys.readouterr().err
+    assert "has another questions (what the files hold)" in capsys.readouterr().err
 
 
 def test_a_base_without_words_is_refused_before_anything_is_judged(

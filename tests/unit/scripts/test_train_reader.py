@@ -112,7 +112,7 @@ def test_what_is_published_is_a_reader_in_half_precision(straight: Path) -> None
     reader = TransformersReader(straight / "reader", device="cpu")
     (span,) = reader.read("Which?", ["The virus spreads in closed rooms."])
     assert span.end > span.start
-    assert not (straight / "reader.tmp").exists()
+    assert not list(straight.glob(".*"))
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
@@ -346,6 +346,24 @@ def test_an_encoder_is_a_base_only_with_a_new_head(
     assert train_reader.main(arguments) == 1
     assert "qa_outputs" in capsys.readouterr().err
     assert train_reader.main([*arguments, "--new-head"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--own", "2", "--together", "3"], "--own, --together: of no use without --corpus-q"),
+        (["--mined", "9"], "--mined: of no use without --corpus-questions or --made-questions"),
+        (["--teacher-weight", "0.9"], "--teacher-weight: of no use without --teacher"),
+    ],
+)
+def test_options_that_would_count_for_nothing_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    places = ["--output", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
+    with pytest.raises(SystemExit) as ended:
+        train_reader.main(["--questions", "q.json", *places, *more])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
