@@ -76,11 +76,6 @@ class Changes:
     passages: Counts
 
     @property
-    def now(self) -> int:
-        """How many the new version has."""
-        return self.added + self.changed + self.kept
-
-    @property
     def any_change(self) -> bool:
         """Whether anything is not kept."""
         return self.papers.any_change or self.passages.any_change

@@ -4,17 +4,16 @@ import argparse
 import json
 import random
 import re
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import ascii_lowercase
 
 from tqdm import tqdm
 
-from index.corpora.squad import GoldQuestion, read_squad
+from index.corpora.squad import GoldQuestion, answered
 from index.types import CorpusError
-from scripts.metrics import f1
+from scripts.metrics import f1, percent
 from service.loading import load_answerer
 from service.settings import Settings
 from service.types import AnswererProtocol, Query
@@ -112,9 +111,6 @@ def evaluate_spelling(
     if not rows:
         raise CorpusError("no question has a word of 6 letters or more that could be misspelt")
 
-    def percent(values: Iterable[float]) -> float:
-        return round(100 * statistics.fmean(values), 1)
-
     def figures(way: int) -> Asked:
         asked = [row[way] for row in rows]
         return Asked(
@@ -161,9 +157,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> str:
     """Measure, and return what to print. Raises CorpusError and StartError."""
-    questions = [q for q in read_squad(options.questions, options.limit) if q.answers]
-    if not questions:
-        raise CorpusError(f"{options.questions} has no question with an answer")
+    questions = answered(options.questions, options.limit)
     figures = evaluate_spelling(
         load_answerer(settings),
         questions,
