@@ -42,7 +42,7 @@ def hostile_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "cord_uid": "hostile1",
         "title": HOSTILE_TITLE,
         "abstract": HOSTILE_ABSTRACT,
-        "authors": 'Doe, <a>Jane</a>; "Roe"',
+        "authors": 'Doe, <s>Jane</s>; "Roe"',
         "journal": "<s>Journal</s>",
         "url": "javascript:alert(1)",
         "publish_time": "2020-05-01",

@@ -459,7 +459,7 @@ def test_a_hostile_paper_is_shown_as_text(hostile_index: Path) -> None:
     ]
     assert set(re.findall("<i[ >].*?</i>", page.text)) == {"<i></i>"}  # the skeleton's bars
     assert "javascript:" not in page.text
-    for text in (HOSTILE_TITLE, question, "<a>Jane</a>", "<s>Journal</s>"):
+    for text in (HOSTILE_TITLE, question, "<s>Jane</s>", "<s>Journal</s>"):
         assert text in unescape(page.text)
     assert HOSTILE_ABSTRACT in unescape(re.sub("</?mark>", "", page.text))
 
