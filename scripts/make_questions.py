@@ -1,7 +1,8 @@
 """Writes questions that passages answer, to train an encoder on: learns how, then does it.
 
-First write an index's passages to a file (--index), then learn from --questions and write the same
-file with its questions. A generator that was kept (--save) is a --base that need not learn.
+First write an index's passages to a file (--index), or those of question sets (--contexts); then
+learn from --questions and write the same file with its questions. A generator that was kept
+(--save) is a --base that need not learn.
 """
 
 import argparse
@@ -16,7 +17,14 @@ from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
 from scripts.arguments import at_least, expect_use
-from scripts.question_passages import Row, expect_to_write, of_index, read_rows, write_rows
+from scripts.question_passages import (
+    Row,
+    expect_to_write,
+    of_contexts,
+    of_index,
+    read_rows,
+    write_rows,
+)
 from scripts.question_training import Watch, asked_of, train
 from scripts.training_arguments import add_course, add_sources, command
 from scripts.training_runs import expect_to_replace, replacing, share
@@ -28,7 +36,7 @@ _BATCH_TOKENS = {"cpu": 2048, "cuda": 32_768}
 _TIMES = 8  # as many tokens are kept of passages as one batch of training has
 _TOKENISED = 4096  # passages at a time
 _SHOWN = 20
-_NOT_OF_AN_INDEX = (
+_OF_WRITING = (
     *("base", "passages", "limit", "save", "per_passage", "temperature", "top_p"),
     *("batch_tokens", "rate", "minutes", "seed", "device"),
 )
@@ -99,6 +107,13 @@ def parser() -> argparse.ArgumentParser:
     arguments = command("make_questions", __doc__)
     add = arguments.add_argument
     add("--index", type=Path, metavar="DIR", help="write its passages to --output, and no question")
+    add(
+        "--contexts",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="likewise the contexts of a file in the SQuAD format, cut to 140 words; repeatable",
+    )
     add(
         "--base",
         metavar="DIR_OR_ID",
@@ -178,19 +193,22 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     commands = parser()
     options = commands.parse_args(argv)
-    if not options.index and not (options.base and options.passages):
-        commands.error("give --base and --passages, or --index")
-    if options.index:
-        expect_use(
-            commands, options, "with --index, which writes passages alone", *_NOT_OF_AN_INDEX
-        )
+    if options.index and options.contexts:
+        commands.error("give --index or --contexts: each writes the passages of a file of its own")
+    unasked = bool(options.index or options.contexts)
+    if not unasked and not (options.base and options.passages):
+        commands.error("give --base and --passages, or --index, or --contexts")
+    if unasked:
+        name = "--index" if options.index else "--contexts"
+        expect_use(commands, options, f"with {name}, which writes passages alone", *_OF_WRITING)
         if options.sources:
-            commands.error("--questions: of no use with --index, which writes passages alone")
+            commands.error(f"--questions: of no use with {name}, which writes passages alone")
     if options.top_p == 0:
         commands.error("--top-p is above 0")
     try:
-        if options.index:
-            count = write_rows(options.output, of_index(options.index))
+        if unasked:
+            rows = of_index(options.index) if options.index else of_contexts(options.contexts)
+            count = write_rows(options.output, rows)
             print(f"{count:,} passages written to {options.output}")
         else:
             make(options)

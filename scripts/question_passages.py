@@ -9,6 +9,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from index.chunking import Chunker
+from index.corpora.squad import read_squad
 from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES
@@ -19,6 +21,7 @@ Row: TypeAlias = dict[str, Any]
 """One passage: a JSON object with its "text", and more."""
 
 _READ = 5000  # passages of one query
+_CHUNKER = Chunker(words=140, overlap=0)  # a context of most sets is one passage
 _LEVEL = 5  # of gzip: as small as its default within a few per cent, in half the time
 
 
@@ -36,6 +39,20 @@ def of_index(folder: Path) -> Iterator[Row]:
                     "section": one.section,
                     "text": one.text,
                 }
+
+
+def of_contexts(paths: Iterable[Path]) -> Iterator[Row]:
+    """Yield the contexts of question sets in the SQuAD format, each once, cut to passages.
+
+    Raises CorpusError where a file cannot be read.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        for gold in read_squad(path):
+            if gold.context not in seen:
+                seen.add(gold.context)
+                for start, end in _CHUNKER.chunks(gold.context):
+                    yield {"cord_uid": gold.cord_uid, "text": gold.context[start:end]}
 
 
 def read_rows(path: Path, limit: int | None = None) -> list[Row]:

@@ -136,12 +136,12 @@ def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.
     from models.finite import expect_finite, finite_loss  # noqa: PLC0415 - as above
     from models.question_learning import optimizer_of, question_loss  # noqa: PLC0415 - as above
 
-    draws = planned(asked, options.seed)
-    pools = [draws[at : at + _POOL] for at in range(0, len(draws), _POOL)]
+    plan = planned(asked, options.seed)
+    pools = [plan.part(at, at + _POOL) for at in range(0, len(plan), _POOL)]
     tasks = [lambda some=some: pool_of(model, asked, some, options.batch_tokens) for some in pools]
     optimizer = optimizer_of(model, options.rate)
     rates = [group["lr"] for group in optimizer.param_groups]
-    watch = Watch("train", "windows", len(draws))
+    watch = Watch("train", "windows", len(plan))
     model.train()
     total = torch.zeros((), device=model.bias.device)
     steps = 0

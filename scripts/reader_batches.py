@@ -2,8 +2,9 @@
 
 import argparse
 import os
+import pickle
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -27,7 +28,7 @@ from models.loading import longest_window, read_config, reader_folder
 from models.onnx.tokens import load_tokenizer, pad_id
 from models.tensors import on_device
 from models.windows import Batch, IntArray, Window, Windower, padded
-from scripts.reader_examples import Asked, Draw, Example, drawn, thinned
+from scripts.reader_examples import Asked, Example, Plan, drawn, thinned
 
 POOL = 2048
 """Draws whose windows are sorted by length together."""
@@ -81,10 +82,10 @@ class Lessons(Dataset[list[Lesson]]):
         self,
         base: Path,
         asked: Sequence[Asked],
-        draws: Sequence[Draw],
+        plan: Plan,
         options: argparse.Namespace,
     ) -> None:
-        """Take the sets that draws are made from, and the tokenizer in `base`."""
+        """Take the sets that the plan's draws are made from, and the tokenizer in `base`."""
         self._own = Tokens.of(base, options.max_length)
         # the teacher's template may have one more special token: room for it beside the same text
         self._theirs = (
@@ -93,19 +94,19 @@ class Lessons(Dataset[list[Lesson]]):
             else None
         )
         self._asked = asked
-        self._draws = draws
+        self._plan = plan
         self._pool = POOL
         self._max_tokens: int = options.batch_tokens
         self._thin: float = options.drop_words
 
     def __len__(self) -> int:
         """Return the number of pools."""
-        return len(range(0, len(self._draws), self._pool))
+        return len(range(0, len(self._plan), self._pool))
 
     def __getitem__(self, pool: int) -> list[Lesson]:
         """Return the batches of a pool, shuffled."""
         groups = []
-        for draw in self._draws[pool * self._pool : (pool + 1) * self._pool]:
+        for draw in self._plan.part(pool * self._pool, (pool + 1) * self._pool):
             made = [
                 (text, self._labelled(text, draw.seed))
                 for one in drawn(self._asked[draw.set], draw)
@@ -124,7 +125,7 @@ class Lessons(Dataset[list[Lesson]]):
         They are made by so many other processes, or here, where that is 0.
         """
         yield from DataLoader(
-            self,
+            _Sent(self) if processes else self,
             batch_size=None,
             sampler=range(first, len(self)),
             num_workers=processes,
@@ -138,8 +139,8 @@ class Lessons(Dataset[list[Lesson]]):
     def share(self, pool: int, done: float) -> float:
         """Return the share of the whole plan that ends with this share of a pool."""
         before = pool * self._pool
-        inside = min(self._pool, len(self._draws) - before)
-        return (before + inside * done) / len(self._draws)
+        inside = min(self._pool, len(self._plan) - before)
+        return (before + inside * done) / len(self._plan)
 
     def _labelled(self, example: Example, seed: int) -> Labelled | None:
         windows = self._own.windower.split(example.question, [example.context])
@@ -167,6 +168,26 @@ class Lessons(Dataset[list[Lesson]]):
             taught,
             column,
         )
+
+
+class _Sent(Dataset[list[Lesson]]):
+    """Lessons that are written once for all the processes that they are sent to.
+
+    There may be a million draws and the texts that they are made from: to write them anew for
+    each process takes longer than the first of a GPU's batches.
+    """
+
+    def __init__(self, lessons: Lessons) -> None:
+        self._lessons = lessons
+        self._written: bytes | None = None
+
+    def __getitem__(self, pool: int) -> list[Lesson]:
+        return self._lessons[pool]
+
+    def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
+        if self._written is None:
+            self._written = pickle.dumps(self._lessons)
+        return pickle.loads, (self._written,)
 
 
 def _as_it_is(lessons: list[Lesson]) -> list[Lesson]:

@@ -2,14 +2,19 @@
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index.corpora.squad import GoldQuestion
 
 Kind: TypeAlias = Literal["answer", "own", "mined", "together"]
 """What a draw stands for; "answer" is the question's own text also where its answer is unknown."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 SHORTEST, LONGEST = 60, 240
 """Words of a part of a long text: a short passage, and what a window of 384 tokens holds."""
@@ -61,20 +66,59 @@ class Draw:
     seed: int
 
 
-def planned(sets: Sequence[Asked], seed: int) -> list[Draw]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """The examples of a whole run in their order, as arrays: it is sent to other processes.
+
+    `sets`, `questions`, `kinds` (places in `KINDS`) and `seeds` have shape (draws,).
+    """
+
+    sets: NDArray[np.int64]
+    questions: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    seeds: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of draws."""
+        return len(self.seeds)
+
+    def part(self, start: int, stop: int) -> list[Draw]:
+        """Return the draws from `start` on, up to `stop` or the end."""
+        some = slice(start, stop)
+        columns = (self.sets[some], self.questions[some], self.kinds[some], self.seeds[some])
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [Draw(one, question, KINDS[kind], seed) for one, question, kind, seed in rows]
+
+
+def planned(sets: Sequence[Asked], seed: int) -> Plan:
     """Return the examples of a whole run, shuffled; the same arguments give the same ones."""
-    chance = random.Random(seed)  # noqa: S311 - nothing secret
-    draws: list[Draw] = []
+    chance = np.random.default_rng(seed)
+    of_sets, of_questions, of_kinds = [], [], []
     for number, asked in enumerate(sets):
-        for question in _places(len(asked.questions), asked.passes, chance):
-            kinds: list[Kind] = ["answer"]
-            kinds += ["own"] * _times(asked.own, chance)
-            kinds += ["mined"] * _times(asked.mined, chance)
-            if asked.together and asked.right[question] and asked.wrong[question]:
-                kinds.append("together")
-            draws += [Draw(number, question, kind, chance.getrandbits(32)) for kind in kinds]
-    chance.shuffle(draws)
-    return draws
+        places = _places(len(asked.questions), asked.passes, chance)
+        together = np.zeros(len(places), np.int64)
+        if asked.together:
+            whole = [
+                bool(right and wrong) for right, wrong in zip(asked.right, asked.wrong, strict=True)
+            ]
+            together = np.array(whole, np.int64)[places]
+        times = {
+            "answer": np.ones(len(places), np.int64),
+            "own": _times(asked.own, len(places), chance),
+            "mined": _times(asked.mined, len(places), chance),
+            "together": together,
+        }
+        for kind, count in times.items():
+            some = np.repeat(places, count)
+            of_questions.append(some)
+            of_sets.append(np.full(len(some), number))
+            of_kinds.append(np.full(len(some), KINDS.index(kind)))
+    questions = np.concatenate(of_questions)
+    order = chance.permutation(len(questions))
+    seeds = chance.integers(2**32, size=len(questions))
+    return Plan(
+        np.concatenate(of_sets)[order], questions[order], np.concatenate(of_kinds)[order], seeds
+    )
 
 
 def drawn(asked: Asked, draw: Draw) -> list[Example]:
@@ -177,17 +221,14 @@ def _part_without(
     return None
 
 
-def _places(count: int, passes: float, chance: random.Random) -> Iterator[int]:
-    """Yield each of `count` places `passes` times, or some of them once more."""
+def _places(count: int, passes: float, chance: np.random.Generator) -> NDArray[np.int64]:
+    """Return each of `count` places `passes` times, or some of them once more."""
     wanted = round(passes * count)
-    while wanted > 0:
-        once = list(range(count))
-        chance.shuffle(once)
-        yield from once[:wanted]
-        wanted -= count
+    rounds = [chance.permutation(count) for _ in range(0, wanted, max(count, 1))]
+    return np.concatenate([np.zeros(0, np.int64), *rounds])[:wanted]
 
 
-def _times(mean: float, chance: random.Random) -> int:
-    """Return a whole number of times that is `mean` in the mean."""
+def _times(mean: float, count: int, chance: np.random.Generator) -> NDArray[np.int64]:
+    """Return `count` whole numbers of times that are `mean` in the mean."""
     whole = int(mean)
-    return whole + (chance.random() < mean - whole)
+    return whole + (chance.random(count) < mean - whole)

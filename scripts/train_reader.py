@@ -69,7 +69,12 @@ def _read(options: argparse.Namespace, base: Path, asked: Sequence[Asked]) -> di
     found = {
         "base (its weights)": identity(base),
         "questions (what the files hold)": digest(sha256(one.path) for one in options.sources),
-        "mined passages": digest(list(some) for one in asked for some in (*one.wrong, *one.right)),
+        "mined passages": digest(
+            list(some)
+            for one, source in zip(asked, options.sources, strict=True)
+            if not source.made  # theirs are of the file itself
+            for some in (*one.wrong, *one.right)
+        ),
     }
     if options.teacher:
         found["teacher (its weights)"] = identity(options.teacher)
@@ -193,9 +198,9 @@ def main(argv: list[str] | None = None) -> int:
         network = load_network(base, device, new_head=options.new_head)
         asked = asked_of(options.sources, options)
         same_run(options, _read(options, base, asked), free=_FREE)
-        draws = planned(asked, options.seed)
-        print(f"{len(draws):,} examples", flush=True)
-        train(network, Lessons(base, asked, draws, options), options, teacher)
+        plan = planned(asked, options.seed)
+        print(f"{len(plan):,} examples", flush=True)
+        train(network, Lessons(base, asked, plan, options), options, teacher)
         publish(network, base, options.output, options.base_share)
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_reader: {error}", file=sys.stderr)

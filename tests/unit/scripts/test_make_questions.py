@@ -284,16 +284,50 @@ def test_an_index_that_is_not_there_is_one_line(
     assert "is not there: build one with" in error
 
 
+@pytest.mark.parametrize("source", ["index", "contexts"])
 @pytest.mark.parametrize(
     "name", ["base", "passages", "limit", "questions", "save", "per-passage", "seed", "minutes"]
 )
-def test_an_index_goes_with_nothing_that_it_would_not_use(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+def test_what_writes_passages_goes_with_nothing_that_it_would_not_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, source: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        make_questions.main(["--index", "x", "--output", str(tmp_path / "new"), f"--{name}", "2"])
+        make_questions.main(
+            [f"--{source}", "x", "--output", str(tmp_path / "new"), f"--{name}", "2"]
+        )
     assert ended.value.code == 2
-    assert f"--{name}: of no use with --index, which writes" in capsys.readouterr().err
+    assert f"--{name}: of no use with --{source}, which writes" in capsys.readouterr().err
+
+
+def test_the_contexts_of_question_sets_become_a_file_of_passages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = " ".join(f"Sentence {number} says something." for number in range(60))
+    for name, contexts in {"a": ["It is short.", long, "It is short."], "b": [long]}.items():
+        paragraphs = [
+            {"context": text, "qas": [{"id": "1", "question": "Which?", "answers": []}] * 2}
+            for text in contexts
+        ]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    output = tmp_path / "passages.jsonl.gz"
+    both = ["--contexts", str(tmp_path / "a.json"), "--contexts", str(tmp_path / "b.json")]
+    assert make_questions.main([*both, "--output", str(output)]) == 0
+    short, *pieces = [row["text"] for row in read_rows(output)]
+    assert short == "It is short."
+    assert " ".join(pieces) == long
+    assert all(len(piece.split()) <= 140 for piece in pieces)
+    assert "3 passages written" in capsys.readouterr().out
+    missing = ["--contexts", str(tmp_path / "none.json"), "--output", str(output)]
+    assert make_questions.main(missing) == 1
+    assert "none.json" in capsys.readouterr().err
+
+
+def test_passages_come_from_an_index_or_from_question_sets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        make_questions.main(["--index", "x", "--contexts", "y", "--output", str(tmp_path / "z")])
+    assert "give --index or --contexts" in capsys.readouterr().err
 
 
 def test_who_stops_it_is_told_what_was_not_written(

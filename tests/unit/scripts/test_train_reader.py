@@ -25,7 +25,7 @@ from models.reader import TransformersReader
 from scripts import reader_batches, reader_training, train_reader
 from scripts.mined_passages import Mined, kept
 from scripts.reader_batches import Lesson, Lessons, Teacher, Tokens, lined_up
-from scripts.reader_examples import Asked, Draw, Example
+from scripts.reader_examples import Asked, Example, planned
 from scripts.reader_sources import made_up
 from scripts.training_runs import Source
 from tests.making_models import tiny_encoder, tiny_reader
@@ -208,7 +208,7 @@ def test_the_teacher_tells_of_the_tokens_that_both_have(made: Path) -> None:
     options.batch_tokens, options.drop_words = 1000, 0.0
     question = GoldQuestion("", "Which?", "Masks lowered infections.", ("Masks",), (0,), "")
     asked = [Asked([question], [[]], 1, own=0, mined=0)]
-    lessons = Lessons(made / "base", asked, [Draw(0, 0, "answer", 7)], options)
+    lessons = Lessons(made / "base", asked, planned(asked, seed=7), options)
     ((lesson,),) = lessons.in_order(0, 0)
     start, end, known = Teacher.load(options, "cpu").targets(lesson)
     assert start.shape == end.shape == known.shape == lesson.batch.ids.shape
