@@ -1,12 +1,7 @@
 """Reads papers and cuts them into passages, in parallel processes, into a passage store."""
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +12,7 @@ from index.chunking import Chunker
 from index.corpora.cord19 import read_paper
 from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask, RecordPlan
+from index.parallel import cores, in_order
 from index.passages import PassageWriter
 from index.types import IndexingError, Paper, Progress
 from index.words import count_words
@@ -125,46 +121,17 @@ def _in_order(
     if workers == 1:
         yield from map(chunk, tasks)
         return
-    context = multiprocessing.get_context("spawn")  # a fork would copy the encoder's threads
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
-        under_way: deque[Future[list[_Chunked]]] = deque()
-        rest = iter(tasks)
-        try:
-            while batch := list(islice(rest, _BATCH)):
-                under_way.append(pool.submit(_each, chunk, batch))
-                if len(under_way) >= _IN_FLIGHT * workers:
-                    yield from under_way.popleft().result()
-            while under_way:
-                yield from under_way.popleft().result()
-        except BrokenExecutor as error:
-            raise IndexingError(
-                "a process that reads papers was killed, perhaps for want of memory: "
-                "go on with --resume and fewer --workers"
-            ) from error
-        finally:
-            for future in under_way:
-                future.cancel()
+    rest = iter(tasks)
+    batches = iter(lambda: list(islice(rest, _BATCH)), [])
+    try:
+        for some in in_order(partial(_each, chunk), batches, workers, ahead=_IN_FLIGHT):
+            yield from some
+    except BrokenExecutor as error:
+        raise IndexingError(
+            "a process that reads papers was killed, perhaps for want of memory: "
+            "go on with --resume and fewer --workers"
+        ) from error
 
 
 def _each(chunk: Callable[[PaperTask], _Chunked], batch: list[PaperTask]) -> list[_Chunked]:
     return [chunk(task) for task in batch]
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _follow_parent() -> None:
-    """Let a worker end with its parent: by an interrupt only there, and even when it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()

@@ -7,7 +7,6 @@ Network", 2015).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from models.contracts import ModelError
 from models.fused import fuse_attention
 from models.pretrained import load_pretrained, takes_types
 from models.tensors import fast_in_bfloat16, on_device
-from models.windows import Batch, Window
+from models.windows import Batch
 
 Network = nn.Module
 """A transformers model for question answering."""
@@ -29,32 +28,6 @@ _TEMPERATURE = 2.0
 _WEIGHT_DECAY = 0.01
 _HEAD = "qa_outputs"
 _EMBEDDINGS = {"embeddings", "rel_embeddings"}  # parts of names; what projects them is trained
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A window and its answer: the positions of its first and last token, both 0 where it has none.
-
-    Positions count from the beginning of the window, special tokens included.
-    """
-
-    window: Window
-    first: int
-    last: int
-
-
-def labelled(window: Window, start: int, end: int) -> Labelled | None:
-    """Return a window with the answer `[start, end)`, in code points of its context.
-
-    An empty range is no answer. None where the window holds only a part of the answer.
-    """
-    if start == end:
-        return Labelled(window, 0, 0)
-    begins, ends = window.offsets[:, 0], window.offsets[:, 1]
-    inside = np.flatnonzero((ends > start) & (begins < end) & (ends > begins))
-    if not inside.size or begins[inside[0]] > start or ends[inside[-1]] < end:
-        return None
-    return Labelled(window, window.begin + int(inside[0]), window.begin + int(inside[-1]))
 
 
 def load_network(folder: Path, device: str, *, new_head: bool) -> Network:

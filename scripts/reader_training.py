@@ -13,7 +13,8 @@ from scripts.training_plan import rate_at
 
 if TYPE_CHECKING:
     from models.finetuning import Network
-    from scripts.reader_batches import Lesson, Lessons, Teacher
+    from scripts.reader_lessons import Lesson, Lessons
+    from scripts.reader_losses import Teacher
 
 _CHECKPOINT_SECONDS = 300
 _LOG_STEPS = 50
@@ -63,16 +64,18 @@ def train(
     from models.checkpoints import load_checkpoint, save_checkpoint  # noqa: PLC0415 - likewise
     from models.finetuning import optimizer_of  # noqa: PLC0415 - likewise
     from models.finite import finite_loss  # noqa: PLC0415 - likewise
-    from scripts.reader_batches import loss_of  # noqa: PLC0415 - likewise
+    from scripts.reader_losses import loss_of  # noqa: PLC0415 - likewise
 
     folder: Path = options.work
     optimizer = optimizer_of(network, options.rate)
     progress = Progress.of(load_checkpoint(folder, network, optimizer))
     network.train()
-    began = time.monotonic() - progress.seconds
-    saved = time.monotonic()
+    began = saved = 0.0
     losses: list[torch.Tensor] = []
     for step in _steps(lessons, progress, options.processes):
+        if not began:  # now: the first windows may have taken a minute to make
+            saved = time.monotonic()
+            began = saved - progress.seconds
         done = progress.done(options.minutes)
         if done >= 1:
             break

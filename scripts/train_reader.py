@@ -24,6 +24,7 @@ from models.loading import (
 )
 from scripts.arguments import at_least, expect_use
 from scripts.reader_examples import Asked, planned
+from scripts.reader_lessons import Lessons
 from scripts.reader_sources import asked_of
 from scripts.reader_training import train
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
@@ -190,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
         import torch  # noqa: PLC0415 - seconds that --help need not wait
 
         from models.finetuning import load_network  # noqa: PLC0415 - likewise
-        from scripts.reader_batches import Lessons, Teacher  # noqa: PLC0415 - likewise
+        from scripts.reader_losses import Teacher  # noqa: PLC0415 - likewise
 
         torch.manual_seed(options.seed)
         base, device = resolve_base(options.base), pick_device(options.device)

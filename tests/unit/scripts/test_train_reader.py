@@ -1,7 +1,12 @@
 """Training end to end, with a tiny model on questions about the sample corpus."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
+import time
 from argparse import Namespace
 from contextlib import closing
 from pathlib import Path
@@ -20,12 +25,14 @@ from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES
 from index.types import CorpusError
-from models.finetuning import labelled, load_network, logits_of
+from models.finetuning import load_network, logits_of
+from models.labels import labelled
 from models.reader import TransformersReader
-from scripts import reader_batches, reader_training, train_reader
+from scripts import reader_lessons, reader_losses, reader_training, train_reader
 from scripts.mined_passages import Mined, kept
-from scripts.reader_batches import Lesson, Lessons, Teacher, Tokens, lined_up
 from scripts.reader_examples import Asked, Example, planned
+from scripts.reader_lessons import Lesson, Lessons, Tokens, lined_up
+from scripts.reader_losses import Teacher
 from scripts.reader_sources import made_up
 from scripts.training_runs import Source
 from tests.making_models import tiny_encoder, tiny_reader
@@ -74,7 +81,7 @@ def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("straight")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader_training, "_LOG_STEPS", 5)
-        patch.setattr(reader_batches, "POOL", 64)
+        patch.setattr(reader_lessons, "POOL", 64)
         assert train_reader.main(command(made, folder)) == 0
     return folder
 
@@ -92,13 +99,13 @@ def test_groups_of_passages_are_learnt_together(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, ...]] = []
-    original = reader_batches.loss_of
+    original = reader_losses.loss_of
 
     def watched(network: Any, lesson: Lesson, teacher: Any) -> Any:
         seen.append(lesson.sizes)
         return original(network, lesson, teacher)
 
-    monkeypatch.setattr(reader_batches, "loss_of", watched)
+    monkeypatch.setattr(reader_losses, "loss_of", watched)
     assert train_reader.main(command(made, tmp_path, "--together", "3")) == 0
     sizes = [size for batch in seen for size in batch]
     assert max(sizes) == 4
@@ -119,8 +126,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     made: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_training, "_CHECKPOINT_SECONDS", -1)  # after every step
-    monkeypatch.setattr(reader_batches, "POOL", 64)
-    original = reader_batches.loss_of
+    monkeypatch.setattr(reader_lessons, "POOL", 64)
+    original = reader_losses.loss_of
     calls = 0
 
     def interrupted(*args: Any) -> torch.Tensor:
@@ -130,7 +137,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(reader_batches, "loss_of", interrupted)
+    monkeypatch.setattr(reader_losses, "loss_of", interrupted)
     assert train_reader.main(command(made, tmp_path)) == 130
     assert not (tmp_path / "reader").exists()
     assert train_reader.main(command(made, tmp_path)) == 130
@@ -143,7 +150,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
 def test_what_is_published_may_lie_between_base_and_trained(
     made: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_batches, "POOL", 64)
+    monkeypatch.setattr(reader_lessons, "POOL", 64)
     assert train_reader.main(command(made, tmp_path, "--base-share", "0.5")) == 0
     trained = load_file(straight / "reader" / "model.safetensors")
     for name, base in load_file(made / "base" / "model.safetensors").items():
@@ -225,11 +232,43 @@ def test_the_teacher_tells_of_the_tokens_that_both_have(made: Path) -> None:
 def test_windows_made_by_other_processes_are_the_same(
     made: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_batches, "POOL", 64)
+    monkeypatch.setattr(reader_lessons, "POOL", 64)
     assert train_reader.main([*command(made, tmp_path), "--processes", "2"]) == 0
     alone = load_file(straight / "reader" / "model.safetensors")
     for name, value in load_file(tmp_path / "reader" / "model.safetensors").items():
         assert torch.equal(value, alone[name]), name
+
+
+def test_a_process_that_makes_windows_needs_no_torch() -> None:
+    code = "import sys, scripts.reader_lessons; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def _killed(_: int) -> list[Lesson]:
+    os._exit(1)
+
+
+def test_a_process_that_is_killed_is_one_line(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(reader_lessons, "_made", _killed)
+    assert train_reader.main([*command(made, tmp_path), "--processes", "1"]) == 1
+    *_, error = capsys.readouterr().err.splitlines()
+    assert "was killed, perhaps for want of memory" in error
+
+
+def test_the_time_begins_with_the_first_windows(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = Lessons.pool
+
+    def slow(lessons: Lessons, pool: int) -> list[Lesson]:
+        time.sleep(1.0)
+        return original(lessons, pool)
+
+    monkeypatch.setattr(Lessons, "pool", slow)
+    assert train_reader.main([*command(made, tmp_path), "--minutes", "0.01"]) == 0  # 0.6 s
+    assert re.search(r"[1-9]\d* examples  loss", capsys.readouterr().out)
 
 
 def test_what_was_mined_stands_in_for_an_index(
@@ -300,14 +339,14 @@ def test_made_up_questions_are_learnt_from_the_teacher(
     with pytest.raises(SystemExit):
         train_reader.main([*command(made, tmp_path), *more])
     unknown = 0
-    original = reader_batches.loss_of
+    original = reader_losses.loss_of
 
     def watched(network: Any, lesson: Lesson, teacher: Any) -> Any:
         nonlocal unknown
         unknown += int((lesson.known == 0).sum())
         return original(network, lesson, teacher)
 
-    monkeypatch.setattr(reader_batches, "loss_of", watched)
+    monkeypatch.setattr(reader_losses, "loss_of", watched)
     more += ["--teacher", str(made / "teacher"), "--drop-words", "0.1"]
     assert train_reader.main([*command(made, tmp_path), *more]) == 0
     assert unknown == 2 * 3 * 3  # each with its own passage and one near it, three times

@@ -1,38 +1,33 @@
-"""Turns examples into batches of windows, and batches into a loss (torch)."""
+"""Turns examples into batches of windows, in other processes if wanted.
+
+Without torch, which those processes would wait for.
+"""
 
 import argparse
 import os
 import pickle
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from models.finetuning import (
-    Labelled,
-    Network,
-    distillation_loss,
-    labelled,
-    load_network,
-    logits_of,
-    shared_loss,
-    span_loss,
-)
+from index.parallel import in_order
+from index.types import CorpusError
+from models.labels import Labelled, labelled
 from models.loading import longest_window, read_config, reader_folder
 from models.onnx.tokens import load_tokenizer, pad_id
-from models.tensors import on_device
 from models.windows import Batch, IntArray, Window, Windower, padded
 from scripts.reader_examples import Asked, Example, Plan, drawn, thinned
 
 POOL = 2048
 """Draws whose windows are sorted by length together."""
 
+_AHEAD = 3  # pools of each process
 _MULTIPLE = 8  # of tokens: what the fast kernels of a GPU are made for
 
 
@@ -72,7 +67,7 @@ class Tokens:
         return cls(windower, pad_id(folder))
 
 
-class Lessons(Dataset[list[Lesson]]):
+class Lessons:
     """The batches of a run, pool by pool of draws; the same draws give the same batches.
 
     Raises ModelError for a model without a tokenizer.
@@ -95,18 +90,18 @@ class Lessons(Dataset[list[Lesson]]):
         )
         self._asked = asked
         self._plan = plan
-        self._pool = POOL
+        self._size = POOL
         self._max_tokens: int = options.batch_tokens
         self._thin: float = options.drop_words
 
     def __len__(self) -> int:
         """Return the number of pools."""
-        return len(range(0, len(self._plan), self._pool))
+        return len(range(0, len(self._plan), self._size))
 
-    def __getitem__(self, pool: int) -> list[Lesson]:
+    def pool(self, pool: int) -> list[Lesson]:
         """Return the batches of a pool, shuffled."""
         groups = []
-        for draw in self._plan.part(pool * self._pool, (pool + 1) * self._pool):
+        for draw in self._plan.part(pool * self._size, (pool + 1) * self._size):
             made = [
                 (text, self._labelled(text, draw.seed))
                 for one in drawn(self._asked[draw.set], draw)
@@ -122,24 +117,27 @@ class Lessons(Dataset[list[Lesson]]):
     def in_order(self, first: int, processes: int) -> Iterator[list[Lesson]]:
         """Yield the batches of each pool from the one numbered `first`.
 
-        They are made by so many other processes, or here, where that is 0.
+        They are made by so many other processes, or here, where that is 0. Raises CorpusError
+        where one of the processes is killed.
         """
-        yield from DataLoader(
-            _Sent(self) if processes else self,
-            batch_size=None,
-            sampler=range(first, len(self)),
-            num_workers=processes,
-            collate_fn=_as_it_is,
-            worker_init_fn=_alone,
-            # not forked: a copy of this process would have locks that its threads hold
-            multiprocessing_context="spawn" if processes else None,
-            prefetch_factor=2 if processes else None,
-        )
+        pools = range(first, len(self))
+        if not processes:
+            yield from map(self.pool, pools)
+            return
+        # written once for all: there may be a million draws, and the texts that they are made from
+        begin = partial(_learn_from, pickle.dumps(self))
+        try:
+            yield from in_order(_made, pools, processes, ahead=_AHEAD, begin=begin)
+        except BrokenExecutor as error:
+            raise CorpusError(
+                "a process that makes windows was killed, perhaps for want of memory: the same "
+                "command with fewer --processes goes on"
+            ) from error
 
     def share(self, pool: int, done: float) -> float:
         """Return the share of the whole plan that ends with this share of a pool."""
-        before = pool * self._pool
-        inside = min(self._pool, len(self._plan) - before)
+        before = pool * self._size
+        inside = min(self._size, len(self._plan) - before)
         return (before + inside * done) / len(self._plan)
 
     def _labelled(self, example: Example, seed: int) -> Labelled | None:
@@ -170,33 +168,17 @@ class Lessons(Dataset[list[Lesson]]):
         )
 
 
-class _Sent(Dataset[list[Lesson]]):
-    """Lessons that are written once for all the processes that they are sent to.
-
-    There may be a million draws and the texts that they are made from: to write them anew for
-    each process takes longer than the first of a GPU's batches.
-    """
-
-    def __init__(self, lessons: Lessons) -> None:
-        self._lessons = lessons
-        self._written: bytes | None = None
-
-    def __getitem__(self, pool: int) -> list[Lesson]:
-        return self._lessons[pool]
-
-    def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
-        if self._written is None:
-            self._written = pickle.dumps(self._lessons)
-        return pickle.loads, (self._written,)
+_sent: list[Lessons] = []  # in a process that makes windows: what it makes them from
 
 
-def _as_it_is(lessons: list[Lesson]) -> list[Lesson]:
-    return lessons
-
-
-def _alone(_: int) -> None:
-    """Let a process that makes lessons use one core: there is one for each."""
+def _learn_from(written: bytes) -> None:
+    """Begin a process that makes windows. It uses one core: there is one for each."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    _sent.append(pickle.loads(written))  # noqa: S301 - what this program has written
+
+
+def _made(pool: int) -> list[Lesson]:
+    return _sent[0].pool(pool)
 
 
 def in_batches(
@@ -245,50 +227,3 @@ def lined_up(
 def _empty() -> Window:
     ids = np.zeros(1, np.int64)
     return Window(0, ids, ids, 1, np.zeros((0, 2), np.int64))
-
-
-@dataclass(frozen=True, slots=True)
-class Teacher:
-    """A larger reader, and its share of the loss."""
-
-    network: Network
-    weight: float
-
-    @classmethod
-    def load(cls, options: argparse.Namespace, device: str) -> Self:
-        """Load the teacher that the options name. Raises ModelError."""
-        network = load_network(reader_folder(options.teacher), device, new_head=False).eval()
-        return cls(network, options.teacher_weight)
-
-    @torch.no_grad()
-    def targets(self, lesson: Lesson) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the teacher's start and end logits at the student's tokens, and which it has.
-
-        All have shape (windows, tokens), the student's.
-        """
-        if lesson.taught is None or lesson.column is None:
-            raise ValueError("the lesson was made without a teacher")
-        start, end = logits_of(self.network, lesson.taught)
-        column = on_device(torch.from_numpy(lesson.column), start.device)
-        known = column >= 0
-        column = column.clamp(min=0)
-        return start.gather(1, column), end.gather(1, column), known
-
-
-def loss_of(network: Network, lesson: Lesson, teacher: Teacher | None) -> Tensor:
-    """Return the loss of a batch."""
-    start, end = logits_of(network, lesson.batch)
-    rows = np.stack([lesson.first, lesson.last, lesson.known, lesson.begin, lesson.count])
-    first, last, known, begin, count = on_device(torch.from_numpy(rows), start.device)
-    loss = span_loss(start, end, first, last, known)
-    if max(lesson.sizes) > 1:
-        place = torch.arange(start.shape[1], device=start.device)
-        read = (place >= begin[:, None]) & (place < (begin + count)[:, None])
-        loss = (loss + shared_loss((start, end), first, last, read, lesson.sizes)) / 2
-    if teacher is None:
-        return loss
-    taught_start, taught_end, have = teacher.targets(lesson)
-    divergence = (
-        distillation_loss(start, taught_start, have) + distillation_loss(end, taught_end, have)
-    ) / 2
-    return (1 - teacher.weight) * loss + teacher.weight * divergence
