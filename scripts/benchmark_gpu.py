@@ -225,8 +225,8 @@ def fill(
     those = f"of {len(pairs)} passages"
     table.put(f"{those}, the same span on a CPU in, %", column, 100 * found.same)
     table.put(f"{those}, another span than the best pair in, %", column, 100 * found.chosen)
-    table.put("score of the best pair: differs at most by", column, found.score)
-    table.put("what the states add to a span: differs at most by", column, found.states)
+    table.put("score of the best pair: differs at most by, thousandths", column, 1e3 * found.score)
+    table.put("what the states add: differs at most by, thousandths", column, 1e3 * found.states)
     vectors, exact = (
         SentenceEncoder(encoder, device=where).encode_passages([text for _, text in pairs]).vectors
         for where in (device, "cpu")

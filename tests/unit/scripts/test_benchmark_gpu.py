@@ -98,7 +98,7 @@ def test_the_section(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(cells["2 passages of a known shape, ms"]) == 2
     assert cells["the forward passes' share of it, %"][0] > 0
     assert cells["of 4 passages, the same span on a CPU in, %"] == [100]
-    assert cells["score of the best pair: differs at most by"] == [0]
+    assert cells["score of the best pair: differs at most by, thousandths"] == [0]
     assert abs(cells["encoder: 1 less cosine with a CPU's vector, millionths"][0]) < 1
 
 
