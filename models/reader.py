@@ -30,11 +30,13 @@ from models.windows import ENOUGH, Batch, Windower
 class TransformersReader:
     """A `Reader` on top of transformers: BERT, RoBERTa, DistilBERT, ELECTRA, MPNet and kin.
 
-    `name` is the model's `identity`. Single precision on the CPU, half precision on a GPU, with
-    the fused attention of torch (`scaled_dot_product_attention`) where the architecture has it.
+    `name` is the model's `identity`, `reading` what it does with it. Single precision on the CPU,
+    half precision on a GPU, with the fused attention of torch (`scaled_dot_product_attention`)
+    where the architecture has it.
     """
 
     name: str
+    reading: SpanReading
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class TransformersReader:
         tokenizer = _load_tokenizer(folder)
         self.name = identity(folder)
         choice = SpanChoice.load(folder, self.name, hidden_width(config)) if choosing else None
-        self._reading = SpanReading(
+        self.reading = SpanReading(
             windower=Windower(
                 tokenizer.backend_tokenizer,
                 max_length=longest_window(config, max_length),
@@ -88,18 +90,18 @@ class TransformersReader:
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
         """Return one best span per context, in the order of `contexts`."""
-        return self._reading.read(question, contexts)
+        return self.reading.read(question, contexts)
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
         """Return one best span per pair of a question and a context, in the order of `pairs`."""
-        return self._reading.read_pairs(pairs)
+        return self.reading.read_pairs(pairs)
 
     def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[Candidate]]:
         """Return for each pair the spans that a choice is made from, best first.
 
         They have states only where the reader chooses: what its choice makes of them.
         """
-        return self._reading.candidates(pairs)
+        return self.reading.candidates(pairs)
 
     @torch.inference_mode()
     def _forward(self, batch: Batch) -> Outputs:

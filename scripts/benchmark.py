@@ -3,7 +3,9 @@
 `stages` is a lone question by its stages; `reading` compares the readers with a plain loop over
 the passages, one padded batch and Haystack's ExtractiveReader, on the same weights and passages;
 `service` starts a server and loads it over HTTP; `floor` tells what reading must cost at least on
-this machine. Cells with two numbers are the median and the 95th percentile, unless they say else.
+this machine; `gpu`, only where it is asked for, times torch's reading on a GPU by its parts, and
+compares what it marks with what a CPU does. Cells with two numbers are the median and the 95th
+percentile, unless they say else.
 """
 
 import argparse
@@ -20,16 +22,17 @@ from index.types import CorpusError
 from models.contracts import ModelError
 from scripts.arguments import at_least
 from scripts.benchmark_processes import MeasuringError
-from scripts.benchmark_service import serve, titles_as_questions
+from scripts.benchmark_service import serve, texts_of, titles_as_questions
 from scripts.benchmark_table import Table
 from service.loading import StartError, load_models, snapshot
 from service.questions import QUESTIONS
 from service.settings import Settings, SettingsError
 from service.types import Query
 
-SECTIONS = ("stages", "reading", "service", "floor")
+SECTIONS = ("stages", "reading", "service", "floor", "gpu")
+_TORCH = "torch"
 _BACKEND = "COVIDQUEST_BACKEND"
-BACKENDS = ("onnx", "torch")
+BACKENDS = ("onnx", _TORCH)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,7 +43,13 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: python -m scripts.benchmark --index var/cord19 --only stages reading",
     )
     add = arguments.add_argument
-    add("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="sections (default: all)")
+    add(
+        "--only",
+        nargs="+",
+        choices=SECTIONS,
+        default=SECTIONS[:-1],
+        help="sections (default: all but gpu)",
+    )
     add("--index", type=Path, metavar="DIR", help="default: COVIDQUEST_INDEX, else var/sample")
     add(
         "--backends",
@@ -58,6 +67,13 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--cases", type=at_least(2), default=21, metavar="N", help="2 or more (default: 21)")
     add("--passages", type=at_least(1), default=20, metavar="N", help="passages (default: 20)")
+    add(
+        "--many",
+        type=at_least(1),
+        default=2000,
+        metavar="N",
+        help="passages that a GPU reads at once (default: 2000)",
+    )
     add(
         "--haystack",
         type=Path,
@@ -88,7 +104,7 @@ def measure(options: argparse.Namespace) -> Table:
     """Run the sections that are wanted."""
     table = Table(options.backends)
     settings = {name: _settings(name, options.index) for name in options.backends}
-    if set(options.only) & {"stages", "reading", "floor"}:
+    if set(options.only) & {"stages", "reading", "floor", "gpu"}:
         _in_this_process(table, options, settings)
     if "service" in options.only:
         from scripts import benchmark_sections  # noqa: PLC0415 - torch is not for a mere server
@@ -136,6 +152,16 @@ def _in_this_process(
         )
     if "floor" in options.only:
         sections.floor(table, cases, any_settings.reader, options.backends)
+    if "gpu" in options.only:
+        from scripts import benchmark_gpu  # noqa: PLC0415 - likewise
+
+        benchmark_gpu.fill(
+            table,
+            _TORCH,
+            cases,
+            texts_of(any_settings.index, options.many),
+            weights=(any_settings.encoder, any_settings.reader),
+        )
     if "stages" in options.only:
         loaded = {name: load_models(own) for name, own in settings.items()}
         fresh = {name: snapshot(settings[name], own) for name, own in loaded.items()}

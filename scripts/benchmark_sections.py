@@ -120,10 +120,7 @@ def _memory(table: Table, whose: str, name: str, memory: Memory) -> None:
 def floor(table: Table, cases: Sequence[Case], weights: str, columns: Sequence[str]) -> None:
     """Fill in the least that reading can take here, and how much of these columns' time it is."""
     folder = reader_folder(weights)
-    config = read_config(folder)
-    network = Network(
-        config["num_hidden_layers"], config["hidden_size"], config["intermediate_size"]
-    )
+    network = network_of(folder)
     windower = Windower(Tokenizer.from_file(str(folder / "tokenizer.json")))
     operations = [
         network.operations([len(w.ids) for w in windower.split(case.question, case.passages)])
@@ -139,3 +136,9 @@ def floor(table: Table, cases: Sequence[Case], weights: str, columns: Sequence[s
         for column in columns:
             if took := table.get(measure, column):
                 table.put(f"of it the floor in {kind}, %", column, 100 * least / took[0])
+
+
+def network_of(folder: Path) -> Network:
+    """Return the sizes of the network in a model's folder."""
+    config = read_config(folder)
+    return Network(config["num_hidden_layers"], config["hidden_size"], config["intermediate_size"])

@@ -110,6 +110,14 @@ def titles_as_questions(index: Path) -> list[str]:
     return questions
 
 
+def texts_of(index: Path, most: int) -> list[str]:
+    """Return the texts of the first passages of an index."""
+    store = PassageStore(current_version(index) / PASSAGES)
+    texts = [text for _, _, text in store.texts(0, most)]
+    store.close()
+    return texts
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """What a server with one worker did.
