@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from index.reading import cores
+from index.parallel import cores
 from index.survey import Survey, survey
 from index.types import CorpusError, IndexingError
 from scripts.arguments import at_least
