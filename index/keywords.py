@@ -231,7 +231,10 @@ class KeywordIndex:
         """Return the BM25 score of those of these passages that hold a term of the query."""
         if not ids:
             return {}
-        among = self._among(self._any_term(query), [self._one_of("id", ids)])
+        either = [tantivy.Query.term_query(self._schema, "id", id_, "basic") for id_ in ids]
+        # faster than `_one_of`, which is for a few values that many passages have
+        these = tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in either])
+        among = self._among(self._any_term(query), [these])
         return {hit.passage_id: hit.score for hit in self._run(among, len(ids))}
 
     def _clauses(self, filters: Filters) -> list[tantivy.Query]:

@@ -21,6 +21,8 @@ _SLAB = 4096  # rows converted at a time
 _SMALLEST = 80  # bytes of an index; FAISS 1.15.1 crashes where a mapped file ends in its header
 _FAST_SCAN = b"IPfs"  # how the file of such an index begins
 _PROBES = 256  # lists that a question is compared with
+_SIGN_AND_HALF = np.int32(~0x7000_0000)  # the bits of a single that a half can have
+_BIAS = np.float32(2.0**112)  # of a single's exponent over a half's
 _FEWEST = 100  # hits that FAISS is asked for: by codes alone it can miss the very best
 _FEW = 20_000  # allowed rows that are scored one and all, rather than looked for in lists
 _FEW_SCANNED = 4_000  # the same, or a hundredth, rather than found by codes of which all are read
@@ -235,10 +237,24 @@ class VectorIndex:
     def _scores(self, vector: NDArray[np.float32], ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the inner product of `vector` with these rows, shape (len(ids),)."""
         parts = [
-            np.vecdot(self._rows[ids[at : at + _SLAB]].astype(np.float32), vector)
+            np.vecdot(_single(self._rows[ids[at : at + _SLAB]]), vector)
             for at in range(0, len(ids), _SLAB)
         ]
         return np.concatenate(parts)
+
+
+def _single(rows: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return finite rows in single precision, exactly as `astype` does.
+
+    That takes twice as long, one number at a time. Here the bits of exponent and fraction move to
+    where a single has them, and a product mends the exponent's bias.
+    """
+    wide = rows.view(np.int16).astype(np.int32)
+    wide <<= 13
+    wide &= _SIGN_AND_HALF
+    single = wide.view(np.float32)
+    single *= _BIAS
+    return single
 
 
 def _mapped(path: Path) -> Any:  # noqa: ANN401 - FAISS's stubs lack the wrappers

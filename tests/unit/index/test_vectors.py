@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from index.types import IndexingError
-from index.vectors import VectorFile, VectorRows
+from index.vectors import VectorFile, VectorRows, _single
 from models.contracts import FloatArray
 from tests.making import unit
 
@@ -76,3 +76,11 @@ def test_rows_that_are_gone_are_an_error(tmp_path: Path) -> None:
     for ids in ([4], [2, 3, 4], [0, 4]):
         with pytest.raises(IndexingError, match="was cut short while it is served: copy it again"):
             rows[np.array(ids)]
+
+
+def test_halves_become_singles_as_numpy_makes_them() -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)].reshape(-1, 8)
+    single = _single(finite)
+    np.testing.assert_array_equal(single, finite.astype(np.float32))
+    np.testing.assert_array_equal(np.signbit(single), np.signbit(finite))

@@ -1,5 +1,6 @@
 import gc
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -258,3 +259,21 @@ def test_files_are_closed_with_the_last_reference(tmp_path: Path) -> None:
     del opened
     gc.collect()
     assert file.closed
+
+
+def test_neighbours_are_read_at_once_and_all_as_they_are_alone(tmp_path: Path) -> None:
+    WordVectorFile(tmp_path, DIMENSION).append(passages(*range(40), 0, 900, 1500, 3))
+    question = unit(3, seed=99)
+    with closing(WordVectors(tmp_path, DIMENSION)) as opened:
+        ids = [0, 1, 2, 5, 7, 8, 39, 40, 41, 42, 43, 3, 2]
+        alone = [opened.scores(question, [id_])[0] for id_ in ids]
+        assert opened.scores(question, ids) == pytest.approx(alone, abs=1e-6)
+
+
+def test_a_file_cut_short_while_it_is_served_is_told(tmp_path: Path) -> None:
+    WordVectorFile(tmp_path, DIMENSION).append(passages(3, 3))
+    with closing(WordVectors(tmp_path, DIMENSION)) as opened:
+        (tmp_path / CODES).write_bytes((tmp_path / CODES).read_bytes()[:8])
+        assert opened.scores(unit(1), [0]).shape == (1,)
+        with pytest.raises(IndexingError, match="was cut short while it is served"):
+            opened.scores(unit(1), [0, 1])
