@@ -22,7 +22,7 @@ ENOUGH = 512
 """Tokens from which on a CPU gains nothing by more of them in a batch."""
 
 _ALIKE = 0.9  # of the longest window's length
-_BLANK = re.compile(r"\s")
+_BLANKS = np.array([chr(point).isspace() for point in range(0x3002)])  # none is beyond
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -120,6 +120,22 @@ class Windower:
                 )
         return windows
 
+    def texts_of(self, window: Window) -> tuple[IntArray, IntArray]:
+        """Return the tokens of question and context of a window that `split` made."""
+        asked = window.ids[len(self._prefix.ids) : window.begin - len(self._middle.ids)]
+        return asked, window.ids[window.begin : window.begin + len(window.offsets)]
+
+    def joined(self, question: IntArray, context: IntArray, offsets: IntArray) -> Window | None:
+        """Return the window of these tokens of a question and a context, None where it is too long.
+
+        `offsets` are those of the context, as a `Window` has them.
+        """
+        if len(question) + len(context) > self._room:
+            return None
+        head = _join([self._prefix, _of_type(question, self._types[0]), self._middle])
+        whole = _join([head, _of_type(context, self._types[1]), self._suffix])
+        return Window(0, whole.ids, whole.type_ids, len(head.ids), offsets)
+
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
         return self._tokenizer.encode_batch(
             [without_surrogates(text) for text in texts], add_special_tokens=False
@@ -206,7 +222,11 @@ def _template(tokenizer: Tokenizer) -> tuple[_Tokens, _Tokens, _Tokens, tuple[in
 
 
 def _tokens(ids: Sequence[int], type_id: int) -> _Tokens:
-    return _Tokens(np.array(ids, dtype=np.int64), np.full(len(ids), type_id, dtype=np.int64))
+    return _of_type(np.array(ids, dtype=np.int64), type_id)
+
+
+def _of_type(ids: IntArray, type_id: int) -> _Tokens:
+    return _Tokens(ids, np.full(len(ids), type_id, dtype=np.int64))
 
 
 def _join(parts: Sequence[_Tokens]) -> _Tokens:
@@ -219,8 +239,8 @@ def _join(parts: Sequence[_Tokens]) -> _Tokens:
 def _trimmed_offsets(text: str, encoding: Encoding) -> IntArray:
     """Return shape (tokens, 2): each token's range of `text` without white space at its ends."""
     trimmed = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-    blank = np.zeros(len(text) + 1, bool)
-    blank[[place.start() for place in _BLANK.finditer(text)]] = True
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    blank = np.append(_BLANKS[np.minimum(points, len(_BLANKS) - 1)], False)
     starts, ends = trimmed.T
     for row in np.flatnonzero((ends > starts) & (blank[starts] | blank[ends - 1])).tolist():
         start, end = trimmed[row].tolist()

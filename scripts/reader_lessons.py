@@ -20,7 +20,7 @@ from index.parallel import in_order
 from index.types import CorpusError
 from models.labels import Labelled, labelled
 from models.loading import longest_window, read_config, reader_folder
-from models.onnx.tokens import load_tokenizer, pad_id
+from models.onnx.tokens import load_tokenizer, pad_id, translation
 from models.windows import Batch, IntArray, Window, Windower, padded
 from scripts.reader_examples import Asked, Example, Plan, drawn, thinned
 
@@ -28,6 +28,7 @@ POOL = 2048
 """Draws whose windows are sorted by length together."""
 
 _AHEAD = 3  # pools of each process
+_NONE = Window(0, np.zeros(1, np.int64), np.zeros(1, np.int64), 1, np.zeros((0, 2), np.int64))
 _MULTIPLE = 8  # of tokens: what the fast kernels of a GPU are made for
 
 
@@ -82,12 +83,12 @@ class Lessons:
     ) -> None:
         """Take the sets that the plan's draws are made from, and the tokenizer in `base`."""
         self._own = Tokens.of(base, options.max_length)
-        # the teacher's template may have one more special token: room for it beside the same text
-        self._theirs = (
-            Tokens.of(reader_folder(options.teacher), options.max_length + 1)
-            if options.teacher
-            else None
-        )
+        self._theirs = self._alike = None
+        if options.teacher:
+            teacher = reader_folder(options.teacher)
+            # its template may have one more special token: room for it beside the same text
+            self._theirs = Tokens.of(teacher, options.max_length + 1)
+            self._alike = translation(load_tokenizer(base), load_tokenizer(teacher))
         self._asked = asked
         self._plan = plan
         self._size = POOL
@@ -149,12 +150,28 @@ class Lessons:
         found = (labelled(window, example.start, example.end) for window in windows)
         return next((one for one in found if one), None)
 
+    def _taught(self, text: Example, ours: Window) -> Window | None:
+        """Return a window in the teacher's tokens, None where it cuts the text into others.
+
+        Two vocabularies with the same words agree nearly everywhere.
+        """
+        if self._theirs is None:
+            return None
+        if self._alike is not None:
+            question, context = (self._alike[ids] for ids in self._own.windower.texts_of(ours))
+            return self._theirs.windower.joined(question, context, ours.offsets)
+        some = self._theirs.windower.split(text.question, [text.context])
+        return next((one for one in some if np.array_equal(one.offsets, ours.offsets)), None)
+
     def _lesson(self, groups: Sequence[Sequence[tuple[Example, Labelled]]]) -> Lesson:
         made = [pair for group in groups for pair in group]
         batch = padded([one.window for _, one in made], self._own.pad_id, _MULTIPLE)
         taught = column = None
         if self._theirs is not None:
-            taught, column = lined_up(made, self._theirs, batch.ids.shape)
+            ours = [one.window for _, one in made]
+            theirs = [self._taught(text, one.window) for text, one in made]
+            taught = padded([one or _NONE for one in theirs], self._theirs.pad_id, _MULTIPLE)
+            column = lined_up(ours, theirs, batch.ids.shape)
         return Lesson(
             batch,
             np.array([one.first for _, one in made]),
@@ -203,27 +220,17 @@ def in_batches(
 
 
 def lined_up(
-    made: Sequence[tuple[Example, Labelled]], tokens: Tokens, shape: tuple[int, ...]
-) -> tuple[Batch, IntArray]:
-    """Return windows as another model's tokens, and which of those each of ours is.
+    ours: Sequence[Window], theirs: Sequence[Window | None], shape: tuple[int, int]
+) -> IntArray:
+    """Return which token of another model's window each of ours is, or -1; of shape `shape`.
 
-    `shape` is that of ours, (windows, tokens). A window that the other tokenizer cuts into other
-    tokens has none of ours: two vocabularies with the same words agree nearly everywhere.
+    That is (windows, tokens) of our batch. Both windows have the same tokens of a context; the
+    first of each stands for no answer.
     """
     column = np.full(shape, -1, np.int64)
-    windows = []
-    for row, (text, example) in enumerate(made):
-        ours = example.window
-        some = tokens.windower.split(text.question, [text.context])
-        same = [window for window in some if np.array_equal(window.offsets, ours.offsets)]
-        if same:
-            count = len(ours.offsets)
+    for row, (own, other) in enumerate(zip(ours, theirs, strict=True)):
+        if other is not None:
+            count = len(own.offsets)
             column[row, 0] = 0
-            column[row, ours.begin : ours.begin + count] = same[0].begin + np.arange(count)
-        windows.append(same[0] if same else some[0] if some else _empty())
-    return padded(windows, tokens.pad_id, _MULTIPLE), column
-
-
-def _empty() -> Window:
-    ids = np.zeros(1, np.int64)
-    return Window(0, ids, ids, 1, np.zeros((0, 2), np.int64))
+            column[row, own.begin : own.begin + count] = other.begin + np.arange(count)
+    return column

@@ -1,7 +1,11 @@
 """Loads a model's tokenizer without transformers."""
 
+import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from models.contracts import ModelError
@@ -31,6 +35,45 @@ def cut_alike(one: Path, other: Path) -> bool:
         tokenizer.no_truncation()
         found.append(tokenizer.to_str())
     return found[0] == found[1]
+
+
+def translation(one: Tokenizer, other: Tokenizer) -> NDArray[np.int64] | None:
+    """Return the token of another tokenizer for each token of one, or None.
+
+    None where they may cut a text into other pieces. Vocabularies of the same pieces and the same
+    way to them, as of BERT and MPNet, cut alike whatever the numbers and the special tokens are.
+    """
+    first, second = json.loads(one.to_str()), json.loads(other.to_str())
+    special = {
+        token["content"]
+        for some in (first, second)
+        for token in some["added_tokens"]
+        if token["special"]
+    }
+    way = _way(first, special)
+    if way is None or way != _way(second, special):
+        return None
+    numbers, others = first["model"]["vocab"], second["model"]["vocab"]
+    unknown = others[second["model"]["unk_token"]]
+    found = np.full(max(numbers.values()) + 1, unknown, np.int64)
+    for piece, number in numbers.items():
+        if piece not in special:
+            found[number] = others[piece]
+    return found
+
+
+def _way(tokenizer: dict[str, Any], special: set[str]) -> object:
+    """Return all that decides into which pieces a text is cut; None of what is not known here."""
+    model = tokenizer["model"]
+    if model["type"] != "WordPiece":
+        return None
+    return (
+        tokenizer["normalizer"],
+        tokenizer["pre_tokenizer"],
+        {name: value for name, value in model.items() if name not in ("vocab", "unk_token")},
+        model["vocab"].keys() - special,
+        {token["content"] for token in tokenizer["added_tokens"]} - special,
+    )
 
 
 def pad_id(folder: Path) -> int:

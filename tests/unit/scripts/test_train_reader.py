@@ -26,12 +26,13 @@ from index.passages import PassageStore
 from index.search import PASSAGES
 from index.types import CorpusError
 from models.finetuning import load_network, logits_of
-from models.labels import labelled
+from models.onnx.tokens import load_tokenizer, translation
 from models.reader import TransformersReader
+from models.windows import Windower
 from scripts import reader_lessons, reader_losses, reader_training, train_reader
 from scripts.mined_passages import Mined, kept
 from scripts.reader_examples import Asked, Example, planned
-from scripts.reader_lessons import Lesson, Lessons, Tokens, lined_up
+from scripts.reader_lessons import Lesson, Lessons, Tokens
 from scripts.reader_losses import Teacher
 from scripts.reader_sources import made_up
 from scripts.training_runs import Source
@@ -184,8 +185,9 @@ def test_a_student_comes_nearer_to_its_teacher(
     assert rows[0]["loss"] < 4
 
 
-def test_windows_of_two_models_are_lined_up_token_by_token(made: Path, tmp_path: Path) -> None:
-    example = Example("Which?", "Masks lowered the number of infections.", 0, 5)
+def test_windows_of_two_models_are_lined_up_token_by_token(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(made / "teacher", tmp_path / "teacher")
     other = Tokenizer.from_file(str(made / "teacher" / "tokenizer.json"))
     other.post_processor = TemplateProcessing(  # as MPNet has it
@@ -194,20 +196,38 @@ def test_windows_of_two_models_are_lined_up_token_by_token(made: Path, tmp_path:
         special_tokens=[("[CLS]", 101), ("[SEP]", 102)],
     )
     other.save(str(tmp_path / "teacher" / "tokenizer.json"))
-    ours, theirs = Tokens.of(made / "base", 250), Tokens.of(tmp_path / "teacher", 251)
-    (window,) = ours.windower.split(example.question, [example.context])
-    student = labelled(window, 0, 5)
-    assert student is not None
-    shape = (1, len(window.ids) + 3)
-    batch, column = lined_up([(example, student)], theirs, shape)
-    place = window.begin + np.arange(len(window.offsets))
+    options = Namespace(teacher=str(tmp_path / "teacher"), max_length=250)
+    options.batch_tokens, options.drop_words = 1000, 0.0
+    text = "Masks lowered the number of infections."
+    question = GoldQuestion("", "Which?", text, ("Masks",), (0,), "")
+    asked = [Asked([question], [[]], 1, own=0, mined=0)]
+
+    def lesson() -> Lesson:
+        lessons = Lessons(made / "base", asked, planned(asked, seed=7), options)
+        ((found,),) = lessons.in_order(0, 0)
+        return found
+
+    found = lesson()
+    assert found.taught is not None
+    assert found.column is not None
+    place = found.begin[0] + np.arange(found.count[0])
     # one special token more before the context
-    assert column[0, place].tolist() == (place + 1).tolist()
-    assert np.flatnonzero(column[0] >= 0).tolist() == [0, *place]
-    assert batch.ids.shape[1] % 8 == 0
-    narrow = Tokens.of(made / "teacher", 10)  # cuts the text into other windows
-    _, column = lined_up([(example, student)], narrow, shape)
-    assert (column == -1).all()
+    assert found.column[0, place].tolist() == (place + 1).tolist()
+    assert np.flatnonzero(found.column[0] >= 0).tolist() == [0, *place]
+    assert found.taught.ids.shape[1] % 8 == 0
+    # the same by cutting the text once more, as for a teacher of other pieces
+    monkeypatch.setattr(reader_lessons, "translation", lambda *_: None)
+    again = lesson()
+    assert again.taught is not None
+    np.testing.assert_array_equal(again.taught.ids, found.taught.ids)
+    np.testing.assert_array_equal(again.column, found.column)
+    options.max_length = 10  # the teacher's windows are of so few tokens that none is ours
+    long = Tokens(Windower(load_tokenizer(made / "base"), max_length=250, stride=0), 0)
+    short = Tokens.of(tmp_path / "teacher", 9)
+    monkeypatch.setattr(Tokens, "of", lambda _, most: short if most == 11 else long)
+    for translate in (lambda *_: None, translation):
+        monkeypatch.setattr(reader_lessons, "translation", translate)
+        assert (lesson().column == -1).all()
 
 
 def test_the_teacher_tells_of_the_tokens_that_both_have(made: Path) -> None:
