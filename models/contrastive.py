@@ -23,10 +23,10 @@ from models.late import LateConfig, LateInteraction, late_scores
 from models.late import load as load_head
 from models.onnx.pooling import MEAN, longest_text, pooling_of
 from models.onnx.tokens import load_tokenizer
+from models.pieces import without_surrogates
 from models.pretrained import load_pretrained
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
-from models.windows import without_surrogates
 from models.words import IntArray
 
 QUESTION_TOKENS = 64

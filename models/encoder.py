@@ -12,8 +12,8 @@ from tokenizers import Encoding, Tokenizer
 from models import late
 from models.contracts import Embedded, FloatArray, ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, without_progress_bars
+from models.pieces import without_surrogates
 from models.tensors import on_device
-from models.windows import without_surrogates
 from models.words import IntArray, Words, words_of
 
 _SORTED = 4096  # texts that are sorted by length together, to bound the memory

@@ -26,8 +26,8 @@ from transformers import MPNetModel
 from models.contracts import ModelError
 from models.loading import max_positions, read_config
 from models.onnx.tokens import load_tokenizer
+from models.pieces import without_surrogates
 from models.pretrained import load_pretrained
-from models.windows import without_surrogates
 
 IntArray: TypeAlias = NDArray[np.int64]
 

@@ -26,6 +26,8 @@ from models.spans import Candidate
 from models.tensors import on_device
 from models.windows import ENOUGH, Batch, Windower
 
+_REMEMBERED = 100_000  # words whose tokens it knows: some 30 MB
+
 
 class TransformersReader:
     """A `Reader` on top of transformers: BERT, RoBERTa, DistilBERT, ELECTRA, MPNet and kin.
@@ -74,6 +76,7 @@ class TransformersReader:
                 tokenizer.backend_tokenizer,
                 max_length=longest_window(config, max_length),
                 stride=stride,
+                remembered=_REMEMBERED,
             ),
             forward=self._forward,
             pad_id=tokenizer.pad_token_id or 0,

@@ -5,16 +5,16 @@ stand around the question and the context is read off the tokenizer's own templa
 `[CLS] q [SEP] c [SEP]` for BERT, `<s> q </s></s> c </s>` for RoBERTa.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from models.contracts import ModelError
+from models.pieces import Cutter
 
 IntArray: TypeAlias = NDArray[np.int64]
 
@@ -22,8 +22,6 @@ ENOUGH = 512
 """Tokens from which on a CPU gains nothing by more of them in a batch."""
 
 _ALIKE = 0.9  # of the longest window's length
-_BLANKS = np.array([chr(point).isspace() for point in range(0x3002)])  # none is beyond
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +81,18 @@ class Windower:
         max_length: int = 384,
         stride: int = 128,
         max_question_tokens: int = 64,
+        remembered: int = 0,
     ) -> None:
-        """Copy `tokenizer`: the original and its truncation and padding stay as they are."""
-        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        self._tokenizer.encode_special_tokens = True  # "[SEP]" in a paper is text, not a separator
-        self._prefix, self._middle, self._suffix, self._types = _template(self._tokenizer)
+        """Copy `tokenizer`: the original and its truncation and padding stay as they are.
+
+        Up to `remembered` words are cut into tokens once (see `models.pieces.Cutter`).
+        """
+        own = Tokenizer.from_str(tokenizer.to_str())
+        own.no_truncation()
+        own.no_padding()
+        own.encode_special_tokens = True  # "[SEP]" in a paper is text, not a separator
+        self._cutter = Cutter(own, remembered)
+        self._prefix, self._middle, self._suffix, self._types = _template(own)
         self._room = max_length - sum(
             len(part.ids) for part in (self._prefix, self._middle, self._suffix)
         )
@@ -102,16 +105,14 @@ class Windower:
 
     def split(self, question: str, contexts: Sequence[str]) -> list[Window]:
         """Return the windows of all contexts, in order; none for a context without tokens."""
-        asked = self._encode([question.strip()])[0].ids[: self._max_question_tokens]
-        head = _join([self._prefix, _tokens(asked, self._types[0]), self._middle])
+        asked = self._cutter.cut([question.strip()])[0].ids[: self._max_question_tokens]
+        head = _join([self._prefix, _of_type(asked, self._types[0]), self._middle])
         room = self._room - len(asked)
         step = room - min(self._stride, room // 2)
         windows = []
-        for place, (text, encoding) in enumerate(
-            zip(contexts, self._encode(contexts), strict=True)
-        ):
-            body = _tokens(encoding.ids, self._types[1])
-            offsets = _trimmed_offsets(text, encoding)
+        for place, pieces in enumerate(self._cutter.cut(contexts)):
+            body = _of_type(pieces.ids, self._types[1])
+            offsets = pieces.offsets
             for first, last in _parts(len(offsets), room, step):
                 part = _Tokens(body.ids[first:last], body.type_ids[first:last])
                 whole = _join([head, part, self._suffix])
@@ -135,16 +136,6 @@ class Windower:
         head = _join([self._prefix, _of_type(question, self._types[0]), self._middle])
         whole = _join([head, _of_type(context, self._types[1]), self._suffix])
         return Window(0, whole.ids, whole.type_ids, len(head.ids), offsets)
-
-    def _encode(self, texts: Sequence[str]) -> list[Encoding]:
-        return self._tokenizer.encode_batch(
-            [without_surrogates(text) for text in texts], add_special_tokens=False
-        )
-
-
-def without_surrogates(text: str) -> str:
-    """Replace each lone surrogate, which no tokenizer accepts, with U+FFFD; offsets stay valid."""
-    return _SURROGATE.sub("\ufffd", text)
 
 
 def batches(
@@ -221,10 +212,6 @@ def _template(tokenizer: Tokenizer) -> tuple[_Tokens, _Tokens, _Tokens, tuple[in
     return prefix, middle, suffix, (probe.type_ids[first[0]], probe.type_ids[second[0]])
 
 
-def _tokens(ids: Sequence[int], type_id: int) -> _Tokens:
-    return _of_type(np.array(ids, dtype=np.int64), type_id)
-
-
 def _of_type(ids: IntArray, type_id: int) -> _Tokens:
     return _Tokens(ids, np.full(len(ids), type_id, dtype=np.int64))
 
@@ -234,17 +221,3 @@ def _join(parts: Sequence[_Tokens]) -> _Tokens:
         np.concatenate([part.ids for part in parts]),
         np.concatenate([part.type_ids for part in parts]),
     )
-
-
-def _trimmed_offsets(text: str, encoding: Encoding) -> IntArray:
-    """Return shape (tokens, 2): each token's range of `text` without white space at its ends."""
-    trimmed = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    blank = np.append(_BLANKS[np.minimum(points, len(_BLANKS) - 1)], False)
-    starts, ends = trimmed.T
-    for row in np.flatnonzero((ends > starts) & (blank[starts] | blank[ends - 1])).tolist():
-        start, end = trimmed[row].tolist()
-        covered = text[start:end]
-        begin = start + len(covered) - len(covered.lstrip())
-        trimmed[row] = begin, max(begin, start + len(covered.rstrip()))
-    return trimmed

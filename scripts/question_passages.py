@@ -15,7 +15,7 @@ from index.manifest import current_version
 from index.passages import PassageStore
 from index.search import PASSAGES
 from index.types import CorpusError
-from models.windows import without_surrogates
+from models.pieces import without_surrogates
 
 Row: TypeAlias = dict[str, Any]
 """One passage: a JSON object with its "text", and more."""

@@ -28,6 +28,7 @@ POOL = 2048
 """Draws whose windows are sorted by length together."""
 
 _AHEAD = 3  # pools of each process
+_REMEMBERED = 200_000  # words whose tokens each process knows
 _NONE = Window(0, np.zeros(1, np.int64), np.zeros(1, np.int64), 1, np.zeros((0, 2), np.int64))
 _MULTIPLE = 8  # of tokens: what the fast kernels of a GPU are made for
 
@@ -64,7 +65,9 @@ class Tokens:
     def of(cls, folder: Path, max_length: int) -> Self:
         """Return that of the model in `folder`, which may read fewer tokens. Raises ModelError."""
         most = longest_window(read_config(folder), max_length)
-        windower = Windower(load_tokenizer(folder), max_length=most, stride=0)
+        windower = Windower(
+            load_tokenizer(folder), max_length=most, stride=0, remembered=_REMEMBERED
+        )
         return cls(windower, pad_id(folder))
 
 

@@ -13,7 +13,7 @@ from models.onnx.files import ENCODER, verified
 from models.onnx.pooling import longest_text
 from models.onnx.session import Session
 from models.onnx.tokens import load_tokenizer
-from models.windows import without_surrogates
+from models.pieces import without_surrogates
 from models.words import IntArray, words_of
 
 LATE_CONFIG = "late_interaction.json"

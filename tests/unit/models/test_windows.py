@@ -3,7 +3,8 @@ import pytest
 from tokenizers import Tokenizer, processors
 
 from models.contracts import ModelError
-from models.windows import Window, Windower, batches, without_surrogates
+from models.pieces import without_surrogates
+from models.windows import Window, Windower, batches
 
 
 def _windower(tokenizer: Tokenizer, **options: int) -> Windower:
