@@ -50,7 +50,7 @@ clean:  ## remove the virtual environment and the sample index
 $(SETUP): requirements.txt requirements/serve.txt requirements/torch.txt constraints.txt
 	@echo "== setting up $(VENV) (the first time this fetches torch and more, see README.md)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(if $(TORCH_INDEX_URL),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --index-url $(TORCH_INDEX_URL) $$(grep '^torch==' requirements/torch.txt),true)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -r requirements.txt -c constraints.txt
