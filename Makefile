@@ -15,7 +15,7 @@ AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 .DEFAULT_GOAL := help
 
 help:  ## show this
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(SETUP) $(SAMPLE)  ## set up if needed, then serve http://127.0.0.1:$PORT (default 8000)
 	@echo "== serving http://127.0.0.1:$(PORT) (Ctrl-C stops)"
