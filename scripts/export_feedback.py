@@ -16,11 +16,12 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from index.manifest import write_durably
+from index.manifest import temporary, write_durably
 from index.passages import digest
 from service.feedback import FeedbackError
 
 _WAIT = 10.0  # seconds for another process to finish writing
+_DATABASE = b"SQLite format 3"  # what each begins with
 _ALTERED = "the answer does not stand in the passage where it should"
 _DOUBTED = "no more people found the answer good than bad"
 # Texts are compared by their checksums: a file may be larger than the memory there is for it.
@@ -138,6 +139,18 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise FeedbackError(f"{path} is not a file of feedback ({error})") from error
 
 
+def refuse_database(feedback: Path, output: Path) -> None:
+    """Raise FeedbackError where the output would replace the feedback, or another database."""
+    source = feedback.resolve()
+    kept = {source, *(source.with_name(source.name + end) for end in ("-wal", "-shm"))}
+    taken = kept & {output.resolve(), temporary(output).resolve()}
+    if not taken and output.is_file():
+        with output.open("rb") as file:
+            taken = {output} if file.read(len(_DATABASE)) == _DATABASE else set()
+    if taken:
+        raise FeedbackError(f"{output} would replace a database: name another file to write")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
     arguments = argparse.ArgumentParser(
@@ -154,6 +167,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
+        refuse_database(options.feedback, options.output)
         with opened(options.feedback) as db:
             votes = Votes(db)
             write_durably(options.output, votes.squad())

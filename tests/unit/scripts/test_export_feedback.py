@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -94,6 +95,24 @@ def test_an_output_that_cannot_be_written_is_told(
     assert main([str(tmp_path / "feedback.sqlite"), str(tmp_path)]) == 1
     assert f"{tmp_path}: Is a directory" in capsys.readouterr().err
     assert not tmp_path.with_name(tmp_path.name + ".tmp").exists()
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", ".tmp", "-other", "-link"])
+def test_no_database_is_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], end: str
+) -> None:
+    feedback, output = tmp_path / "f.sqlite", tmp_path / f"f.sqlite{end}"
+    if end == ".tmp":
+        feedback, output = output, feedback
+    FeedbackStore(feedback).add(UP)
+    if end == "-other":
+        shutil.copy(feedback, output)
+    elif end == "-link":
+        output.symlink_to(feedback)
+    before = feedback.read_bytes()
+    assert main([str(feedback), str(output)]) == 1
+    assert "would replace a database: name another" in capsys.readouterr().err
+    assert feedback.read_bytes() == before
 
 
 def test_papers_passages_and_questions_come_in_the_order_of_their_first_good_answer() -> None:
