@@ -15,7 +15,7 @@ AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 .DEFAULT_GOAL := help
 
 help:  ## show this
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(SETUP) $(SAMPLE)  ## set up if needed, then serve http://127.0.0.1:$PORT (default 8000)
 	@echo "== serving http://127.0.0.1:$(PORT) (Ctrl-C stops)"
@@ -50,7 +50,7 @@ clean:  ## remove the virtual environment and the sample index
 $(SETUP): requirements.txt requirements/serve.txt requirements/torch.txt constraints.txt
 	@echo "== setting up $(VENV) (the first time this fetches torch and more, see README.md)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(if $(TORCH_INDEX_URL),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --index-url $(TORCH_INDEX_URL) $$(grep '^torch==' requirements/torch.txt),true)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -r requirements.txt -c constraints.txt

@@ -1,5 +1,6 @@
 """How gunicorn runs the service. It reads this file by itself when started in this folder."""
 
+import errno
 import os
 import resource
 import shutil
@@ -132,4 +133,7 @@ def refuse_taken(address: object) -> None:
             probe.bind(address)
     except OSError as error:
         where = "{}:{}".format(*address)
-        raise OSError(f"cannot listen on {where} ({error.strerror}): set PORT to another") from None
+        mend = "set PORT to another"
+        if error.errno == errno.EADDRNOTAVAIL:
+            mend = "set COVIDQUEST_HOST to an address of this machine, or to 0.0.0.0"
+        raise OSError(f"cannot listen on {where} ({error.strerror}): {mend}") from None

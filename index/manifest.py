@@ -15,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -213,20 +213,28 @@ def publish(building: Path, index_dir: Path, version: str) -> Path:
     return folder
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Write a small file so that it is complete or absent, whatever happens."""
-    _written(path, text).replace(path)
+def write_durably(path: Path, text: str | Iterable[str]) -> None:
+    """Write a file, whole or piece by piece, so that it is complete or absent, whatever happens."""
+    try:
+        _written(path, text).replace(path)
+    except BaseException:
+        temporary(path).unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 
-def _written(path: Path, text: str) -> Path:
+def temporary(path: Path) -> Path:
+    """Return the file beside `path` that is written, and then takes its name."""
+    return path.with_name(path.name + ".tmp")
+
+
+def _written(path: Path, text: str | Iterable[str]) -> Path:
     """Return a file beside `path` that holds `text` durably, to replace it with."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with temporary(path).open("w", encoding="utf-8") as file:
+        file.writelines([text] if isinstance(text, str) else text)
         file.flush()
         os.fsync(file.fileno())
-    return temporary
+    return temporary(path)
 
 
 def sync(path: Path) -> None:

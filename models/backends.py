@@ -43,6 +43,8 @@ def backend_of(
             raise ModelError(f"{folder} has no {GRAPH}: make it with {_how(kind, name_or_dir)}")
         return ONNX
     if not _installed():
+        if device == "cuda":
+            raise ModelError(_NO_TORCH_FOR_GPU)
         raise ModelError(_NO_TORCH[backend] + _how(kind, name_or_dir))
     if not has_weights(folder):
         raise ModelError(
@@ -81,6 +83,10 @@ _NO_TORCH = {
     AUTO: "torch is not installed, and the model has no ONNX file: copy it here, or make it where "
     "torch is installed: ",
 }
+_NO_TORCH_FOR_GPU = (
+    "torch is not installed, which a GPU needs: pip install -r requirements/torch.txt -c "
+    "constraints.txt, or use the CPU (COVIDQUEST_DEVICE=cpu, --device cpu)"
+)
 
 
 def load_reader(

@@ -78,8 +78,16 @@ def resolve(name_or_dir: str | Path) -> Path:
 
 
 def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - not needed for a local folder
-
+    try:
+        from huggingface_hub import snapshot_download  # noqa: PLC0415 - not for a local folder
+    except ModuleNotFoundError as error:  # the CPU image does without
+        if error.name != "huggingface_hub":
+            raise
+        raise ModelError(
+            f"{name} is no folder here, and nothing can be fetched from the hub without "
+            "huggingface-hub: give the path of a model's folder, or "
+            "pip install -r requirements/serve.txt -c constraints.txt"
+        ) from error
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except (OSError, ValueError) as error:  # what the hub's errors have in common

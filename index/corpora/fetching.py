@@ -223,9 +223,9 @@ class _Download:
         """Return what is fetched; a state of another address, or a damaged one, counts for none."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             version = Version(**json.loads(self._state.read_text(encoding="utf-8")))
-            if version.url == self._url:
+            if version.url == self._shown:
                 return version
-        return Version(self._url)
+        return Version(self._shown)
 
     def _discard(self) -> None:
         self._part.unlink(missing_ok=True)

@@ -26,7 +26,10 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Which file it was that a download began with. Unknown values are empty, or 0."""
+    """Which file it was that a download began with. Unknown values are empty, or 0.
+
+    `url` is the address as `shown` shows it: a later signature is of the same file.
+    """
 
     url: str
     etag: str = ""
@@ -83,7 +86,7 @@ def version_of(url: str, headers: Message) -> Version:
     plain = _MD5.fullmatch(etag) if "x-amz-request-id" in headers else None  # others' are no MD5
     encrypted = headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")
     return Version(
-        url=url,
+        url=shown(url),
         etag=etag,
         modified=headers.get("Last-Modified", ""),
         length=int(length) if length.isdecimal() else 0,

@@ -170,9 +170,10 @@ def test_a_port_that_is_taken(sample_index: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         line = refusal(COVIDQUEST_INDEX=str(sample_index), PORT=str(port))
-    assert f"cannot listen on 127.0.0.1:{port}" in line
+    assert f"cannot listen on 127.0.0.1:{port} (Address already in use): set PORT" in line
 
 
 def test_an_address_of_another_machine(sample_index: Path) -> None:
     line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_HOST="192.0.2.1")
     assert "cannot listen on 192.0.2.1:" in line
+    assert "set COVIDQUEST_HOST to an address of this machine" in line

@@ -259,3 +259,15 @@ def test_a_password_is_told_the_server_and_none_that_it_redirects_to(
         assert first.requests[0]["Authorization"] == basic
     assert release.requests[1]["path"] == "/releases/elsewhere"
     assert "Authorization" not in release.requests[1]
+
+
+def test_another_signature_of_the_same_address_goes_on_and_none_is_stored(
+    release: Release, tmp_path: Path
+) -> None:
+    release.cut_after = [2 * MB, 0, 0, 0]
+    with pytest.raises(CorpusError):
+        fetch(f"{release.url}/file?signature=first", tmp_path / "file", Silent(), QUICK)
+    assert "first" not in (tmp_path / "file.part.json").read_text()
+    fetch(f"{release.url}/file?signature=second", tmp_path / "file", Silent(), QUICK)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert release.sent == len(CONTENT)

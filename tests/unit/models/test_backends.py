@@ -97,6 +97,14 @@ def test_without_torch_there_must_be_a_file(reader: Path) -> None:
     assert backend_of(READER, reader) == "onnx"
 
 
+@pytest.mark.usefixtures("no_torch")
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+def test_a_gpu_without_torch_says_what_to_install(with_graph: Path, backend: str) -> None:
+    said = r"torch is not installed, which a GPU needs: pip install .*torch\.txt.*DEVICE=cpu"
+    with pytest.raises(ModelError, match=said):
+        backend_of(READER, with_graph, backend=backend, device="cuda")
+
+
 def test_torch_needs_weights(with_graph: Path) -> None:
     (with_graph / "model.safetensors").unlink()
     assert backend_of(READER, with_graph) == "onnx"

@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,15 @@ def test_an_unreachable_hub_says_how_to_mend_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
     with pytest.raises(ModelError, match=r"neither a folder nor .* hub: give the path"):
         resolve("someone/reader")
+
+
+def test_without_the_hubs_package_a_name_that_is_no_folder_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    said = "no/reader is no folder here, .* or pip install -r requirements/serve.txt -c constraints"
+    with pytest.raises(ModelError, match=said):
+        resolve("no/reader")
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./relative", "a b", "a/b/c"])

@@ -1,10 +1,13 @@
 """What a command says where a package that it needs is not installed."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from scripts import missing
 
 ROOT = Path(__file__).parents[3]
 _WITHOUT = """
@@ -49,6 +52,15 @@ def test_one_line_names_the_package_and_the_file_that_has_it(
         return
     expected = f"{absent} is not installed: pip install -r {file} -c constraints.txt\n"
     assert (done.returncode, done.stderr) == (1, expected)
+
+
+@pytest.mark.parametrize("file", ["serve", "torch"])
+def test_each_package_is_named_with_the_file_that_lists_it(file: str) -> None:
+    modules = {"faiss-cpu": "faiss"}
+    path = f"requirements/{file}.txt"
+    for package in re.findall(r"^([\w-]+)==", (ROOT / path).read_text(), re.MULTILINE):
+        module = modules.get(package, package.replace("-", "_"))
+        assert f"-r {path} " in missing(module), package
 
 
 def test_what_trains_needs_nothing_that_measures() -> None:
