@@ -51,6 +51,7 @@ graceful_timeout = int(max(25, settings.deadline + 1))
 # Seconds that an idle connection stays open: longer than proxies keep theirs (Caddy 120, Heroku
 # 90), so that it is they who close it, and no request comes to one that is being closed.
 keepalive = 130
+sendfile = False  # its wait for a client that reads nothing has no end, and counts as 0 bytes
 limit_request_line = 8190  # bytes: a question of 500 emoji is 6000 when percent-encoded
 control_socket_disable = True  # nobody here talks to it, and it writes into the home folder
 
