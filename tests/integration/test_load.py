@@ -271,6 +271,7 @@ def test_every_line_of_the_log_is_json_with_the_id_of_its_request(index: Path) -
         assert (response.status, response.headers["X-Request-ID"]) == (200, "mine-1")
         connection.close()
         server.send(b"GET /?question=secret HTTP/9.9\r\n\r\n")
+        server.send(b"GET /?question=my secret HTTP/1.1\r\n\r\n")
         assert server.stop() == 0
         logged = server.logged()
     lines = [json.loads(line) for line in logged.splitlines()]
