@@ -109,6 +109,9 @@ def on_starting(server: "Arbiter") -> None:
     from service.feedback import FeedbackError, FeedbackStore  # noqa: PLC0415 - likewise
     from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
 
+    if problem := unsupported(server):
+        on_exit(server)
+        raise SystemExit(f"covidquest: cannot start: {problem}")
     if settings.device == "auto" and (warning := gpus.missing(os.environ, visible)):
         server.log.warning(warning)
     try:
@@ -121,6 +124,15 @@ def on_starting(server: "Arbiter") -> None:
     except (FeedbackError, StartError, OSError) as error:
         on_exit(server)
         raise SystemExit(f"covidquest: cannot start: {error}") from None
+
+
+def unsupported(server: "Arbiter") -> str:
+    """Return which option of gunicorn's, that overrules this file, does harm here; "" for none."""
+    if server.cfg.preload_app:
+        return "--preload is not supported: what loads the models does not survive a fork"
+    if server.cfg.workers != workers:
+        return "set COVIDQUEST_WORKERS instead of gunicorn's --workers"
+    return ""
 
 
 def refuse_taken(address: object) -> None:

@@ -5,6 +5,8 @@ import socket
 import time
 from contextlib import ExitStack
 
+import pytest
+
 from tests.serving import COMMAND, LIMIT, run, serving
 
 FAKE = ["--config", "tests/fake_gunicorn.conf.py"]
@@ -57,6 +59,26 @@ def test_a_bad_index_stops_the_start_with_one_line() -> None:
     ended = run(COMMAND + FAKE, FAKE_FAILURE="preflight", COVIDQUEST_LOG_LEVEL="error")
     assert ended.returncode == 1
     assert ended.stderr == "covidquest: cannot start: var/sample is not an index\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--workers 2", "set COVIDQUEST_WORKERS instead of gunicorn's --workers"),
+        ("--preload", "--preload is not supported"),
+    ],
+)
+def test_options_that_do_harm_stop_the_start_with_one_line(option: str, said: str) -> None:
+    ended = run(COMMAND + FAKE, GUNICORN_CMD_ARGS=option, COVIDQUEST_LOG_LEVEL="error")
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"covidquest: cannot start: {said}")
+
+
+def test_a_platforms_number_of_workers_changes_nothing() -> None:
+    with serving(*FAKE, limit=LIMIT, WEB_CONCURRENCY="3") as server:
+        assert server.stop() == 0
+        assert server.logged().count("Booting worker") == 1
 
 
 def test_a_worker_that_cannot_load_stops_the_server_with_one_line() -> None:
