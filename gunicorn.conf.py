@@ -76,9 +76,11 @@ def child_exit(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - a
 
 def worker_exit(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
     """Let no thread of a worker compute on while the interpreter takes itself apart."""
+    from service.background import pause  # noqa: PLC0415 - it imports what reads the settings above
     from service.reading_ahead import stop_all  # noqa: PLC0415 - the worker has it, not the master
 
     stop_all()
+    pause()
 
 
 def on_exit(server: "Arbiter") -> None:  # noqa: ARG001 - as gunicorn calls it
@@ -106,6 +108,7 @@ def on_starting(server: "Arbiter") -> None:
     """
     if workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="covidquest-metrics-")
+    import service.background  # noqa: F401, PLC0415 - what it notes is shared by all workers
     from service.feedback import FeedbackError, FeedbackStore  # noqa: PLC0415 - likewise
     from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
 
