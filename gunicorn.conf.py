@@ -52,6 +52,7 @@ graceful_timeout = int(max(25, settings.deadline + 1))
 # Seconds that an idle connection stays open: longer than proxies keep theirs (Caddy 120, Heroku
 # 90), so that it is they who close it, and no request comes to one that is being closed.
 keepalive = 130
+sendfile = False  # its wait for a client that reads nothing has no end, and counts as 0 bytes
 limit_request_line = 8190  # bytes: a question of 500 emoji is 6000 when percent-encoded
 control_socket_disable = True  # nobody here talks to it, and it writes into the home folder
 
@@ -76,9 +77,11 @@ def child_exit(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - a
 
 def worker_exit(server: "Arbiter", worker: "Worker") -> None:  # noqa: ARG001 - as gunicorn calls it
     """Let no thread of a worker compute on while the interpreter takes itself apart."""
+    from service.background import pause  # noqa: PLC0415 - it imports what reads the settings above
     from service.reading_ahead import stop_all  # noqa: PLC0415 - the worker has it, not the master
 
     stop_all()
+    pause()
 
 
 def on_exit(server: "Arbiter") -> None:  # noqa: ARG001 - as gunicorn calls it
@@ -106,9 +109,13 @@ def on_starting(server: "Arbiter") -> None:
     """
     if workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="covidquest-metrics-")
+    import service.background  # noqa: F401, PLC0415 - what it notes is shared by all workers
     from service.feedback import FeedbackError, FeedbackStore  # noqa: PLC0415 - likewise
     from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
 
+    if problem := unsupported(server):
+        on_exit(server)
+        raise SystemExit(f"covidquest: cannot start: {problem}")
     if settings.device == "auto" and (warning := gpus.missing(os.environ, visible)):
         server.log.warning(warning)
     try:
@@ -121,6 +128,15 @@ def on_starting(server: "Arbiter") -> None:
     except (FeedbackError, StartError, OSError) as error:
         on_exit(server)
         raise SystemExit(f"covidquest: cannot start: {error}") from None
+
+
+def unsupported(server: "Arbiter") -> str:
+    """Return which option of gunicorn's, that overrules this file, does harm here; "" for none."""
+    if server.cfg.preload_app:
+        return "--preload is not supported: what loads the models does not survive a fork"
+    if server.cfg.workers != workers:
+        return "set COVIDQUEST_WORKERS instead of gunicorn's --workers"
+    return ""
 
 
 def refuse_taken(address: object) -> None:

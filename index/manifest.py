@@ -10,6 +10,7 @@ A version is never changed once `CURRENT` names it, so a process that has it ope
 when the next one is published.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -182,6 +183,8 @@ def _difference(path: Path, size: int, checksum: str) -> str:
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
+            raise  # that says nothing of the file
         return f"cannot be read ({error.strerror})"
     return "" if same else "was altered (its SHA-256 differs from the manifest's)"
 

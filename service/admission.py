@@ -58,6 +58,9 @@ class Gate:
         try:
             yield
             self._answered()
+        except BusyError:
+            self._ran_out()
+            raise
         finally:
             with self._turn:
                 self._inside -= 1
@@ -69,3 +72,8 @@ class Gate:
             now = time.monotonic()
             took, self._began = now - self._began, now
             self._pace += (_RECENT if self._pace else 1.0) * (took - self._pace)
+
+    def _ran_out(self) -> None:
+        """Take down that an answer takes at least what has passed without one."""
+        with self._turn:
+            self._pace = max(self._pace, time.monotonic() - self._began)

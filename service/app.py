@@ -45,6 +45,7 @@ PASSED_OVER = 16 * 1024 * 1024
 """Bytes of a request body that are taken, and thrown away, to say that it is too large."""
 
 _CHUNK = 64 * 1024
+_NO_HOST = "covidquest.no_host"  # in the environment of a request, its Host header
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
@@ -102,21 +103,22 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
 
 
 def _with_sane_host(application: "WSGIApplication") -> "WSGIApplication":
-    """Refuse requests to a host that cannot be one: no address can be made of it, nor a page."""
+    """Note a host that cannot be one, and leave it out: no address can be made of it."""
 
     def checked(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         try:
             environ.get("HTTP_HOST", "").encode("idna")
         except UnicodeError:
-            refused = Response("The Host header names no host.\n", 400, mimetype="text/plain")
-            return refused(environ, start_response)
+            environ[_NO_HOST] = environ.pop("HTTP_HOST")
         return application(environ, start_response)
 
     return checked
 
 
 def _refuse_broken_address() -> None:
-    """Refuse a query that is no UTF-8: what it asks would be answered as something else."""
+    """Refuse a host that is none, and a query that is no UTF-8: it would be taken for another."""
+    if _NO_HOST in request.environ:
+        raise BadRequest("The Host header names no host.")
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:

@@ -1,11 +1,14 @@
 """Loading the answerer beside the running web server, so that it can say that it is loading."""
 
 import logging
+import mmap
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Thread
+from threading import Event, Thread
 
 from service.gpus import LostGPUError
 from service.types import AnswererProtocol
@@ -14,7 +17,12 @@ log = logging.getLogger(__name__)
 
 WORKER_BOOT_ERROR = 3
 """The exit code of a worker at which gunicorn's master stops instead of starting another."""
+PAUSE = 5.0
+"""Seconds until a worker that could not load is replaced, where one before it could."""
 
+_ever_ready = mmap.mmap(-1, 1)
+"""A byte that this process shares with those that it forks: 1 once one of them was ready."""
+_replaced = Event()  # this worker could not load, and ends to be replaced
 
 LOADING = "The index and the models are being loaded. Try again in a few seconds."
 
@@ -51,6 +59,7 @@ def load_in_background(
     def run() -> None:
         try:
             future.set_result(load())
+            _ever_ready[0] = 1
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must end the process
             future.set_exception(error)
             on_failure(error)
@@ -85,18 +94,32 @@ def answerer_of(future: Future[AnswererProtocol]) -> AnswererProtocol:
 def stop_server(error: BaseException) -> None:
     """Say why questions cannot be answered, and end gunicorn as a whole.
 
-    Only say it of an index that could not be fetched (see `IndexUnavailableError`).
+    Only say it of an index that could not be fetched (see `IndexUnavailableError`). Where a worker
+    was ready before, others may answer still, and what is wrong may be mended: only this one ends.
     """
     if isinstance(error, IndexUnavailableError):
         log_failure(logging.CRITICAL, "cannot answer questions", error)
         return
+    lost = isinstance(error, LostGPUError)
+    if _ever_ready[0] and not lost:
+        _replaced.set()
+        try:
+            log_failure(logging.CRITICAL, "cannot start a worker, and will try again", error)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return
     try:
-        lost = isinstance(error, LostGPUError)
         log_failure(logging.CRITICAL, "cannot go on" if lost else "cannot start", error)
         logging.shutdown()
         sys.stderr.flush()
     finally:
         os._exit(WORKER_BOOT_ERROR)  # sys.exit would end only the thread that loads
+
+
+def pause() -> None:
+    """Hold up the end of a worker that could not load, which listens no more: no haste helps."""
+    if _replaced.is_set():
+        time.sleep(PAUSE)
 
 
 def log_failure(level: int, what: str, error: BaseException) -> None:

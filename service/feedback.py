@@ -3,6 +3,7 @@
 docs/decisions/0018-feedback.md tells what is stored, and what for.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from service.requests import FeedbackRequest
-from service.types import AnswererProtocol
+from service.types import AnswererProtocol, BusyError
 
 MOST_BYTES = 256 * 1024 * 1024
 """The largest that the file may grow: about 100,000 answers, each with its passage."""
 
 _PAGE = 4096  # bytes, as SQLite makes files
+_ROOM = 100_000  # bytes; SQLite maps 32 KB beside the file, and says no more than that it cannot
 _WAIT = 10.0  # seconds for another process to finish writing
 
 
@@ -123,8 +125,8 @@ class FeedbackStore:
     def add(self, feedback: Feedback) -> int:
         """Store feedback; return its number, from 1.
 
-        A file that was moved away since is made anew. Raises FeedbackFullError, and FeedbackError
-        where it cannot be.
+        A file that was moved away since is made anew. Raises FeedbackFullError, BusyError where
+        another process keeps it for too long, and FeedbackError where it cannot be made.
         """
         if not self._path.exists():
             self._prepare()
@@ -132,11 +134,18 @@ class FeedbackStore:
             with self._opened() as db:
                 return int(db.execute(_INSERT, astuple(feedback)).lastrowid or 0)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            kind = error.sqlite_errorcode & 0xFF  # without what tells its kinds apart
+            if kind == sqlite3.SQLITE_BUSY:
+                raise BusyError("The file of feedback is in use. Try again soon.") from error
+            if kind != sqlite3.SQLITE_FULL and not (kind == sqlite3.SQLITE_IOERR and self._tight()):
                 raise
             raise FeedbackFullError(
                 "There is no room for more feedback here. Tell whoever runs this service."
             ) from error
+
+    def _tight(self) -> bool:
+        """Tell whether there may be no room for the small files that SQLite makes beside it."""
+        return shutil.disk_usage(self._path.parent).free < _ROOM
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

@@ -20,7 +20,7 @@ from service.feedback import (
 from service.forms import number_of
 from service.origins import parts_of, refuse_other_sites
 from service.requests import NOTE_LENGTH, FeedbackRequest
-from service.types import AnswererProtocol
+from service.types import AnswererProtocol, BusyError
 from service.validation import InvalidQueryError, checked
 
 _NUMBERS = {"passage_id", "start", "end", "weight", "reader_score", "retrieval_score"}
@@ -45,6 +45,7 @@ def create_feedback_pages(
             given = checked(FeedbackRequest, _typed(entered))
             store.add(feedback_on(given, answerer_of(answerer)))
         except (
+            BusyError,
             FeedbackFullError,
             Forbidden,
             InvalidQueryError,

@@ -1,6 +1,7 @@
 """Goes over to each new version of the index while requests are answered."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 _TRIES = 5
 """How often a snapshot is tried that fails because the next version came while it was taken."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
+"""Seconds until a version is tried again that could not be opened for want of files or memory."""
 
 
 class Snapshot(AnswererProtocol, Protocol):
@@ -30,7 +33,8 @@ class Following:
 
     A question is answered by one snapshot from start to end. A snapshot that was replaced is let
     go, and its files are closed, when the last question that it answers is done: nothing else
-    refers to it. A version that cannot be opened is told once, and the one before goes on.
+    refers to it. A version that cannot be opened is told once, and the one before goes on; it is
+    tried again only where what failed may be there later: a file, or memory.
     """
 
     def __init__(
@@ -50,6 +54,9 @@ class Following:
         self._told = tell
         self._pointer = pointer
         self._take = take
+        self._again = math.inf  # when to look though nothing has changed
+        self._pause = _FIRST_PAUSE
+        self._reason = ""  # why the version that is seen could not be opened
         self._seen = _mark(pointer)  # before the snapshot: what comes meanwhile is seen later
         self._snapshot = self._taken()
         self._tell()
@@ -75,18 +82,28 @@ class Following:
         return self._snapshot.passage(passage_id)
 
     def look(self) -> None:
-        """Go over to the current version, if `pointer` was replaced since the last look."""
+        """Go over to the current version, if `pointer` was replaced since the last look.
+
+        Also if it is time to try it again.
+        """
         mark = _mark(self._pointer)
-        if mark == self._seen:
+        if mark != self._seen:
+            self._pause, self._reason = _FIRST_PAUSE, ""
+        elif time.monotonic() < self._again:
             return
-        self._seen = mark
+        self._seen, self._again = mark, math.inf
         serving = self._snapshot.source.index_version
         if _text(self._pointer) == serving:
             return
         try:
             self._snapshot = self._taken()
         except Exception as error:  # noqa: BLE001 - whatever it is, the version before is served
-            log_failure(logging.ERROR, f"still serving index version {serving}", error)
+            if repr(error) != self._reason:
+                log_failure(logging.ERROR, f"still serving index version {serving}", error)
+            self._reason = repr(error)
+            if _may_pass(error):
+                self._again = time.monotonic() + self._pause
+                self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         else:
             self._tell()
 
@@ -108,6 +125,15 @@ class Following:
         while True:
             time.sleep(every)
             self.look()
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Tell whether an error comes of what the system would not give."""
+    while error is not None:
+        if isinstance(error, OSError | MemoryError):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _mark(pointer: Path) -> tuple[int, int] | None:

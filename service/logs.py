@@ -17,6 +17,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST)
 
 _ACCESS = "gunicorn.access"
 _QUERY = re.compile(r"\?.*", re.DOTALL)
+_QUOTED = re.compile(r"""['"].*""", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TEXT = "[%(asctime)s] [%(process)d] [%(levelname)s] [%(request_id)s] %(name)s: %(message)s"
 
@@ -55,7 +56,10 @@ class RequestFilter(logging.Filter):
             if isinstance(record.args, MutableMapping):
                 record.args["U"] = harmless(str(record.args["U"]))
         elif record.name.startswith("gunicorn") and "request" in str(record.msg):
-            record.msg, record.args = _QUERY.sub("?…", record.getMessage()), ()
+            message = record.getMessage()
+            if message.startswith("Invalid request"):  # a question with spaces is no address
+                message = _QUOTED.sub("…", message)
+            record.msg, record.args = _QUERY.sub("?…", message), ()
         record.request_id = id_
         return True
 

@@ -1,7 +1,7 @@
 """The service's own gunicorn.conf.py, beside a stand-in for the module that loads index and models.
 
 `FAKE_FAILURE` makes one of its two functions fail: `preflight` or `load_following`. Every answer
-takes `FAKE_SECONDS`.
+takes `FAKE_SECONDS`. A client has `FAKE_UNREAD` seconds to begin to read what it asked for.
 """
 
 import os
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import service.worker
 from service.metrics import Metrics
 from service.settings import Settings
 from service.types import AnswererProtocol
@@ -34,4 +35,5 @@ def load_following(settings: Settings, _: Metrics) -> AnswererProtocol:
 loading = ModuleType("service.loading")
 vars(loading).update(StartError=StartError, preflight=preflight, load_following=load_following)
 sys.modules["service.loading"] = loading
+service.worker.UNREAD = int(os.environ.get("FAKE_UNREAD", service.worker.UNREAD))
 globals().update(runpy.run_path(str(Path(__file__).parents[1] / "gunicorn.conf.py")))

@@ -7,6 +7,7 @@ import os
 import runpy
 from pathlib import Path
 
+import service.background
 import service.loading
 from service.metrics import Metrics
 from service.settings import Settings
@@ -19,6 +20,7 @@ def load_models(settings: Settings, metrics: Metrics) -> SharedModels:
     return SharedModels(FakeEncoder(), reader, device="cpu", queue=settings.queue, metrics=metrics)
 
 
+service.background.PAUSE = 1.0
 service.loading.preflight = lambda _: None
 service.loading.load_models = load_models
 globals().update(runpy.run_path(str(Path(__file__).parents[1] / "gunicorn.conf.py")))

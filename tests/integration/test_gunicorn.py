@@ -1,5 +1,12 @@
 """The real server as a real process, with an answerer that needs no models."""
 
+import json
+import socket
+import time
+from contextlib import ExitStack
+
+import pytest
+
 from tests.serving import COMMAND, LIMIT, run, serving
 
 FAKE = ["--config", "tests/fake_gunicorn.conf.py"]
@@ -12,6 +19,31 @@ def test_the_server_answers_and_stops_when_told() -> None:
         longest = "question=" + "%F0%9F%98%80" * 499 + "a"
         assert server.get(f"/top_k_results?{longest}").status == 200
         assert server.stop() == 0
+
+
+def test_clients_that_read_nothing_of_a_file_hold_up_nobody() -> None:
+    settings = {"COVIDQUEST_WEB_THREADS": "2", "COVIDQUEST_QUEUE": "1", "FAKE_UNREAD": "1"}
+    with serving(*FAKE, limit=LIMIT, **settings) as server, ExitStack() as opened:
+        for _ in range(2):
+            client = opened.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(b"GET /static/page.css HTTP/1.1\r\nHost: x\r\n\r\n" * 900)
+        seen = [-1, 0]
+        while seen[-1] != seen[-2]:  # until both threads wait for them
+            time.sleep(0.5)
+            seen.append(server.logged().count("page.css"))
+        assert server.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 200")
+        assert server.stop() == 0
+
+
+def test_the_bytes_of_a_file_are_logged() -> None:
+    with serving(*FAKE, limit=LIMIT, COVIDQUEST_LOG_FORMAT="json") as server:
+        size = len(server.get("/static/page.css").body)
+        assert server.stop() == 0
+        lines = [json.loads(line) for line in server.logged().splitlines()]
+    (access,) = [line for line in lines if line.get("path") == "/static/page.css"]
+    assert access["bytes"] == size > 0
 
 
 def test_bad_settings_stop_the_start_with_one_line() -> None:
@@ -27,6 +59,26 @@ def test_a_bad_index_stops_the_start_with_one_line() -> None:
     ended = run(COMMAND + FAKE, FAKE_FAILURE="preflight", COVIDQUEST_LOG_LEVEL="error")
     assert ended.returncode == 1
     assert ended.stderr == "covidquest: cannot start: var/sample is not an index\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--workers 2", "set COVIDQUEST_WORKERS instead of gunicorn's --workers"),
+        ("--preload", "--preload is not supported"),
+    ],
+)
+def test_options_that_do_harm_stop_the_start_with_one_line(option: str, said: str) -> None:
+    ended = run(COMMAND + FAKE, GUNICORN_CMD_ARGS=option, COVIDQUEST_LOG_LEVEL="error")
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"covidquest: cannot start: {said}")
+
+
+def test_a_platforms_number_of_workers_changes_nothing() -> None:
+    with serving(*FAKE, limit=LIMIT, WEB_CONCURRENCY="3") as server:
+        assert server.stop() == 0
+        assert server.logged().count("Booting worker") == 1
 
 
 def test_a_worker_that_cannot_load_stops_the_server_with_one_line() -> None:

@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import os
 import resource
+import shutil
+import signal
 import socket
 import time
 from collections import Counter
@@ -247,6 +250,29 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in found.split()]
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_worker_that_ends_while_the_index_is_broken_takes_no_other_with_it(
+    index: Path, tmp_path: Path, workers: str
+) -> None:
+    folder = Path(shutil.copytree(index, tmp_path / "index"))
+    current = folder / "CURRENT"
+    version = current.read_text(encoding="utf-8")
+    with loaded(folder, 0, COVIDQUEST_WORKERS=workers, COVIDQUEST_INDEX_POLL="0") as server:
+        current.write_text("20991231T000000.000000-00000000", encoding="utf-8")
+        first, *others = children(server.process.pid)
+        os.kill(first, signal.SIGKILL)
+        said = "cannot start a worker, and will try again: "
+        until(lambda: server.logged().count(said) == 2)
+        if others:
+            until(lambda: server.post_json(body()).status == 200)
+        current.write_text(version, encoding="utf-8")
+        until(lambda: server.logged().count("serving index version") == int(workers) + 1)
+        until(lambda: server.post_json(body()).status == 200)
+        assert set(others) < set(children(server.process.pid))
+        assert server.stop() == 0
+        assert "Traceback" not in server.logged()
+
+
 def test_figures_are_those_of_all_workers(index: Path, tmp_path: Path) -> None:
     # the stand-ins import the library of the figures before gunicorn.conf.py asks for files
     files = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
@@ -271,6 +297,7 @@ def test_every_line_of_the_log_is_json_with_the_id_of_its_request(index: Path) -
         assert (response.status, response.headers["X-Request-ID"]) == (200, "mine-1")
         connection.close()
         server.send(b"GET /?question=secret HTTP/9.9\r\n\r\n")
+        server.send(b"GET /?question=my secret HTTP/1.1\r\n\r\n")
         assert server.stop() == 0
         logged = server.logged()
     lines = [json.loads(line) for line in logged.splitlines()]

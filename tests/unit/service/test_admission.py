@@ -5,7 +5,7 @@ import pytest
 from service import patience
 from service.admission import Gate
 from service.metrics import Metrics
-from service.patience import ENDLESS, Patience
+from service.patience import ENDLESS, DeadlineError, Patience
 from service.types import BusyError
 
 
@@ -81,3 +81,29 @@ def test_one_that_was_given_up_is_no_answer(clock: Clock) -> None:
         1 / 0  # noqa: B018 - in no time
     clock.now = Clock.now
     assert fill(gate, 12) == 5
+
+
+def run_out(gate: Gate, clock: Clock, seconds: float) -> None:
+    with gate.entered():
+        clock.now += seconds
+        raise DeadlineError
+
+
+def test_where_none_was_answered_in_time_it_is_known_what_they_take(clock: Clock) -> None:
+    """A server that begins under too much load has no other answer to go by."""
+    gate = Gate(12, Metrics())
+    for _ in range(2):
+        with pytest.raises(DeadlineError):
+            run_out(gate, clock, 2.0)
+    clock.now = Clock.now
+    assert fill(gate, 12) == 5
+
+
+def test_who_runs_out_of_time_while_others_are_answered_changes_nothing(clock: Clock) -> None:
+    gate = Gate(12, Metrics())
+    with gate.entered():
+        answer(gate, clock, 2.0, times=9)
+        with pytest.raises(DeadlineError):
+            run_out(gate, clock, 0.5)
+        clock.now = Clock.now
+        assert fill(gate, 12) == 5

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import fields, replace
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
@@ -245,6 +246,36 @@ def test_a_full_store_refuses_and_keeps_what_it_has(
     response = client.post(URL, json=GIVEN | {"note": "\N{MICROBE}" * 2000})
     assert (response.status_code, response.mimetype) == (507, "application/problem+json")
     assert list(read_feedback(path)) == kept
+
+
+@pytest.mark.parametrize(("free", "status"), [(50_000, 507), (500_000, 500)])
+def test_a_disk_that_others_filled_is_full_too(
+    taking: FlaskClient, monkeypatch: pytest.MonkeyPatch, free: int, status: int
+) -> None:
+    """SQLite then cannot make the files beside its own, and only tells that it failed."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+
+    def connect(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("service.feedback.sqlite3.connect", connect)
+    monkeypatch.setattr("service.feedback.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    response = taking.post(URL, json=GIVEN)
+    assert (response.status_code, response.mimetype) == (status, "application/problem+json")
+
+
+def test_a_file_that_another_keeps_is_busy(
+    taking: FlaskClient, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.feedback._WAIT", 0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for response in (taking.post(URL, json=GIVEN), taking.post("/feedback", data=AS_FORM)):
+            assert response.status_code == 503
+            assert int(response.headers["Retry-After"]) > 0
+            assert "in use. Try again soon" in response.text
+    assert taking.post(URL, json=GIVEN).status_code == 201
 
 
 def test_many_threads_may_store_at_once(path: Path) -> None:

@@ -1,5 +1,6 @@
 """An answerer that goes over to new versions: real indexes, models that need no weights."""
 
+import errno
 import gc
 import json
 import logging
@@ -234,6 +235,68 @@ def test_an_unexpected_error_is_told_with_its_traceback(
     (record,) = caplog.records
     assert record.exc_info
     assert "still serving index version old: no room" in record.getMessage()
+
+
+class Clock:
+    """Stands in for the module `time`."""
+
+    now = 100.0
+    sleep = staticmethod(time.sleep)  # of the threads of other tests
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_what_may_pass_is_tried_again_and_told_once(
+    index: Path,
+    reader: FakeReader,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("service.following.time", clock)
+    following = follow(index, reader)
+    before = served(following)
+    version = publish(index, papers=3)
+    take, tried = following._take, []
+
+    def failing(error: Exception) -> Callable[[], object]:
+        def fail() -> object:
+            tried.append(clock.now - Clock.now)
+            raise StartError("no way to open it") from error
+
+        return fail
+
+    for error in (OSError(errno.EMFILE, "Too many open files"), MemoryError()):
+        following._take = failing(error)  # type: ignore[assignment] # fails
+        for _ in range(2000 // 5):
+            following.look()
+            clock.now += 5
+    assert tried[:7] == [0, 30, 90, 210, 450, 930, 1530]
+    assert served(following) == before
+    assert len(caplog.records) == 1
+    following._take = take
+    clock.now += 600
+    following.look()
+    assert served(following) == (version, 3)
+
+
+def test_what_says_nothing_of_a_file_is_not_taken_for_its_fault(
+    index: Path, reader: FakeReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sha256(path: Path) -> str:
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    following = follow(index, reader)
+    before = served(following)
+    version = publish(index, papers=3)
+    with monkeypatch.context() as patched:
+        patched.setattr("index.manifest.sha256", sha256)
+        following.look()
+    assert served(following) == before
+    following._again = 0.0
+    following.look()
+    assert served(following) == (version, 3)
 
 
 def test_a_version_that_goes_while_it_is_opened_is_no_error(

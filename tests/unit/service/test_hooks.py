@@ -117,6 +117,18 @@ def test_requests_are_counted_by_route_and_status() -> None:
     assert "process_resident_memory_bytes" in reply.text
 
 
+def test_a_host_that_is_none_is_refused_as_all_else_is(client: FlaskClient) -> None:
+    for path, kind in (("/healthz", "text/html"), ("/api/v1/answers", "application/problem+json")):
+        headers = {"X-Request-ID": "mine", "Host": "a..b"}
+        reply = client.get(path, headers=headers)
+        assert (reply.status_code, reply.mimetype) == (400, kind)
+        assert "The Host header names no host." in reply.text
+        assert reply.headers["X-Request-ID"] == "mine"
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    counted = 'covidquest_http_requests_total{method="GET",route="/healthz",status="400"} 1.0'
+    assert counted in client.get("/metrics").text.splitlines()
+
+
 def test_figures_can_be_kept_from_everybody() -> None:
     client = create_app(Settings(metrics="off"), FakeAnswerer()).test_client()
     assert client.get("/metrics").status_code == 404
