@@ -245,7 +245,7 @@ PASSAGE = (
     [
         ("How many patients had fever?", "83%"),
         ("What is the median incubation period?", "5.1 days"),
-        ("Which receptor does the virus bind to?", "angiotensin-converting enzyme 2 (ACE2)"),
+        ("Which receptor does the virus bind to?", "angiotensin-converting enzyme 2"),
         ("Which drug lowered mortality?", "dexamethasone"),
     ],
 )
