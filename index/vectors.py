@@ -246,8 +246,8 @@ class VectorIndex:
 def _single(rows: NDArray[np.float16]) -> NDArray[np.float32]:
     """Return finite rows in single precision, exactly as `astype` does.
 
-    That takes twice as long, one number at a time. Here the bits of exponent and fraction move to
-    where a single has them, and a product mends the exponent's bias.
+    That takes several times as long, one number at a time. Here the bits of exponent and fraction
+    move to where a single has them, and a product mends the exponent's bias.
     """
     wide = rows.view(np.int16).astype(np.int32)
     wide <<= 13

@@ -39,8 +39,8 @@ class Pieces:
 class Cutter:
     """Cuts texts into tokens. Safe to use from several threads.
 
-    Where a tokenizer treats each word as if it were alone, as BERT's do, up to `remembered` words
-    are cut once: what is left to do takes a sixth of the time.
+    Where a tokenizer treats each word as if it were alone, as BERT's do, words are cut once, and
+    some `remembered` of them kept: a text of known words takes less than half of the time.
     """
 
     def __init__(self, tokenizer: Tokenizer, remembered: int) -> None:

@@ -85,7 +85,7 @@ class Windower:
     ) -> None:
         """Copy `tokenizer`: the original and its truncation and padding stay as they are.
 
-        Up to `remembered` words are cut into tokens once (see `models.pieces.Cutter`).
+        Some `remembered` words are cut into tokens once (see `models.pieces.Cutter`).
         """
         own = Tokenizer.from_str(tokenizer.to_str())
         own.no_truncation()
