@@ -1,12 +1,13 @@
 """The bound on how many questions are answered at once: the surplus is refused, at once."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
 from service.metrics import Metrics
-from service.patience import current
+from service.patience import Patience, current
 from service.types import BusyError
 
 _RECENT = 0.2
@@ -16,6 +17,13 @@ _SURE = 0.5
 
 At 0.8 some of those that came to a slow machine under twice its load got 503 after all their time.
 """
+_SURE_OF_FEW = 0.2
+"""The same while more is asked than can be answered.
+
+Then a long wait gains nobody anything: as many are answered, each later. Nichols and Jacobson,
+"Controlling queue delay" (2012), call that a standing queue.
+"""
+_CALM = 10.0  # seconds without a refusal after which no more is asked than can be answered
 _ALWAYS = 2
 """So many are let in whatever answers took: else nothing would show that they are faster again."""
 
@@ -24,13 +32,16 @@ class Gate:
     """Lets at most `most` requests inside at a time, and none that could not be answered in time.
 
     While some wait, answers are done one after the other; so what is between two of them is what
-    one takes, and a request has to wait for as many as are inside.
+    one takes, and a request has to wait for as many as are inside. Those of a batch, which
+    `asks_again`, let others go first: nobody waits for them, and their refusal tells nothing.
     """
 
     def __init__(self, most: int, metrics: Metrics) -> None:
         """Begin with nobody inside."""
         self._most = most
         self._inside = 0
+        self._waited_for = 0  # those inside that no batch asked
+        self._refused = -math.inf  # when somebody was, last
         self._turn = Lock()
         self._gauge = metrics.inside
         self._pace = 0.0  # seconds an answer, 0 before the first
@@ -44,16 +55,18 @@ class Gate:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Be inside. Raises BusyError where there is no room, or not enough time."""
+        patience = current()
         with self._turn:
-            wait = (self._inside + 1) * self._pace
-            late = self._inside >= _ALWAYS and wait > _SURE * current().left
-            if late or self._inside >= self._most:
+            if self._inside >= self._most or self._is_late(patience):
+                if not patience.asks_again:
+                    self._refused = time.monotonic()
                 raise BusyError(
                     "The service has more questions than it can answer. Try again soon."
                 )
             if not self._inside:
                 self._began = time.monotonic()
             self._inside += 1
+            self._waited_for += not patience.asks_again
         self._gauge.inc()
         try:
             yield
@@ -64,7 +77,15 @@ class Gate:
         finally:
             with self._turn:
                 self._inside -= 1
+                self._waited_for -= not patience.asks_again
             self._gauge.dec()
+
+    def _is_late(self, patience: Patience) -> bool:
+        """Tell whether a request would have to wait for too great a part of its time."""
+        wait = (self._waited_for + 1) * self._pace
+        calm = time.monotonic() - self._refused >= _CALM
+        most = (_SURE if calm else _SURE_OF_FEW) * patience.left
+        return self._waited_for >= _ALWAYS and wait > most
 
     def _answered(self) -> None:
         """Take down what an answer took. One that was given up adds its time to the next."""

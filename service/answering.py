@@ -2,8 +2,8 @@
 
 import time
 import weakref
-from collections.abc import Hashable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import ExitStack, nullcontext
 from copy import copy
 from dataclasses import dataclass
 from itertools import islice
@@ -82,8 +82,8 @@ class Answerer:
     def answer(self, query: Query) -> AnswerList:
         """Answer one question, reading no more than that needs.
 
-        Raises BusyError when too many are being answered or the request's time is up, and
-        ClientGoneError.
+        What is remembered is answered however busy the service is. Raises BusyError when too many
+        others are being answered or the request's time is up, and ClientGoneError.
         """
         # whoever has more time than others does not let them wait for what it is reading
         alone = (
@@ -91,8 +91,14 @@ class Answerer:
             if current().asks_again
             else self._turns.taken(query.question, current().check)
         )
-        with self._models.gate.entered(), alone:
-            reading = self.read_enough(query)
+        places = iter((self._models.gate.entered(), alone))
+        with ExitStack() as inside:
+
+            def enter() -> None:
+                for place in places:  # the first time; then there is none left
+                    inside.enter_context(place)
+
+            reading = self._reading(query, enter)
             found = self.rank(query, reading)
         if reading.unread is not None:
             rest = _Rest(weakref.ref(self), query, len(reading.passages))
@@ -145,7 +151,7 @@ class Answerer:
 
         `rank` then gives the same answers as after reading all (see `service.threshold`).
         """
-        return self._reading(query, everything=False)
+        return self._reading(query)
 
     def retrieve(
         self, question: str, most: int, filters: Filters = NO_FILTERS
@@ -191,8 +197,13 @@ class Answerer:
         """Return what a retrieval depends on."""
         return query.question, query.filters, self._most(query), self.calibrations.retrieval
 
-    def _reading(self, query: Query, *, everything: bool) -> Reading:
+    def _reading(
+        self, query: Query, enter: Callable[[], None] = lambda: None, *, everything: bool = False
+    ) -> Reading:
+        """Retrieve and read. `enter` is called before what is not remembered is computed."""
         started = time.perf_counter()
+        if not self._kept.has(query.question, self._key(query)):
+            enter()
         question = self.encode(query.question)
         encoded = time.perf_counter()
         found = self._retrieved(question, query)
@@ -201,7 +212,7 @@ class Answerer:
         passages: list[ReadPassage] = []
 
         def read(begin: int, end: int) -> list[Answer]:
-            spans = self._spans(query.question, candidates[begin:end])
+            spans = self._spans(query.question, candidates[begin:end], enter)
             parts = zip(candidates[begin:end], found.scores[begin:end], spans, strict=True)
             read_now = [ReadPassage(*part) for part in parts]
             passages.extend(read_now)
@@ -255,9 +266,13 @@ class Answerer:
         self._models.metrics.read_ahead.inc(len(places))
         return places[-1] + 1
 
-    def _spans(self, question: str, candidates: Sequence[Candidate]) -> list[Span]:
+    def _spans(
+        self, question: str, candidates: Sequence[Candidate], enter: Callable[[], None]
+    ) -> list[Span]:
         """Return the reader's span of each candidate, from memory where it was read before."""
         texts = {(question, one.passage.id): one.passage.text for one in candidates}
+        if any(self._kept.spans.peek(key) is None for key in texts):
+            enter()
         return self._kept.spans.completed(
             list(texts),
             lambda missing: self._models.read(question, [texts[key] for key in missing]),

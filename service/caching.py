@@ -98,6 +98,11 @@ class Kept:
             questions * _SENTENCES, metrics.lookups("sentences")
         )
 
+    def has(self, question: str, retrieval: Hashable) -> bool:
+        """Tell whether both are kept, without counting a look."""
+        encoded, retrieved = self.questions.peek(question), self.retrievals.peek(retrieval)
+        return encoded is not None and retrieved is not None
+
 
 class Turns(Generic[K]):
     """Lets those who want the same thing at the same time take turns: the first one makes it.

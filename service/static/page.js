@@ -31,7 +31,11 @@ function showWork(stays) {
   byId(stays ? "cards" : "resultsView")?.setAttribute("hidden", "");
   byId(stays ? "cards" : "ask").after(skeleton);
   if (!stays) skeleton.scrollIntoView();
-  byId("status").textContent = skeleton.querySelector(".working").textContent;
+  tellOfWork(skeleton.querySelector(".working").textContent);
+}
+
+function tellOfWork(doing) {
+  for (const one of [document.querySelector(".skeleton .working"), byId("status")]) one.textContent = doing;
 }
 
 function endWork(problem = "") {
@@ -80,6 +84,7 @@ function go(address, stays = false) {
   let weight;
   visit(address, {
     begun: () => showWork(stays),
+    waiting: tellOfWork,
     ended: (problem) => {
       endWork(problem);
       weight = stays && byId("weight").value;
@@ -202,5 +207,6 @@ window.addEventListener("pageshow", () => {
   endWork(); // also after "back", which restores the page as it was left
   start();
   slide(byId("weight").value);
+  if (document.querySelector(".problem[data-again]")) go(location.href); // it was busy
 });
 document.documentElement.classList.add("scripted");

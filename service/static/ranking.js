@@ -1,4 +1,5 @@
 // Ranks the answers again while the weight is moved, as service/fusion.py does.
+import { pageAt } from "./visits.js";
 
 const SETTLED = 300; // milliseconds without another move, before the server is asked
 
@@ -142,8 +143,8 @@ export function startRanking(results, slider, status, addressed) {
   async function ask(weight) {
     asking = new AbortController();
     try {
-      const response = await fetch(addressAt(weight), { signal: asking.signal });
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const waiting = (why) => weight === current && (status.textContent = why);
+      const { page } = await pageAt(addressAt(weight), asking.signal, waiting);
       const section = page.getElementById("resultsView");
       if (!section) throw new Error(page.querySelector("[role=alert] p, [role=alert] li")?.textContent);
       if (weight !== current) return;

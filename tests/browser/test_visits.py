@@ -1,13 +1,15 @@
 """Asking, and going back and forward, without leaving the page."""
 
+from dataclasses import dataclass
 from threading import Event
 
 import pytest
 from playwright.sync_api import expect
 
 from service.app import create_app
+from service.errors import RETRY_AFTER
 from service.settings import Settings
-from service.types import AnswerList, Query
+from service.types import AnswerList, BusyError, Query
 from tests.browsing import DESKTOP, PHONE, Open
 from tests.fake_app import FakeAnswerer
 from tests.serving import LIMIT
@@ -120,6 +122,93 @@ def test_a_service_that_is_gone_is_told_in_place(visit_to: Open, status: int | N
     expect(page).to_have_title("Why is that? · CovidQuest")
     expect(alert).to_have_count(0)
     visit.complaints.clear()  # the browser itself notes what it could not load
+
+
+@dataclass
+class Busy(FakeAnswerer):
+    """Refuses so many questions, and then answers."""
+
+    left: int = 0
+
+    def answer(self, query: Query) -> AnswerList:
+        self.left -= 1
+        if self.left >= 0:
+            raise BusyError("There is much to do.")
+        return super().answer(query)
+
+
+LONGEST_WAIT = 2 * RETRY_AFTER * 1000
+
+
+def test_a_busy_service_is_asked_again(visit_to: Open) -> None:
+    answerer = Busy()
+    visit = visit_to(create_app(Settings(), answerer))
+    page = visit.page
+    visit.ask("Why is it?")
+    answerer.left = 2
+    page.clock.install()
+    question = page.get_by_label("Ask the COVID-19 papers")
+    question.fill("Why is that?")
+    question.press("Enter")
+    said = page.locator(".skeleton .working")
+    for _ in range(2):
+        expect(said).to_contain_text("There is much to do. Asking again in")
+        expect(page.get_by_role("status")).to_contain_text("Asking again in")
+        page.clock.run_for(LONGEST_WAIT)
+    expect(page).to_have_title("Why is that? · CovidQuest")
+    expect(page.locator("#resultsView")).to_be_focused()
+    assert answerer.left == -1
+    visit.complaints.clear()  # the browser itself notes that the status was 503
+
+
+def test_a_service_that_stays_busy_is_not_asked_for_ever(visit_to: Open) -> None:
+    answerer = Busy(left=1000)
+    visit = visit_to(create_app(Settings(), answerer))
+    page = visit.page
+    page.clock.install()
+    question = page.get_by_label("Ask the COVID-19 papers")
+    question.fill("Why is that?")
+    question.press("Enter")
+    waiting = page.locator(".skeleton .working", has_text="Asking again")
+    for _ in range(12):
+        expect(page.get_by_role("alert").or_(waiting)).to_be_visible()
+        page.clock.run_for(LONGEST_WAIT)
+    expect(page.get_by_role("alert")).to_contain_text("There is much to do.")
+    expect(question).to_have_value("Why is that?")
+    assert answerer.left > 1000 - 15
+    visit.complaints.clear()
+
+
+def test_a_link_to_answers_of_a_busy_service_gets_them(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), Busy(left=2)))
+    page = visit.page
+    page.clock.install()
+    visit.open(question="Why is it?")
+    expect(page.locator(".skeleton .working")).to_contain_text("Asking again in")
+    page.clock.run_for(LONGEST_WAIT)
+    expect(page).to_have_title("Why is it? · CovidQuest")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.go_back()
+    expect(page).to_have_title("CovidQuest")  # it is one visit
+    visit.complaints.clear()
+
+
+def test_another_question_ends_the_wait(visit_to: Open) -> None:
+    answerer = Busy()
+    visit = visit_to(create_app(Settings(), answerer))
+    page = visit.page
+    page.clock.install()
+    answerer.left = 1
+    question = page.get_by_label("Ask the COVID-19 papers")
+    question.fill("Why is that?")
+    question.press("Enter")
+    expect(page.locator(".skeleton .working")).to_contain_text("Asking again in")
+    visit.ask("Why is it?")
+    expect(page).to_have_title("Why is it? · CovidQuest")
+    page.clock.run_for(LONGEST_WAIT)
+    expect(page).to_have_title("Why is it? · CovidQuest")
+    assert answerer.left == -1
+    visit.complaints.clear()
 
 
 class SlowAtFirst(FakeAnswerer):

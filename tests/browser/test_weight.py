@@ -5,7 +5,7 @@ from itertools import islice
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from service.app import create_app
 from service.fusion import reweighed, without_repeats
@@ -162,6 +162,25 @@ def test_when_the_server_cannot_answer_that_is_said_in_place(visit_to: Open) -> 
     expect(notice).to_have_count(0)
     assert visit.order == expected(many(), 0.9, 5)
     visit.complaints.clear()  # the browser's own note of the failed request
+
+
+def test_a_busy_service_is_asked_again_at_the_weight(visit_to: Open) -> None:
+    visit = visit_to(create_app(Settings(), SparingAnswerer()))
+    visit.open(question="Why is it?", weight=0)
+    busy = iter(range(2))
+
+    def handle(route: Route) -> None:
+        if next(busy, None) is None:
+            route.continue_()
+        else:
+            route.fulfill(status=503, headers={"Retry-After": "0.2"}, body="<p role=alert>")
+
+    visit.page.route("**/top_k_results?*", handle)
+    visit.slide(1)
+    expect(visit.page.locator("#status")).to_contain_text("Ranked with weight")
+    assert visit.order == expected(many(), 1, 5)
+    assert next(busy, None) is None
+    visit.complaints.clear()
 
 
 def test_unlikely_answers_are_told_at_each_weight_where_they_are(visit_to: Open) -> None:

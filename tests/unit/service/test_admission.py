@@ -26,15 +26,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+class GivenUpError(Exception):
+    """Ends requests without an answer."""
+
+
 def fill(gate: Gate, most: int) -> int:
     """Return how many requests are let inside, each with 20 seconds, if none is answered."""
-    patience.use(Patience(Clock.now + 20))
-    with ExitStack() as entered:
+    inside = 0
+    patience.use(Patience(patience.time.monotonic() + 20))
+    with suppress(GivenUpError), ExitStack() as entered:
         with suppress(BusyError):
             for _ in range(most):
                 entered.enter_context(gate.entered())
-        patience.use(ENDLESS)
-        return gate.inside
+        inside = gate.inside
+        raise GivenUpError
+    patience.use(ENDLESS)
+    return inside
 
 
 def answer(gate: Gate, clock: Clock, seconds: float, times: int = 1) -> None:
@@ -55,14 +62,12 @@ def test_no_more_than_so_many_are_inside() -> None:
 def test_who_could_not_be_answered_in_time_is_refused_at_once(clock: Clock) -> None:
     gate = Gate(12, Metrics())
     answer(gate, clock, 2.0)
-    clock.now = Clock.now
     assert fill(gate, 12) == 5  # 10 of 20 seconds
 
 
 def test_two_are_let_in_whatever_the_last_ones_took(clock: Clock) -> None:
     gate = Gate(12, Metrics())
     answer(gate, clock, 90.0)
-    clock.now = Clock.now
     assert fill(gate, 12) == 2
 
 
@@ -70,7 +75,6 @@ def test_what_answers_take_is_that_of_the_last_ones(clock: Clock) -> None:
     gate = Gate(12, Metrics())
     answer(gate, clock, 90.0)
     answer(gate, clock, 0.1, times=40)
-    clock.now = Clock.now
     assert fill(gate, 12) == 12
 
 
@@ -79,7 +83,6 @@ def test_one_that_was_given_up_is_no_answer(clock: Clock) -> None:
     answer(gate, clock, 2.0)
     with pytest.raises(ZeroDivisionError), gate.entered():
         1 / 0  # noqa: B018 - in no time
-    clock.now = Clock.now
     assert fill(gate, 12) == 5
 
 
@@ -95,7 +98,6 @@ def test_where_none_was_answered_in_time_it_is_known_what_they_take(clock: Clock
     for _ in range(2):
         with pytest.raises(DeadlineError):
             run_out(gate, clock, 2.0)
-    clock.now = Clock.now
     assert fill(gate, 12) == 5
 
 
@@ -105,5 +107,44 @@ def test_who_runs_out_of_time_while_others_are_answered_changes_nothing(clock: C
         answer(gate, clock, 2.0, times=9)
         with pytest.raises(DeadlineError):
             run_out(gate, clock, 0.5)
-        clock.now = Clock.now
         assert fill(gate, 12) == 5
+
+
+def test_while_more_is_asked_than_answered_few_wait(clock: Clock) -> None:
+    gate = Gate(12, Metrics())
+    answer(gate, clock, 1.0)
+    assert fill(gate, 10) == 10  # 10 of 20 seconds, and nobody is refused
+    assert fill(gate, 11) == 10  # somebody is
+    clock.now += 9.9
+    assert fill(gate, 12) == 4  # 4 of 20 seconds
+    clock.now += 9.9  # since the last refusal, not since the first
+    assert fill(gate, 12) == 4
+
+
+def test_some_seconds_after_the_last_refusal_as_many_may_wait_as_before(clock: Clock) -> None:
+    gate = Gate(12, Metrics())
+    answer(gate, clock, 1.0)
+    assert fill(gate, 11) == 10
+    clock.now += 10
+    assert fill(gate, 10) == 10
+
+
+def test_nobody_is_refused_for_what_a_batch_asks(clock: Clock) -> None:
+    gate = Gate(12, Metrics())
+    answer(gate, clock, 2.0)
+    of_batch = Patience(clock.now + 600, asks_again=True)
+    with suppress(GivenUpError), ExitStack() as entered:
+        patience.use(of_batch)
+        for _ in range(7):
+            entered.enter_context(gate.entered())
+        assert fill(gate, 12) == 12  # five more, as many as if there were no batch
+        raise GivenUpError
+    clock.now += 10
+    with suppress(GivenUpError), ExitStack() as entered:
+        patience.use(of_batch)
+        for _ in range(12):
+            entered.enter_context(gate.entered())
+        with pytest.raises(BusyError):
+            entered.enter_context(gate.entered())
+        raise GivenUpError
+    assert fill(gate, 5) == 5  # it was a batch that was refused

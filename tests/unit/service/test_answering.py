@@ -359,6 +359,21 @@ def test_a_batch_and_who_asks_the_same_do_not_wait_for_each_other(answerer: Answ
         patience.use(Patience(time.monotonic() + 60, asks_again=True))
         assert len(answerer.answer(query).answers) == 3
         patience.use(Patience(time.monotonic()))
+        deeper = Query("How long?", 0.5, 10, Filters(sources=("PMC",)))
         with pytest.raises(DeadlineError):  # who does not ask again waits for the other
-            answerer.answer(query)
+            answerer.answer(deeper)
     patience.use(patience.ENDLESS)
+
+
+def test_what_is_remembered_is_answered_however_busy_the_service_is(answerer: Answerer) -> None:
+    gate = answerer._models.gate
+    first = answerer.answer(Query("How long?", 0.5, 3))
+    asked = calls(answerer)
+    with gate.entered(), gate.entered():
+        assert answerer.answer(Query("How long?", 0.5, 3)).answers == first.answers
+        assert len(answerer.answer(Query("How long?", 0.5, 2)).answers) == 2
+        for deeper in (Query("How long?", 0.5, 9), Query("Who?", 0.5, 3)):
+            with pytest.raises(BusyError):
+                answerer.answer(deeper)
+    assert calls(answerer) == asked
+    assert gate.inside == 0
