@@ -141,6 +141,10 @@ class HybridSearch:
             columns.append(self._words.scores(words, ids).astype(np.float64))
         return Candidates(np.array(ids, np.int64), features(columns))
 
+    def unknown(self, question: str) -> tuple[str, ...]:
+        """Return the words of a question that no passage has (see `KeywordIndex.unknown`)."""
+        return self._keywords.unknown(question)
+
     def rarities(self, question: Question) -> NDArray[np.float32]:
         """Return how rare each word of a question is in this corpus, shape (words,)."""
         texts = [question.text[start:end] for start, end in question.ranges.tolist()]

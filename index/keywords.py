@@ -46,6 +46,8 @@ _SHARES = {"text": 1.0, "title": 0.5, "section": 0.3}
 """What a word found in a field counts, compared with one found in the passage's own text."""
 _LOCK = ".tantivy-meta.lock"
 _COMPOUND = re.compile(r"\b\w+(?:[-‐‑–/]\w+)+")
+_WRITTEN = re.compile(r"(?<![\w'’])\w*[^\W\d_]\w*(?:[-‐‑–/]\w+)*(?![\w'’-])")
+_FEWEST_LETTERS = 3  # of a word that is missed
 _SPACED = re.compile(r"\b(?=([^\W\d_]{2,12}) (\d{1,4})\b)")
 _JOINED = 30
 """A word and a number are a name where at least every 30th passage with the word has both as one.
@@ -208,6 +210,25 @@ class KeywordIndex:
                 for term in self.terms(question)
             }
         )
+
+    def unknown(self, question: str) -> tuple[str, ...]:
+        """Return the words of a question, as they are written there, that no passage has.
+
+        A word is known in any of its forms, and a compound by any of its parts. Contractions and
+        words of fewer than three characters are not looked for.
+        """
+        written = dict.fromkeys(_WRITTEN.findall(question))
+        long = [word for word in written if len(word) >= _FEWEST_LETTERS]
+        return tuple(
+            word
+            for word in long
+            if word.lower() not in STOPWORDS
+            and (terms := self.terms(word))
+            and not self._any(terms)
+        )
+
+    def _any(self, terms: Sequence[str]) -> bool:
+        return any(self._searcher.doc_freq(name, term) for name in _SHARES for term in terms)
 
     def rarity(self, word: str) -> float:
         """Return the inverse document frequency of a word in texts, 0 for one not searched for."""

@@ -92,6 +92,10 @@ class PassageIndex:
         """Return a question as it is meant to be written, by the words of the passages, or None."""
         return self._spelling.corrected(question)
 
+    def unknown(self, question: str) -> tuple[str, ...]:
+        """Return the words of a question, as they are written there, that no passage has."""
+        return self._search.unknown(question)
+
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """Return the passages with these ids, in their order."""
         return self._store.get(ids)

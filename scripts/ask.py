@@ -125,6 +125,8 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
         blocks.append(f"{bold}{warning}{plain}")
     if found.did_you_mean:
         blocks.append(f"Did you mean: {found.did_you_mean}")
+    if found.unknown:
+        blocks.append(found.unknown)
     for rank, answer in enumerate(found.answers, start=1):
         card = Card.of(rank, answer, found.query.weight)
         facts = (card.authors, card.paper.journal, card.published, card.section, card.link)

@@ -111,6 +111,7 @@ class Answerer:
         Without a passage there surely is none.
         """
         read = ranked(self._fused(query, reading.passages))
+        meant = self._did_you_mean(query.question)
         unread = reading.unread
         return AnswerList(
             query=query,
@@ -122,7 +123,8 @@ class Answerer:
             read=tuple(read),
             unread=unread,
             reader_bound=1.0 if unread is None else self.calibrations.reader.bound(unread),
-            did_you_mean=self._did_you_mean(query.question),
+            did_you_mean=meant,
+            unknown_words=self.index.unknown(meant or query.question),
         )
 
     def _did_you_mean(self, question: str) -> str | None:

@@ -159,8 +159,8 @@ class AnswersBody(BaseModel):
 
     `passages_searched` are those that match the filters. `note` is for people, and null but where
     there is none of them; so is `warning`, null where the answers need none. `did_you_mean` is the
-    question as it seems to be meant, where words of it are misspelt, else null. `all_read` is there
-    where the request has `include_read`.
+    question as it seems to be meant, where words of it are misspelt, else null; `unknown_words` are
+    its others that no passage has. `all_read` is there where the request has `include_read`.
     """
 
     question: str
@@ -171,6 +171,7 @@ class AnswersBody(BaseModel):
     note: str | None
     warning: str | None
     did_you_mean: str | None
+    unknown_words: list[str]
     answers: list[AnswerBody]
     no_answer_probability: float
     index: IndexBody
@@ -194,6 +195,7 @@ class AnswersBody(BaseModel):
             note=None if found.passages_searched else f"{NO_MATCH} {WIDEN}",
             warning=found.warning(threshold) or None,
             did_you_mean=found.did_you_mean,
+            unknown_words=list(found.unknown_words),
             answers=[AnswerBody.of(rank, a) for rank, a in enumerate(found.answers, start=1)],
             no_answer_probability=found.no_answer_probability,
             index=IndexBody(

@@ -84,7 +84,8 @@ class AnswerList:
     every one was; such a candidate's final score is at most
     `weight * reader_bound + (1 - weight) * unread`.
 
-    `did_you_mean` is the question as it seems to be meant, where words of it are misspelt.
+    `did_you_mean` is the question as it seems to be meant, where words of it are misspelt;
+    `unknown_words` are its others that no passage has.
     """
 
     query: Query
@@ -97,6 +98,7 @@ class AnswerList:
     unread: float | None = None
     reader_bound: float = 1.0
     did_you_mean: str | None = None
+    unknown_words: tuple[str, ...] = ()
 
     def unreliable(self, threshold: float) -> bool:
         """Tell whether it is likelier than `threshold` that the papers hold no answer."""
@@ -107,6 +109,16 @@ class AnswerList:
         if self.unreliable(threshold):
             return "No reliable answer found in these papers."
         return "None of the answers is likely to be right." if self.unlikely else ""
+
+    @property
+    def unknown(self) -> str:
+        """What to say of the question's unknown words, "" where there are none."""
+        quoted = [f"“{word}”" for word in self.unknown_words]
+        if not quoted:
+            return ""
+        *others, last = quoted
+        words = f"words {', '.join(others)} and {last}" if others else f"word {last}"
+        return f"No paper here has the {words}."
 
     @property
     def likely(self) -> tuple[Answer, ...]:

@@ -181,6 +181,7 @@ class FakeAnswerer:
             did_you_mean=query.question.replace("peroid", "period")
             if "peroid" in query.question
             else None,
+            unknown_words=tuple(word for word in ("xylitol", "yttrium") if word in query.question),
         )
 
     def passage(self, passage_id: int) -> tuple[Passage, Source]:

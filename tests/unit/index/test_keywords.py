@@ -235,3 +235,22 @@ def test_an_index_that_cannot_be_written_is_searched_all_the_same(
     index = KeywordIndex(tmp_path / "keywords")
     assert [hit.passage_id for hit in index.search(index.query("masks"), 1)] == [0]
     assert not (tmp_path / "keywords" / ".tantivy-meta.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown"),
+    [
+        ("A receptor of SARS-CoV-2 in a cell?", ()),  # cells, by its stem
+        ("Is mollnupiravir transmitting droplets or Paxlovid?", ("mollnupiravir", "Paxlovid")),
+        ("Droplets, masks and cytokines", ()),  # of titles too
+        ("IL-6, IL-99 and ACE-2?", ()),  # a part is known, or both joined
+        ("BNT162-b2 and its BNT162-b2", ("BNT162-b2",)),
+        ("Why isn’t the virus's RNA what it was in 2020?", ("RNA",)),
+        ("冠状病毒 传播途径", ("传播途径",)),
+        ("... ?", ()),
+    ],
+)
+def test_words_that_no_passage_has(
+    keywords: KeywordIndex, question: str, unknown: tuple[str, ...]
+) -> None:
+    assert keywords.unknown(question) == unknown

@@ -39,6 +39,9 @@ class FakeIndex:
     def corrected(self, question: str) -> str | None:
         return question.replace("lnog", "long") if "lnog" in question else None
 
+    def unknown(self, question: str) -> tuple[str, ...]:
+        return tuple(word for word in question.split() if word == "lnog" or "x" in word)
+
     def searched(self, filters: Filters) -> int:
         return 0 if filters.journals else len(TEXTS)
 
@@ -328,6 +331,8 @@ def test_what_answered_is_told(answerer: Answerer) -> None:
     assert took.total == pytest.approx(took.encode + took.retrieve + took.read)
     assert found.did_you_mean is None
     assert answerer.answer(Query("How lnog?", 0.5, 1)).did_you_mean == "How long?"
+    found = answerer.answer(Query("How lnog are xenon?", 0.5, 1))
+    assert found.unknown_words == ("xenon?",)  # what seems to be meant is known
     longest = "How lnog?" + "?" * (QUESTION_LENGTH - 9)
     assert answerer.answer(Query(longest, 0.5, 1)).did_you_mean is not None
     assert answerer.answer(Query(longest + "?", 0.5, 1)).did_you_mean is None  # nobody could ask it

@@ -52,6 +52,7 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
         "note": None,
         "warning": None,
         "did_you_mean": None,
+        "unknown_words": [],
         "answers": [
             {
                 "rank": 1,

@@ -214,6 +214,17 @@ def test_it_is_said_where_even_the_best_answer_is_unlikely() -> None:
         assert said not in ask(client, question=question).text
 
 
+def test_words_that_no_paper_has_are_told() -> None:
+    client = create_app(Settings(), FakeAnswerer()).test_client()
+    assert "No paper here has" not in ask(client, question="Why?").text
+    assert "No paper here has the word “xylitol”." in ask(client, question="Is xylitol used?").text
+    body = client.post("/api/v1/answers", json={"question": "Is xylitol or yttrium used?"}).json
+    assert body is not None
+    assert body["unknown_words"] == ["xylitol", "yttrium"]
+    both = ask(client, question="Is xylitol or yttrium used?").text
+    assert "No paper here has the words “xylitol” and “yttrium”." in both
+
+
 def test_the_first_page_is_light_with_the_most_names() -> None:
     names = tuple(Facet(f"The International Journal of Coronaviruses {n}", n) for n in range(140))
     client = create_app(Settings(), FakeAnswerer(facets=Facets(names[:12], names))).test_client()
