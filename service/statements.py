@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from index.keywords import STOPWORDS
-from service.cautions import ANIMALS, CLAIM, LABORATORY, NEGATION
+from service.cards import cautions_of
+from service.cautions import ANIMALS, ASKED, CLAIM, LABORATORY, NEGATION
 from service.fusion import answer_sentence, sentence_of
 from service.quantities import Quantity, in_digits, numbers_in, quantity_of
 from service.types import Answer
@@ -19,7 +20,7 @@ _SAYS_NOTHING = re.compile(
     r"|th(?:at|ere|ese|ey|is|ose)|we|yes|yet"
 )
 _ARTICLES = re.compile(r"^(?:the|an?|about|approximately|around|nearly|almost) ")
-_KEPT_APART = (NEGATION, CLAIM, ANIMALS, LABORATORY)
+_KEPT_APART = {rule.name for rule in (NEGATION, CLAIM, ASKED, ANIMALS, LABORATORY)}
 _COMPOUND = re.compile(r"(?<=[a-z]{4})-(?=[a-z]{4})|(?<=[a-z]{6})-(?=\d)")
 _R0 = re.compile(r"\br(?: 0|₀)(?![\d.])")
 _SIGNED = re.compile(r"(?<=[<>=]) (?=\d)")
@@ -87,7 +88,7 @@ def statement_of(answer: Answer, asked: set[str]) -> Statement:
         numbers=numbers_in(sentence, *place),
         words=tuple(stem for word in words if _says(word) and (stem := _stem(word)) not in known),
         short=len(words) <= SHORT,
-        marks=tuple(rule.name for rule in _KEPT_APART if rule.words.search(sentence)),
+        marks=tuple(mark.name for mark in cautions_of(answer) if mark.name in _KEPT_APART),
     )
 
 
@@ -142,5 +143,6 @@ def _abbreviated(sentence: str, asked: set[str]) -> Iterator[str]:
     """Yield abbreviations in brackets behind a word that is asked: "hydroxychloroquine (HCQ)"."""
     for word, short in _BRACKETED.findall(sentence):
         long, letters = word.lower(), short.lower()
-        if _stem(long) in asked and re.match(".*".join(map(re.escape, letters)), long):
+        rest = iter(long)
+        if _stem(long) in asked and long[0] == letters[0] and all(one in rest for one in letters):
             yield _stem(letters)

@@ -98,7 +98,7 @@ def test_vectors_count_from_the_threshold_on() -> None:
 )
 def test_of_a_short_answer_only_its_words_count(one: str, other: str, same: bool) -> None:
     answers = [of(1, f"So {one} it is.", one), of(2, f"So {other} it is.", other)]
-    assert bool(evidence_of(answers, lambda texts: np.ones((len(texts), 1))).agreeing) is same
+    assert bool(evidence_of(answers, alike_by_first_word).agreeing) is same
 
 
 def test_what_one_paper_denies_another_does_not_confirm() -> None:
@@ -136,6 +136,26 @@ def test_a_rumour_is_not_what_others_say() -> None:
     ]
     (group,) = evidence_of(answers, never).agreeing
     assert [answer.passage.id for answer in group.answers] == [1, 3]
+
+
+def test_a_question_is_not_what_others_say() -> None:
+    answers = [
+        of(1, "So is azithromycin the best choice?", "the best choice"),
+        of(2, "It is the best choice.", "the best choice"),
+        of(3, "Would it be the best choice?", "the best choice"),
+    ]
+    (group,) = evidence_of(answers, never).agreeing
+    assert ([answer.passage.id for answer in group.answers], group.marks) == ([1, 3], ("Asked",))
+
+
+def test_what_a_paper_about_animals_says_is_not_put_with_what_others_say() -> None:
+    answers = [
+        of(1, "It was 5 days.", "5 days"),
+        of(2, "It was 5 days.", "5 days", journal="Vet Rec"),
+        of(3, "It was 5 days.", "5 days", title="How long the illness lasts in horses"),
+    ]
+    (group,) = evidence_of(answers, never).agreeing
+    assert ([answer.passage.id for answer in group.answers], group.marks) == ([2, 3], ("Animals",))
 
 
 def test_a_number_within_a_longer_answer_is_not_the_answer() -> None:
