@@ -116,7 +116,7 @@ def evidence_of(
             kind = _kind(group, group.quantity.unit, question)
             kinds.setdefault((kind, group.setting), []).append(group)
     numbers = ((key, _counted(mine, answers)) for key, mine in kinds.items())
-    scales = ((key, scale) for key, found in numbers for scale in _scales(found))
+    scales = ((key, scale) for key, found in numbers for scale in _scales(key[0], found))
     spreads = (_spread(*key, scale) for key, scale in scales if _differ(scale))
     return Evidence(agreeing, tuple(spreads))
 
@@ -231,15 +231,15 @@ def _counted(mine: Sequence[Group], answers: Sequence[Answer]) -> list[Group]:
     return [group for group in rest if group.answers]
 
 
-def _scales(groups: Sequence[Group]) -> list[list[Group]]:
+def _scales(kind: str, groups: Sequence[Group]) -> list[list[Group]]:
     """Cut numbers of a kind, by size, where the next is so much greater that both say other things.
 
     What floats is not told in the metres that people keep apart, nor days in years.
     """
+    most = _MOST_TIMES.get(kind)
     scales: list[list[Group]] = []
     end = 0.0
     for low, high, group in sorted(_extents(groups), key=lambda extent: extent[:2]):
-        most = _MOST_TIMES.get(group.quantity.unit.kind) if group.quantity else None
         if not scales or (most and 0 < end * most < low):
             scales.append([])
         scales[-1].append(group)

@@ -24,7 +24,7 @@ _KEPT_APART = {rule.name for rule in (NEGATION, CLAIM, ASKED, ANIMALS, LABORATOR
 _COMPOUND = re.compile(r"(?<=[a-z]{4})-(?=[a-z]{4})|(?<=[a-z]{6})-(?=\d)")
 _R0 = re.compile(r"\br(?: 0|₀)(?![\d.])")
 _SIGNED = re.compile(r"(?<=[<>=]) (?=\d)")
-_BRACKETED = re.compile(r"(\w[\w-]*) ?[(\[]([A-Z][\w-]{1,9})[)\]]")
+_BRACKETED = re.compile(r"(?<![\w-])(\w[\w-]*) ?[(\[]([A-Z][\w-]{1,9})[)\]]")
 _SHARED = 0.4
 """The share of the words of two long answers that must be in both, where one has others too."""
 

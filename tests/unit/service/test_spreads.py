@@ -113,6 +113,8 @@ def test_ages_are_called_so(question: str, sentence: str, kind: str) -> None:
         (["7 days", "10 days", "12 years"], [["7 days", "10 days"]]),
         (["0.09 days", "6.4 days"], []),
         (["1 day", "30 days", "2 years"], [["1 day", "30 days", "2 years"]]),  # step by step
+        (["1 year", "85 years"], []),
+        (["aged 1 year", "aged 85 years"], [["1 year", "85 years"]]),
         (["0 days", "6 months"], [["0 days", "6 months"]]),
         (["1 to 200 days", "30 years"], []),
         (["0.01%", "80%"], [["0.01%", "80%"]]),  # shares are told on one scale
