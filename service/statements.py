@@ -132,11 +132,11 @@ def _stem(word: str) -> str:
 
 
 def _initials(words: list[str]) -> Iterator[str]:
-    """Yield the initials of 2 to 5 words on end, the first and last of which say something."""
+    """Yield the stemmed initials of 2 to 5 words on end, whose first and last say something."""
     for begin in range(len(words)):
         for run in (words[begin : begin + length] for length in range(2, 6)):
             if _says(run[0]) and _says(run[-1]):
-                yield "".join(word if word.isdigit() else word[0] for word in run)
+                yield _stem("".join(word if word.isdigit() else word[0] for word in run))
 
 
 def _abbreviated(sentence: str, asked: set[str]) -> Iterator[str]:

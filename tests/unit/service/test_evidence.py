@@ -179,6 +179,7 @@ def test_a_number_within_a_longer_answer_is_not_the_answer() -> None:
         ("Which traditional Chinese medicine is effective?", "TCM"),
         ("Which traditional Chinese medicine is effective?", "(TCM)"),
         ("How long was the length of stay?", "LOS"),
+        ("What follows acute respiratory distress syndrome?", "ARDS"),
         ("What dose of hydroxychloroquine?", "Hydroxychloroquine (HCQ)"),
     ],
 )
