@@ -14,6 +14,7 @@ from service.fusion import answer_sentence, sentence_of
 from service.types import Answer
 
 SHOWN_AUTHORS = 3
+_INTRODUCES = re.compile(r"introduction|background", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,17 @@ class Card:
 
 
 def cautions_of(answer: Answer) -> tuple[Caution, ...]:
-    """Return the marks that an answer has, for its sentence and for its paper."""
-    return cautions(sentence_of(answer), preprint=is_preprint(answer.paper))
+    """Return the marks that an answer has, for its sentence and for its paper.
+
+    What the introduction of a paper tells need not be of its own matter.
+    """
+    paper = answer.paper
+    preprint = is_preprint(paper)
+    if _INTRODUCES.search(answer.passage.section):
+        return cautions(sentence_of(answer), preprint=preprint)
+    return cautions(
+        sentence_of(answer), preprint=preprint, journal=paper.journal, title=paper.title
+    )
 
 
 def written(weight: float) -> str:
@@ -135,7 +145,10 @@ def written(weight: float) -> str:
 
 
 def paper_links(paper: Paper) -> tuple[Link, ...]:
-    """Return the places where a paper can be read, by what its record says."""
+    """Return the places where a paper can be read, by what its record says.
+
+    Where it has no address at all, there is a search for its title.
+    """
     links = []
     if doi := _doi_link(paper):
         links.append(Link("DOI", doi))
@@ -143,7 +156,23 @@ def paper_links(paper: Paper) -> tuple[Link, ...]:
         links.append(Link("PMC", f"https://www.ncbi.nlm.nih.gov/pmc/articles/{paper.pmcid}/"))
     if re.fullmatch(r"\d+", paper.pubmed_id, re.ASCII):
         links.append(Link("PubMed", f"https://pubmed.ncbi.nlm.nih.gov/{paper.pubmed_id}/"))
+    if not links and paper_link(paper) is None and (title := _searchable(paper.title)):
+        query = quote(f'"{title}"', safe="")
+        links.append(Link("Search Europe PMC", f"https://europepmc.org/search?query={query}"))
     return tuple(links)
+
+
+_LONGEST_SEARCHED = 300  # characters
+
+
+def _searchable(title: str) -> str:
+    r"""Return a title as the inside of a quoted phrase, without what that may not have.
+
+    >>> _searchable('[The "cough" of\n2020.]')
+    'The cough of 2020'
+    """
+    words = re.sub(r"[\W_]+(?=\s|$)|(?<!\S)[\W_]+|[\"\\]", " ", title).split()
+    return " ".join(words)[:_LONGEST_SEARCHED].strip()
 
 
 def paper_link(paper: Paper) -> str | None:

@@ -36,9 +36,11 @@ _AVOIDED = (  # as advice: who washes hands to avoid an infection denies nothing
 NEGATION = Rule(
     "Negated",
     re.compile(
-        r"\bnot\b(?! (?:only|surprising(?:ly)?|unexpected(?:ly)?)\b)|n['’]t\b"
+        r"\bnot\b(?! (?:only|negligible|the exception|well understood"
+        r"|(?:infrequent|insignificant|rare|surprising|uncommon|unexpected|unusual)(?:ly)?)\b)"
+        r"|n['’]t\b"
         r"|\b(?:cannot|never(?![ -]smok)|neither|nor|none)\b"
-        r"|\bno\b(?!\.? ?\d)"
+        r"|\bno\b(?!\.? ?\d| (?:doubt|later than)\b| \S+ (?:treatment|control) (?:group|arm)s?\b)"
         r"|\black of\b|(?<!\bin the )(?<!\bpresence or )\babsence of\b"
         r"|\black(?:s|ed|ing)\b|\bfail(?:s|ed)? to\b|\bunlikely\b|\binsufficient\b"
         r"|\b(?:unable to|incapable of|ruled out|refuted|disprove[dn]|debunked|hardly|impossible)\b"
@@ -60,7 +62,8 @@ HEDGE = Rule(
         r"|(?<!more )(?<!less )likely|potential(?:ly)?|suggest(?:s|ed|ing|ive)?"
         r"|seem(?:s|ed|ingly)?|appear(?:s|ed)? to"
         r"|hypothesi[sz]e[sd]?|speculat(?:e|es|ed|ive)|assum(?:e|es|ed|ing)|believed|thought to"
-        r"|unclear|uncertain|unknown|inconclusive|(?:limited|weak|low-quality) evidence)\b)"
+        r"|unclear|uncertain|unknown|inconclusive|not well understood"
+        r"|(?:limited|weak|low-quality) evidence)\b)"
     ),
     "The authors do not claim it outright: their words leave room for doubt.",
 )
@@ -68,19 +71,37 @@ ANIMALS = Rule(
     "Animals",
     re.compile(
         r"\b(?:[Mm]ice|[Mm]ouse|[Mm]urine|[Rr]ats?|[Rr]odents?|[Hh]amsters?|[Ff]errets?|[Mm]inks?"
-        r"|[Mm]acaques?|[Mm]onkeys?|[Rr]hesus|[Nn]on-?human primates?|[Rr]abbits?|[Gg]uinea pigs?"
-        r"|[Pp]igs?|[Pp]iglets?|[Pp]orcine|[Ss]wine(?! flu\b|-origin\b)|[Ff]eline|[Dd]ogs?"
-        r"|[Cc]anine|[Bb]ats?|[Pp]angolins?|[Cc]amels?|[Cc]attle|[Bb]ovine|[Cc]hickens?|[Aa]vian"
-        r"|[Zz]ebrafish|[Aa]nimals?|[Cc]ats|[Cc]at(?!\.? ?(?:[#:]|N[o°]|no[.:]|[A-Z]*\d{3})))\b"
+        r"|[Mm]acaques?|[Mm]armosets?|[Mm]onkeys?|[Rr]hesus|[Nn]on-?human primates?|[Rr]abbits?"
+        r"|[Gg]uinea pigs?|[Pp]igs?|[Pp]iglets?|[Pp]orcine|[Ss]wine(?! flu\b|-origin\b)|[Ff]eline"
+        r"|[Kk]ittens?|[Dd]ogs?|[Pp]upp(?:y|ies)|[Cc]anine|[Bb]ats?|[Cc]ivets?|[Cc]amels?|[Cc]attle"
+        r"|[Pp]angolins?(?! (?:(?:COVID-19 )?[Ll]ineages?|nomenclature|software|tool)\b)"
+        r"|[Bb]ovine|[Cc]alves|[Cc]ows|[Ss]heep|[Gg]oats|[Hh]orses|[Ee]quine|[Ff]oals|[Pp]oultry"
+        r"|[Cc]hickens?(?![ -]?pox\b| eggs?\b)|[Bb]roilers|[Cc]hicks|[Gg]notobiotic"
+        r"|(?<![Hh]uman )[Aa]vian(?! (?:A ?\(|[Ii]nfluenza A ?\(H\dN\d\)[^.]* patients?\b|flu\b))"
+        r"|[Zz]ebrafish|[Aa]nimals?|FIPV|PEDV|TGEV|[Cc]ats"
+        r"|[Cc]at(?![ -]scratch|\.? ?(?:[#:]|N[o°]|no[.:]|[A-Z]*\d{3})))\b"
         # RAT is a test, CAT a scan, and Cat# of a catalogue
     ),
     "The sentence speaks of animals. What holds for them need not hold for people.",
 )
+_VETERINARY = re.compile(r"\bVet(?:erinary)?\b", re.IGNORECASE)
+_ANIMALS_STUDIED = re.compile(
+    r"\b(?:in|of) (?:[\w-]+ ){0,3}?"
+    r"(?:broilers|calves|cats|cattle|chickens|cows|dogs|ferrets|foals|goats|guinea pigs|hamsters"
+    r"|horses|kittens|lambs|macaques|marmosets|mice|monkeys|piglets|pigs|puppies|rabbits|rats|sheep)"
+    r"(?![\w-]| (?:disease|flu)\b| (?:and|or) (?:\w+ )?(?:humans?|man|men|people)\b)",
+    re.IGNORECASE,
+)
+_PEOPLE = re.compile(r"\b(?:humans?|people|persons?|children|men|women)\b", re.IGNORECASE)
+_AMONG_PEOPLE = re.compile(r"\b(?:patients?|workers?|owners?|zoono\w+|pandemic)\b", re.IGNORECASE)
+_OF_PAPER = "The paper is about animals. What holds for them need not hold for people."
 LABORATORY = Rule(
     "Laboratory",
     re.compile(
         r"\b(?i:in[ -]vitro|ex[ -]vivo|in[ -]silico|molecular docking"
-        r"|cell (?:cultures?|lines?)|cultured cells|tissue culture)\b"
+        r"|cell (?:cultures?|lines?)|cultured cells|tissue culture"
+        r"|pseudo-?(?:typed?|typing|virus(?:es)?|virions?))\b"
+        r"|\b(?:[EIC]C ?-?(?:50|90|₅₀|₉₀)(?:s|(?!\w))|TCID ?-?(?:50|₅₀)(?!\w))"
         r"|\b(?:Vero|Huh-?7|Calu-?3|Caco-?2|HEK ?293\w?)\b"
     ),
     "It was found in cells or by computing, not in people.",
@@ -96,7 +117,12 @@ CLAIM = Rule(
     ),
     "The sentence tells what somebody says or believes, which the authors need not share.",
 )
-RULES = (NEGATION, HEDGE, CLAIM, ANIMALS, LABORATORY)
+ASKED = Rule(
+    "Asked",
+    re.compile(r"[^\s?]{1,60}\?+(?=\W{0,9}$)"),
+    "The sentence is a question. The marked words are asked about, which does not make them true.",
+)
+RULES = (NEGATION, HEDGE, CLAIM, ASKED, ANIMALS, LABORATORY)
 
 PREPRINT = Caution(
     "Preprint",
@@ -105,15 +131,39 @@ PREPRINT = Caution(
 )
 
 
-def cautions(sentence: str, *, preprint: bool) -> tuple[Caution, ...]:
+def cautions(
+    sentence: str, *, preprint: bool, journal: str = "", title: str = ""
+) -> tuple[Caution, ...]:
     """Return the marks for an answer from a sentence, each kind once, with its first words.
+
+    A sentence that speaks neither of animals nor of people is marked where its paper is about
+    animals, by the words of its journal or title.
 
     >>> [(mark.name, mark.words) for mark in cautions("It may help in mice.", preprint=False)]
     [('Hedged', 'may'), ('Animals', 'mice')]
     """
-    marks = [
-        Caution(rule.name, found[0], rule.meaning)
-        for rule in RULES
-        if (found := rule.words.search(sentence))
-    ]
+    found = {rule: _first(rule.words, sentence) for rule in RULES}
+    marks = [Caution(rule.name, words, rule.meaning) for rule, words in found.items() if words]
+    if not found[ANIMALS] and not _PEOPLE.search(sentence):
+        of_paper = animals_studied(journal, title)
+        marks += [Caution(ANIMALS.name, of_paper, _OF_PAPER)] if of_paper else []
     return (*marks, PREPRINT) if preprint else tuple(marks)
+
+
+def animals_studied(journal: str, title: str) -> str:
+    """Return the words of a journal or a title that tell that a paper is about animals, or "".
+
+    >>> animals_studied("Vet Rec", ""), animals_studied("", "Zinc in dairy calves")
+    ('Vet', 'in dairy calves')
+    >>> animals_studied("", "MERS at the camel-human interface")
+    ''
+    """
+    if veterinary := _first(_VETERINARY, journal):
+        return veterinary
+    of_people = _PEOPLE.search(title) or _AMONG_PEOPLE.search(title)
+    return "" if of_people else _first(_ANIMALS_STUDIED, title)
+
+
+def _first(words: Pattern[str], text: str) -> str:
+    found = words.search(text)
+    return found[0] if found else ""

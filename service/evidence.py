@@ -4,22 +4,32 @@ docs/decisions/0017-evidence.md tells why these rules, and what they were measur
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from index.types import Paper
 from models.contracts import FloatArray
 from service.citations import doi_of
-from service.fusion import sentence_of
+from service.fusion import ranges_touched, sentence_of
 from service.quantities import Quantity
-from service.statements import SETTINGS, Statement, asked_by, normalised, statement_of
+from service.statements import (
+    SETTINGS,
+    Statement,
+    asked_by,
+    normalised,
+    share_words,
+    statement_of,
+)
 from service.types import Answer
 from service.units import Unit
 
 SAME = 0.80
-"""Sentences whose vectors have at least this cosine say the same."""
+"""Sentences with words in common whose vectors have at least this cosine say the same."""
 COMPARED = 20
 """How many answers are compared by the vectors of their sentences, at most: that takes time."""
+
+_MOST_TIMES = {"length": 1000.0, "time": 50.0}
+"""How many times as great as the one before a number on a scale is, at most, by kind."""
 
 _AGE = re.compile(r"\b(?:ages?|aged|old(?:er|est)?)\b", re.IGNORECASE)
 
@@ -106,16 +116,21 @@ def evidence_of(
             kind = _kind(group, group.quantity.unit, question)
             kinds.setdefault((kind, group.setting), []).append(group)
     numbers = ((key, _counted(mine, answers)) for key, mine in kinds.items())
-    spreads = (_spread(*key, found) for key, found in numbers if _differ(found))
+    scales = ((key, scale) for key, found in numbers for scale in _scales(key[0], found))
+    spreads = (_spread(*key, scale) for key, scale in scales if _differ(scale))
     return Evidence(agreeing, tuple(spreads))
 
 
 def one_a_paper(answers: Iterable[Answer]) -> tuple[Answer, ...]:
-    """Keep the first answer of each paper. Records with a DOI or a title in common are one."""
+    """Keep the first answer of each paper.
+
+    Records with a DOI or a title in common are one, and so are those with the same long sentence:
+    a preprint and what became of it.
+    """
     seen: set[str] = set()
     kept = []
     for answer in answers:
-        keys = _identities(answer.paper)
+        keys = _identities(answer.paper) | _long_sentences(answer)
         if seen.isdisjoint(keys):
             kept.append(answer)
         seen |= keys  # also of one that is left out: a preprint may share its DOI with a third
@@ -123,15 +138,30 @@ def one_a_paper(answers: Iterable[Answer]) -> tuple[Answer, ...]:
 
 
 _SHORTEST_TITLE = 20  # characters; "Editorial" identifies nothing
+_OF_VERSION = re.compile(r"[(\[](?:pre-?print|version \d+)[)\]]", re.IGNORECASE)
+_LONG = 10
+"""From so many words on, two papers don't write the same sentence by chance."""
+_HEADING = re.compile(
+    r"^(?:Aims?|Background|Conclusions?|Findings|Interpretation|Introduction|Methods|Objectives?"
+    r"|Purpose|Results?|Significance): ?",
+    re.IGNORECASE,
+)
 
 
 def _identities(paper: Paper) -> set[str]:
-    title, doi = normalised(paper.title), doi_of(paper)
+    title, doi = normalised(_OF_VERSION.sub(" ", paper.title)), doi_of(paper)
     return {
         f"uid {paper.cord_uid}",
         *([f"doi {doi.casefold()}"] if doi else []),
         *([f"title {title}"] if len(title) >= _SHORTEST_TITLE else []),
     }
+
+
+def _long_sentences(answer: Answer) -> set[str]:
+    text = answer.passage.text
+    sentences = (text[start:end] for start, end in ranges_touched(answer))
+    plain = (normalised(_HEADING.sub("", sentence)) for sentence in sentences)
+    return {f"sentence {sentence}" for sentence in plain if len(sentence.split()) >= _LONG}
 
 
 def _groups(
@@ -151,7 +181,9 @@ def _groups(
             return False
         if one.quantity or other.quantity or one.numbers != other.numbers:
             return _same_quantity(one, other)
-        if one.text == other.text and one.tells:
+        if not share_words(one, other):
+            return False
+        if one.words == other.words:
             return True
         first, second = (vector_of.get(s.answer.passage.id) for s in (one, other))
         return first is not None and second is not None and float(first @ second) >= SAME
@@ -172,14 +204,13 @@ def _same_quantity(one: Statement, other: Statement) -> bool:
 
 
 def _to_compare(statements: Sequence[Statement]) -> list[Statement]:
-    """Return what the vectors may tell the likeness of: the answers that are no quantity."""
-    return [one for one in statements if one.quantity is None][:COMPARED]
+    """Return what the vectors may tell the likeness of: long answers that are no quantity."""
+    return [one for one in statements if not (one.quantity or one.short)][:COMPARED]
 
 
 def _group(statements: Sequence[Statement]) -> Group:
     first = statements[0]
-    said = first.answer.text if first.tells else first.sentence
-    label = str(first.quantity) if first.quantity else said
+    label = str(first.quantity) if first.quantity else first.answer.text
     answers = one_a_paper(one.answer for one in statements)
     return Group(label, first.quantity, answers, first.marks)
 
@@ -198,6 +229,30 @@ def _counted(mine: Sequence[Group], answers: Sequence[Answer]) -> list[Group]:
     ids = {answer.passage.id for answer in counted}
     rest = [replace(g, answers=tuple(a for a in g.answers if a.passage.id in ids)) for g in mine]
     return [group for group in rest if group.answers]
+
+
+def _scales(kind: str, groups: Sequence[Group]) -> list[list[Group]]:
+    """Cut numbers of a kind, by size, where the next is so much greater that both say other things.
+
+    What floats is not told in the metres that people keep apart, nor days in years.
+    """
+    most = _MOST_TIMES.get(kind)
+    scales: list[list[Group]] = []
+    end = 0.0
+    for low, high, group in sorted(_extents(groups), key=lambda extent: extent[:2]):
+        if not scales or (most and 0 < end * most < low):
+            scales.append([])
+        scales[-1].append(group)
+        end = max(end, high)
+    return scales
+
+
+def _extents(groups: Sequence[Group]) -> Iterator[tuple[float, float, Group]]:
+    """Yield the ends of each number in its kind's base unit, and its group."""
+    for group in groups:
+        if quantity := group.quantity:
+            to_base = quantity.unit.to_base
+            yield to_base(quantity.low), to_base(quantity.high), group
 
 
 def _differ(groups: Sequence[Group]) -> bool:

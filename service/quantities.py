@@ -16,7 +16,7 @@ _MOST_INFECTED = 100
 """Above any reproduction number: such a number is a year, or counts people."""
 
 _SIGNED = rf"(?:(?<![\w%)°])[{MINUS}])?{NUMBER}"
-_TO = r" ?(?:-|‐|–|—|~|～|∼|to|or) ?"
+_TO = r" ?(?:-|‐|–|—|~|～|∼|to|or) ?(?:(?<=to )up to )?"
 _AND = rf"(?:{_TO}|(?(between) and |(?!)))"
 _PLUS_MINUS = r"(?:±|\+/?[-−])"
 _SPREAD = (  # what stands between a mean or a median and its unit
@@ -27,7 +27,7 @@ _SPREAD = (  # what stands between a mean or a median and its unit
 _UNIT = "|".join(f"(?P<u{n}>{unit.pattern})" for n, unit in enumerate(UNITS))
 _LOW_UNIT = "|".join(f"(?P<l{n}>{unit.pattern})" for n, unit in enumerate(UNITS))
 _QUANTITY = re.compile(
-    rf"(?P<between>\b[Bb]etween )?(?<![\w.,·])(?<![A-Za-z]-)"
+    rf"(?P<between>\b[Bb]etween )?(?:(?<![\w.,·])|(?<=\bfrom))(?<![A-Za-z]-)"
     rf"(?<!\d )(?<!±)(?<!± )(?<!\+/)(?<!\+/[-−])(?<!\+[-−])(?!(?<=\+)[-−])"
     rf"(?P<low>{_SIGNED})(?: ?(?:{_LOW_UNIT})(?={_AND}{_SIGNED}))?"
     rf"(?:{_AND}(?P<high>{_SIGNED}))?{_SPREAD}?"
@@ -45,16 +45,28 @@ _BOUNDS = {
     "<": r"(?:less|fewer|lower|shorter|smaller|younger) than|below|under|<",
     ">": r"(?:more|greater|higher|longer|larger|older) than|above|exceed(?:s|ed|ing)?|>",
     "≤": r"at (?:the )?most|(?:no|not) (?:more|longer|later) than|(?:not|never) exceed(?:ing)?"
-    r"|up to|≤",
-    "≥": r"at (?:the )?least|(?:no|not) (?:less|fewer) than|≥",
+    r"|up to|(?:less|fewer|lower) than or equal to|[≤≦⩽]|<(?: ?or)? ?=",
+    "≥": r"at (?:the )?least|(?:no|not) (?:less|fewer) than"
+    r"|(?:more|greater|higher) than or equal to|[≥≧⩾]|>(?: ?or)? ?=",
 }
 _BOUND = re.compile(
     rf"(?<!\w)(?:{'|'.join(f'(?P<b{n}>{words})' for n, words in enumerate(_BOUNDS.values()))}) ?$",
     re.IGNORECASE,
 )
-_BEFORE = 24  # characters before a number in which words that make it a bound are looked for
+_BOUND_AFTER = re.compile(
+    r"(?: of age|[ -]old)? (?:or"
+    r"|and(?= (?:older|younger)\b| (?:above|over|below|under)(?: ?[.,;)]|$)))"
+    r" (?:(?P<least>above|greater|higher|longer|more|older|over)"
+    r"|(?P<most>below|fewer|less|lower|shorter|under|younger))\b(?! than\b)",
+    re.IGNORECASE,
+)
+_OVER = re.compile(r"(?P<aged>\b(?:aged?|ages) over|\bover the age of) $|\bover $", re.IGNORECASE)
+_OF_AGE = re.compile(r"[ -](?:of age|olds?)\b")
+_RANGE_GOES_ON = re.compile(rf"[^.;,]{{1,60}}? to (?:up to )?{NUMBER}[ -]?(?:h|d|w|m|y|%)")
+_BEFORE = 32  # characters before a number in which words that make it a bound are looked for
 _COUNT = re.compile(
     r"(?<![\w.,·])(?<![A-Za-z]-)(?<!COVID )(?<!CoV )(?<!enzyme )(?!2019[ -]n)"  # not of a name
+    r"(?<!oronavirus )(?<!nterleukin )"
     r"(?!\d+(?:, ?\d+)*\])"  # nor a mark of references
     rf"(?P<low>\d{{1,3}}(?: \d{{3}}){{1,4}}(?!\d)|{NUMBER})(?!\w)"
     r"(?: ?(?P<times>thousand|million|billion)\b)?"
@@ -187,6 +199,15 @@ def numbers_in(sentence: str, start: int, end: int) -> frozenset[tuple[str, floa
     )
 
 
+def in_digits(text: str) -> str:
+    """Return a text with its numbers in plain digits, but for those of names.
+
+    >>> in_digits("Six of 78 064, or 2.5 million, have COVID-19")
+    '6 of 78064, or 2500000, have COVID-19'
+    """
+    return _COUNT.sub(lambda found: f"{value_of(found['low']) * _TIMES[found['times']]:.15g}", text)
+
+
 def _found(sentence: str, start: int, end: int) -> re.Match[str] | None:
     """Return the first match of a quantity that the range touches."""
     for found in _quantities(sentence):
@@ -204,7 +225,12 @@ def _found(sentence: str, start: int, end: int) -> re.Match[str] | None:
 def _quantities(sentence: str) -> Iterator[re.Match[str]]:
     for found in _QUANTITY.finditer(sentence):
         before = _before(found, sentence)
-        other = _LISTED.search(before) or is_rest(found["low"].lstrip(MINUS), before)
+        begins = before.lower().endswith("from ") and not found["high"]
+        other = (
+            _LISTED.search(before)
+            or is_rest(found["low"].lstrip(MINUS), before)
+            or (begins and _RANGE_GOES_ON.match(sentence, found.end()))
+        )
         if not (other or _CONFIDENCE.match(sentence, found.end("low"))):
             yield found
 
@@ -218,13 +244,14 @@ def _unit_of(found: re.Match[str], end: str) -> Unit | None:
 def _made(found: re.Match[str], sentence: str, start: int) -> Quantity:
     """Return what was found; of two that are no range the one that is asked for from `start` on."""
     unit = _unit_of(found, "u") or REPRODUCTION
+    before = _before(found, sentence)
     low = value_of(found["low"])
     high = value_of(found["high"]) if found["high"] else low
     low_unit = _unit_of(found, "l") or unit
     if low_unit.kind != unit.kind:  # no range, but two numbers
         if start >= found.start("high"):
             return Quantity(high, high, unit)
-        return Quantity(low, low, low_unit, bound=_bound(_before(found, sentence)))
+        return Quantity(low, low, low_unit, bound=_bound(before))
     if low_unit != unit and isclose(low_unit.to_base(low), unit.to_base(high)):
         return Quantity(low, low, low_unit)
     if low_unit != unit:
@@ -234,7 +261,7 @@ def _made(found: re.Match[str], sentence: str, start: int) -> Quantity:
     interval = _INTERVAL.match(sentence, found.end())
     within = (value_of(interval["low"]), value_of(interval["high"])) if interval else None
     around = within if within and within[0] <= low <= high <= within[1] else None
-    bound = "" if found["high"] else _bound(_before(found, sentence))
+    bound = "" if found["high"] else _bound_of(unit, before, sentence[found.end() :])
     return Quantity(min(low, high), max(low, high), unit, around, bound)
 
 
@@ -246,3 +273,17 @@ def _bound(before: str) -> str:
     """Return what the words before a number make it a bound of, as a sign; "" where they don't."""
     found = _BOUND.search(before)
     return next(sign for n, sign in enumerate(_BOUNDS) if found[f"b{n}"]) if found else ""
+
+
+def _bound_of(unit: Unit, before: str, after: str) -> str:
+    """Return what the words around a number with its unit make it a bound of, as `_bound` does.
+
+    "Over" is one before a percentage and years of age: "over 5 days" may well be during them.
+    """
+    if bound := _bound(before):
+        return bound
+    if found := _BOUND_AFTER.match(after):
+        return "≥" if found["least"] else "≤"
+    over = _OVER.search(before)
+    aged = over and unit.name == "years" and (over["aged"] or _OF_AGE.match(after))
+    return ">" if aged or (over and unit.name == "%") else ""

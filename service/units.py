@@ -25,6 +25,8 @@ class Unit:
         return value / self.size + self.zero
 
 
+_DEGREE = "[°º˚•∘◦oO]"  # what extractions and typesetters put for it
+
 UNITS = (
     Unit("minutes", "time", 1 / 1440, r"min(?:utes?|s)?"),
     Unit("hours", "time", 1 / 24, r"h(?:ours?|rs?)?"),
@@ -40,8 +42,11 @@ UNITS = (
     Unit("km", "length", 1e3, r"km|kilomet(?:re|er)s?"),
     Unit("m", "length", 1, r"m|met(?:re|er)s?"),
     Unit("feet", "length", 0.3048, r"ft|feet|foot"),
-    Unit("°C", "temperature", 1, r"° ?C|℃|degrees? (?:C|Celsius)"),
-    Unit("°F", "temperature", 5 / 9, r"° ?F|℉|degrees? (?:F|Fahrenheit)", zero=32),
+    Unit("°C", "temperature", 1, rf"{_DEGREE} ?C|℃|deg(?:rees?|\.)? ?(?:C|Celsius)"),
+    Unit(
+        "°F", "temperature", 5 / 9, rf"{_DEGREE} ?F|℉|deg(?:rees?|\.)? ?(?:F|Fahrenheit)", zero=32
+    ),
+    Unit("kb", "sequence length", 1, r"kbp?|kilobases?(?: pairs?)?"),
     Unit("fold", "factor", 1, r"fold|times(?= (?:higher|lower|more|less|greater|as))"),
 )
 REPRODUCTION = Unit("", "reproduction number", 1, "")

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.cards import Card, long_date, paper_link, paper_links, short_authors
+from service.cards import Card, cautions_of, long_date, paper_link, paper_links, short_authors
 from tests.fake_app import ANSWERS, make_paper
 
 
@@ -26,11 +26,32 @@ def test_the_answer_stands_in_its_sentence() -> None:
     [
         ({}, ["DOI"]),
         ({"pmcid": "PMC7081172", "pubmed_id": "32150748"}, ["DOI", "PMC", "PubMed"]),
-        ({"doi": "none", "pmcid": "PMC1/../x", "pubmed_id": "1 OR 1"}, []),
+        ({"doi": "none", "pmcid": "PMC1/../x", "pubmed_id": "1 OR 1"}, []),  # but a URL
+        ({"doi": "", "url": ""}, ["Search Europe PMC"]),
+        ({"doi": "", "url": "", "pmcid": "PMC1"}, ["PMC"]),
+        ({"doi": "", "url": "", "title": ""}, []),
+        ({"doi": "", "url": "", "title": '".'}, []),
     ],
 )
 def test_a_paper_can_be_read_where_its_record_says(ids: dict[str, str], names: list[str]) -> None:
     assert [link.name for link in paper_links(make_paper(**ids))] == names
+
+
+def test_a_paper_without_an_address_is_searched_for_by_its_title() -> None:
+    title = '[Does the "new" virus\\n spread: R&D, 5% more?]'
+    (link,) = paper_links(make_paper(doi="", url="", title=title))
+    assert link.address == (
+        "https://europepmc.org/search"
+        "?query=%22Does%20the%20new%20virus%20n%20spread%20R%26D%205%20more%22"
+    )
+    assert paper_link(make_paper(doi="", url="", title=title)) is None  # it is only a search
+
+
+def test_an_answer_is_marked_for_the_animals_of_its_paper_but_not_in_its_introduction() -> None:
+    answer = replace(ANSWERS[0], paper=make_paper(title="Fever in dogs"))
+    introduced = replace(answer, passage=replace(answer.passage, section="1 Introduction"))
+    marks = [[mark.name for mark in cautions_of(one)] for one in (answer, introduced)]
+    assert marks == [["Animals"], []]
 
 
 @pytest.mark.parametrize(

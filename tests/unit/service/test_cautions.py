@@ -1,6 +1,17 @@
 import pytest
 
-from service.cautions import ANIMALS, CLAIM, HEDGE, LABORATORY, NEGATION, PREPRINT, RULES, cautions
+from service.cautions import (
+    ANIMALS,
+    ASKED,
+    CLAIM,
+    HEDGE,
+    LABORATORY,
+    NEGATION,
+    PREPRINT,
+    RULES,
+    animals_studied,
+    cautions,
+)
 
 
 def names(sentence: str) -> list[str]:
@@ -69,6 +80,41 @@ def names(sentence: str) -> list[str]:
         ("A claim that masks harm is a myth.", ["Claimed"]),
         ("Of the insurance claims, 4% were late.", []),
         ("Vero E6 cells were infected.", ["Laboratory"]),
+        ("The EC50 was 2.89 µM.", ["Laboratory"]),
+        ("IC50s and CC 50 were low.", ["Laboratory"]),
+        ("A titre of 102.8 TCID50/mL was left.", ["Laboratory"]),
+        ("It neutralised a pseudotyped virus.", ["Laboratory"]),
+        ("Pseudoviruses were made.", ["Laboratory"]),
+        ("The ECC500 was bought.", []),
+        ("A not negligible number, a not uncommon one, died.", []),  # idioms
+        ("The old man is not the exception.", []),
+        ("It was not rarely seen, and not unusual.", []),
+        ("How it works is not well understood.", ["Hedged"]),
+        ("There is no doubt that it helps.", []),
+        ("Treat it no later than 5 days after.", []),
+        ("It was shorter than in no LPV/r treatment group.", []),  # those who were given none
+        ("There was no doubt, but no benefit.", ["Negated"]),
+        ("It is not the cause.", ["Negated"]),
+        ("Is it the best choice?", ["Asked"]),
+        ('They asked "why?"', ["Asked"]),
+        ("Why? It helps.", []),
+        ("Gnotobiotic calves were given 0.5 mg/kg.", ["Animals"]),
+        ("Horses, goats and sheep had it.", ["Animals"]),
+        ("Poultry, civets, kittens and marmosets had it.", ["Animals"]),
+        ("PEDV spread.", ["Animals"]),
+        ("Pain in the calf, a herd effect, and work in Turkey.", []),
+        ("Patients with avian A(H7N9) influenza-related severe ARDS died.", []),
+        ("Human Avian Influenza A is severe.", []),
+        ("Avian flu came before the new virus.", []),
+        ("Avian influenza A(H7N9) was found in 12 patients.", []),
+        ("Avian influenza was found on a farm.", ["Animals"]),
+        ("Varicella zoster (chicken pox) is one.", []),
+        ("Allergy to chicken eggs is one.", []),
+        ("Chickens laid eggs.", ["Animals"]),
+        ("The Pangolin lineage B.1 is one.", []),
+        ("The Pangolin nomenclature is one.", []),
+        ("The pangolin is one.", ["Animals"]),
+        ("Cat scratch disease is one, cat-scratch fever another.", []),
         ("Molecular docking found a candidate.", ["Laboratory"]),
         (
             "It may not help in mice or in vitro.",
@@ -91,6 +137,36 @@ def test_a_preprint_is_marked_whatever_it_says() -> None:
 
 
 def test_each_mark_has_a_name_and_a_meaning_of_its_own() -> None:
-    assert RULES == (NEGATION, HEDGE, CLAIM, ANIMALS, LABORATORY)
-    assert len({rule.name for rule in RULES} | {PREPRINT.name}) == 6
-    assert len({rule.meaning for rule in RULES} | {PREPRINT.meaning}) == 6
+    assert RULES == (NEGATION, HEDGE, CLAIM, ASKED, ANIMALS, LABORATORY)
+    assert len({rule.name for rule in RULES} | {PREPRINT.name}) == 7
+    assert len({rule.meaning for rule in RULES} | {PREPRINT.meaning}) == 7
+
+
+@pytest.mark.parametrize(
+    ("journal", "title", "words"),
+    [
+        ("J. Vet. Intern. Med.", "Research Communications", "Vet"),
+        ("BMC Veterinary Research", "", "Veterinary"),
+        ("Veterans' Health", "Covetous velvet", ""),
+        ("", "Zinc in pre-weaned dairy calves: a trial", "in pre-weaned dairy calves"),
+        ("", "Pathogenesis of FIP in cats", "of FIP in cats"),
+        ("", "SARS-CoV-2 in golden Syrian hamsters", "in golden Syrian hamsters"),
+        ("", "MERS at the camel-human interface", ""),
+        ("", "Influenza in pigs and humans", ""),
+        ("", "Leptospirosis in patients and in rats", ""),
+        ("", "Opinions of dogs' owners", ""),
+        ("", "Genome of Nairobi sheep disease virus", ""),
+        ("", "Bats as reservoirs", ""),
+    ],
+)
+def test_a_paper_tells_that_it_is_about_animals(journal: str, title: str, words: str) -> None:
+    assert animals_studied(journal, title) == words
+    marks = cautions("The stay was 31 hours.", preprint=False, journal=journal, title=title)
+    assert [(mark.name, mark.words) for mark in marks] == ([("Animals", words)] if words else [])
+
+
+def test_a_sentence_about_people_is_not_marked_for_its_paper() -> None:
+    title = "Influenza in ferrets"
+    assert not cautions("In people it took 3 days.", preprint=False, title=title)
+    (mark,) = cautions("In mice it took 3 days.", preprint=False, title=title)
+    assert (mark.words, mark.meaning) == ("mice", ANIMALS.meaning)

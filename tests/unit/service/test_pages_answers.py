@@ -104,9 +104,9 @@ def test_answers_are_there_when_the_service_is_too_busy_to_compare_them() -> Non
     answers = tuple(
         make_answer(make_paper(cord_uid=uid, doi="", title=f"A title of its own: {uid}"), "", text)
         for uid, text in [
-            ("a", "It came by [[droplets]]."),
-            ("b", "It is by [[droplets]]."),
-            ("c", "It began with [[a cough]]."),
+            ("a", "It came by [[droplets of patients with a cough who sat near others]]."),
+            ("b", "It is by [[droplets of patients with a cough who sat near others]]."),
+            ("c", "It began with [[a cough of patients whose droplets fell on others nearby]]."),
         ]
     )
 

@@ -94,6 +94,35 @@ from service.quantities import quantity_in, quantity_of
         ("at this point 5 days", "5 days"),
         ("a fever of 100.4 °F", "100.4 °F"),
         ("98 to 99 degrees Fahrenheit", "98–99 °F"),
+        ("Cisatracurium <= 48 hrs after onset", "≤48 hours"),
+        ("subjects aged >=45 years", "≥45 years"),
+        ("in those > or = 65 years", "≥65 years"),
+        ("greater than or equal to 65 years", "≥65 years"),
+        ("less than or equal to 5%", "≤5%"),
+        ("aged 65 years or older", "≥65 years"),
+        ("65 years of age and older", "≥65 years"),
+        ("18 years or younger", "≤18 years"),
+        ("adults of 65 years and over.", "≥65 years"),
+        ("a fever of 38 °C or higher", "≥38 °C"),
+        ("5 days and over half of them", "5 days"),
+        ("5 days and more severe", "5 days"),
+        ("5 days or less than that", "5 days"),
+        ("in over 90% of them", ">90%"),
+        ("aged over 65 years", ">65 years"),
+        ("over 65 years of age", ">65 years"),
+        ("over the age of 65 years", ">65 years"),
+        ("over 5 days", "5 days"),  # during them
+        ("over 5 years", "5 years"),
+        ("a rate varying from16 to 58%", "16–58%"),
+        ("from one day to up to 7 days", "1–7 days"),
+        ("from 3 days on, and 6 days to rest", "3 days"),
+        ("at 37 • C", "37 °C"),
+        ("at 5.6ºC", "5.6 °C"),
+        ("at 30 oC", "30 °C"),
+        ("at 56 o C for 30 minutes", "56 °C"),
+        ("2–8 ˚C", "2–8 °C"),
+        ("at 56 deg. C", "56 °C"),
+        ("a genome of 26 to 32 kilobases", "26–32 kb"),
     ],
 )
 def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
@@ -136,11 +165,18 @@ def test_a_number_with_its_unit_is_found(sentence: str, written: str) -> None:
         "twenty four-day courses",  # 24 days, or 20 courses
         "on the twenty-fourth day",
         "two dozen days",
+        "transmit16 days",
         "",
     ],
 )
 def test_other_numbers_are_none(sentence: str) -> None:
     assert quantity_in(sentence) is None
+
+
+def test_the_beginning_of_a_range_in_two_parts_is_no_number() -> None:
+    sentence = "They may pass it on from one day before symptoms to up to 7 days after them."
+    assert quantity_in(sentence, 0, sentence.index(" before")) is None
+    assert str(quantity_in(sentence, sentence.index("up to"))) == "≤7 days"
 
 
 def test_signs_and_bounds_tell_numbers_apart() -> None:

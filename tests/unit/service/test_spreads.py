@@ -98,9 +98,35 @@ def test_a_number_that_is_denied_or_a_bound_is_another_one() -> None:
 def test_ages_are_called_so(question: str, sentence: str, kind: str) -> None:
     answers = [of(n, sentence.format(n), sentence.format(n)[-9:-1]) for n in (36, 63)]
     stays = [of(n, f"They stayed for {n} days.", f"{n} days") for n in (4, 5)]
-    first, *others = evidence_of([*answers, *stays], never, question).spreads
-    assert (first.kind, len(first.points)) == (kind, 2 if kind == "age" else 4)
-    assert [spread.kind for spread in others] == (["time"] if kind == "age" else [])
+    spreads = evidence_of([*answers, *stays], never, question).spreads
+    assert {p.group.label.split()[0]: s.kind for s in spreads for p in s.points} == {
+        **dict.fromkeys(("36", "63"), kind),
+        **dict.fromkeys(("4", "5"), "time"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("numbers", "scales"),
+    [
+        (["10 µm", "20 µm", "6 feet", "2 m"], [["10 µm", "20 µm"], ["6 feet", "2 m"]]),
+        (["10 µm", "6 feet"], []),
+        (["7 days", "10 days", "12 years"], [["7 days", "10 days"]]),
+        (["0.09 days", "6.4 days"], []),
+        (["1 day", "30 days", "2 years"], [["1 day", "30 days", "2 years"]]),  # step by step
+        (["1 year", "85 years"], []),
+        (["aged 1 year", "aged 85 years"], [["1 year", "85 years"]]),
+        (["0 days", "6 months"], [["0 days", "6 months"]]),
+        (["1 to 200 days", "30 years"], []),
+        (["0.01%", "80%"], [["0.01%", "80%"]]),  # shares are told on one scale
+        (["-80 °C", "4 °C"], [["−80 °C", "4 °C"]]),
+    ],
+)
+def test_numbers_of_quite_other_sizes_share_no_scale(
+    numbers: list[str], scales: list[list[str]]
+) -> None:
+    answers = [of(n, f"It was {number}.", number) for n, number in enumerate(numbers, 1)]
+    found = evidence_of(answers, never).spreads
+    assert [[point.group.label for point in spread.points] for spread in found] == scales
 
 
 def test_cold_and_heat_are_no_agreement() -> None:
