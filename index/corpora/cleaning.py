@@ -6,6 +6,7 @@ PDF extraction scatters through the paragraphs, in any order and often cut in pi
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from index.corpora.line_numbers import without_line_numbers
 from index.corpora.markup import plain
@@ -57,12 +58,26 @@ _LABEL = f"(?:{_NAMES}|{_NAMES.upper()})"
 _ABSTRACT = re.compile(r"^(?:Abstract|ABSTRACT)(?:[\s:.)]+(?=[A-Z0-9])|(?=[A-Z][a-z]))")
 _JOINED_SENTENCE = re.compile(rf"(?<=[\w)\]%])\.(?={_LABEL}(?:[A-Z:]|\ [A-Z]))")
 _JOINED_LABEL = re.compile(rf"(?:(?<=\.\ )|^)({_LABEL})(?=[A-Z][a-z])")
-_TITLE_PAGE = re.compile(r"^(?:TITLE PAGE\s+(?:Title:?\s+)?|Title:\s*)(?=\w)", re.IGNORECASE)
-_AFTER_TITLE = re.compile(
-    r"\s+[*#]?\s*(?:(?:Short )?Running (?:title|head)|Corresponding aut\w*|Word count"
-    r"|List of authors)\b",
-    re.IGNORECASE,
+_BEFORE_TITLE = re.compile(
+    r"""^(?:(?i:TITLE\ PAGE\W+(?:Title:?\s+)? | (?:(?:full|short)\ )?title:\s* | running\ title:\s*)
+      | P\ a\ g\ e\s+ | D\ R\ A\ F\ T\s+ | (?:Title|TITLE)\s+(?=[A-Z][a-z]+[\ -])
+      | Article\ type:.{0,40}?\ Title:\s+
+      | Original\ (?:Article|investigation)\b:?\s+(?=[A-Z]))(?=\w)""",
+    re.VERBOSE,
 )
+_AFTER_TITLE = re.compile(
+    r"""\s+[*#]?\s*(?:
+        (?i:(?:(?:Short\ )?Running\ (?:title|head) | Short\ title | Corresponding\ aut\w*
+          | Word\ count | List\ of\ authors)\b)
+      | (?:Authors?|AUTHORS)['’]?(?:$|:|\ \(|\ names?\b|\ and\ (?:contributions|affiliations)
+                       |\ Contributions|\ summary)
+      | Affiliations?(?:$|:) | (?:Abbreviations|Keywords)\b(?:$|:|(?=\ [A-Z])) | A\ PREPRINT\b
+      | (?:One\ Sentence\ Summary|Summary\ sentence): | Correspondence\ to\b | Introduction$)""",
+    re.VERBOSE,
+)
+_NUMBER_ALONE = re.compile(r"(?<!\S)[1-9]\d?(?!\S| %)")
+_LAST_NUMBERS = re.compile(r"(?:\s+\d{1,3})+$")
+_SHORTEST_LINE = 12  # characters between two numbers of lines in a title
 _SHORTEST_HEAD = 5  # words that are left of a title
 _ISSUE = re.compile(r"\.\s+(?:19|20)\d\d(?:\s+[A-Z][a-z]{2}\b.*)?$")  # of a whole citation
 _SPOILT_PLACE = re.compile(r"(?<=[a-z])[(1](?=[A-Z][a-z]+\)$)")
@@ -109,10 +124,36 @@ def clean_title(text: str) -> str:
 
     >>> clean_title("TITLE PAGE Title: Masks in three hospital wards Running title: Masks")
     'Masks in three hospital wards'
+    >>> clean_title("Title 1 Masks in three wards of 2 one hospital in winter 3 4 Authors 5")
+    'Masks in three wards of one hospital in winter'
     """
-    text = _TITLE_PAGE.sub("", clean(text))
+    text = _BEFORE_TITLE.sub("", _without_numbered_lines(clean(text)))
     title = _AFTER_TITLE.split(text, maxsplit=1)[0].rstrip()
-    return title if len(title.split()) >= _SHORTEST_HEAD else text
+    return _without_numbered_lines(title) if len(title.split()) >= _SHORTEST_HEAD else text
+
+
+def _without_numbered_lines(title: str) -> str:
+    """Return a title without the numbers of its page's lines, two at least that rise by one.
+
+    Two of them stand side by side, as of lines without text, or the last one ends the title.
+    """
+    runs: list[list[re.Match[str]]] = []
+    for number in _NUMBER_ALONE.finditer(title):
+        before = [run for run in runs if int(run[-1][0]) + 1 == int(number[0])]
+        if before:
+            before[-1].append(number)
+        else:
+            runs.append([number])
+    lines = [number for run in runs if _are_of_lines(run, title) for number in run]
+    for number in sorted(lines, key=re.Match.start, reverse=True):
+        title = title[: number.start()] + title[number.end() :]
+    return _SPACES.sub(" ", _LAST_NUMBERS.sub("", title)).strip() if lines else title
+
+
+def _are_of_lines(run: Sequence[re.Match[str]], title: str) -> bool:
+    gaps = [after.start() - before.end() for before, after in pairwise(run)]
+    ends = run[-1].end() == len(title) and all(gap >= _SHORTEST_LINE for gap in gaps)
+    return bool(gaps) and (ends or min(gaps) == 1)
 
 
 def clean_journal(text: str) -> str:

@@ -134,6 +134,32 @@ def test_line_numbers_go_from_abstracts_also_where_their_digits_are_apart() -> N
             "West et al. (2020) Running title: Masks in three wards",
             "West et al. (2020) Running title: Masks in three wards",
         ),
+        ("Masks and the evolution of wards 2 3 4", "Masks and the evolution of wards"),
+        ("Masks worn in one 1 ward of a hospital 2", "Masks worn in one ward of a hospital"),
+        ("Full Title: Masks of type 2 in wards 3 Short title: 4 M", "Masks of type 2 in wards 3"),
+        ("2 Masks in all the wards 3 of one. 4 5 18", "Masks in all the wards of one."),
+        ("Title 1 Masks in three of all wards 2 3 Authors 4", "Masks in three of all wards"),
+        ("Title Masks in wards", "Masks in wards"),
+        ("P a g e Masks in wards", "Masks in wards"),
+        ("D R A F T Masks in wards", "Masks in wards"),
+        ("Running title: Masks in wards", "Masks in wards"),
+        ("Original Article: Masks in wards", "Masks in wards"),
+        ("Article type: Research Article Title: Masks in wards", "Masks in wards"),
+        ("MASKS IN ALL OF OUR WARDS A PREPRINT", "MASKS IN ALL OF OUR WARDS"),
+        ("Masks in all of our wards Abbreviations: M: mask", "Masks in all of our wards"),
+        ("Masks in all of our wards Authors", "Masks in all of our wards"),
+        ("Masks in all of our wards AUTHORS: A Nurse", "Masks in all of our wards"),
+        *[
+            (title, title)
+            for title in (
+                "Herpes simplex virus types 1 and 2",
+                "Genotype 3 and Genotype 4 and what they do",
+                "Report 6 (reporting week ending at 7 March)",
+                "Masks from 1 % to 2 %",
+                "Original articles on masks",
+                "What an author of all of these wards can do",
+            )
+        ],
     ],
 )
 def test_titles(title: str, cleaned: str) -> None:
