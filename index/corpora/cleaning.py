@@ -42,6 +42,57 @@ _WATERMARK = re.compile(
     re.VERBOSE,
 )
 _SIGNS = ("preprint", "reserved", "author/funder", "license", "reviewed)", "US Government")
+_CUT_DOI = r"""(?:                          # an address of such a preprint that has come apart
+    (?:https?:\ //doi\.org/|https?://doi\.org\ /|https?://doi\.\ org/)10\.1101(?:/[\d.]*\d)?
+  | https?://doi\.org/10\.\ 1101(?:/[\d.]*\d)? | https?://doi\.org/10\.(?=\s*$)
+  | (?<!:)(?<!:\ )//doi\.org/10\.(?=\s)
+)(?:\ ?(?:(?://doi\.)?org)?/10\.(?=\s)|\ /\d{4,6}\b|\ \.\d\d(?:\.\d+)+)*"""
+_CUT_DOIS = re.compile(
+    rf"(?P<before>[\s.]{{0,6}}){_CUT_DOI}"
+    rf"(?:[\s.]{{1,6}}(?:the\ )?{_CUT_DOI})*(?P<after>[\s.]{{0,6}})",
+    re.VERBOSE,
+)
+_STRAY_STOP = re.compile(  # where a watermark, or the end of a page, was
+    r"(?<=[a-z)\],] )"
+    r"(the|of|and|an?|in|to|with|for|by|from|that|on|at|as|or|is|are|was|were) ?\.\s+(?=[a-z])"
+)
+_DEGREES = re.compile(r"(?<=\d) ?[o•º˚] ?(?=[CF]\b)")
+_AT_MOST = re.compile(r"\[[<‹] ?=\]|[<‹] ?=(?=\s?-?[\d.])")
+_AT_LEAST = re.compile(r"\[[>›] ?=\]|[>›] ?=(?=\s?-?[\d.])")
+_POINTLESS = re.compile(  # statistics whose decimal points are lost
+    r"\bp ?[<=>] ?0 \d{2,4}\b|\b(?:CI|IQR)\W{0,2} \d+ \d+ ?[-–] ?\d+ \d+"
+)
+_POINT = re.compile(r"\d[.·]\d")
+_LOST_POINT = re.compile(
+    r"(?<![\w.,])(?<![^\W\d]-)(?<!\d )(?:0(?= \d{1,4}\b)|\d{1,3}(?= \d{1,2}\b)) (?!\d+ \d)"
+)
+_NAMED = re.compile(  # R. M. Bateman, or J. Vieira Jr,
+    r"\b(?:[A-Z]\.[ -]?){1,3} ?(?:(?:de|van|von|der|da|la|le|di|el|al|dos|den) )*"
+    r"[A-Z][\w'’-]+(?: (?:[A-Z][\w'’-]+|Jr))?(?:,|;|$|[A-Z]?\d|(?=[A-Z]))"
+)
+_FEWEST_NAMED = 8
+_WORDS_PER_NAMED = 8  # of a list of authors, with the titles of what they wrote
+_AUTHORS = re.compile(  # and their addresses, before the first label of an abstract
+    r"(?:(?:[A-ZÀ-Ž]{1,3}|[A-Z]-[A-Z]) [A-ZÀ-Ž][\w'’-]+(?: [A-ZÀ-Ž][\w'’-]+)*\d+(?:,\d+)*, "
+    r"|\d[A-Z])"
+    r"[^:]{0,2500}?(?=\b(?:Background|Introduction|Objectives?|Aims?|Purpose|Methods): )"
+)
+_BACK_MATTER = re.compile(
+    r"""(?:financial\ )?disclosures?(?:\ statement)? | financial\ support(?:\ and\ sponsorship)?
+      | (?:role\ of\ the\ )?funding(?:\ (?:source|statement|information))? | sources?\ of\ funding
+      | authors?['’]?s?['’]?\ contributions? | (?:funding\ ?&\ ?)?acknowledge?ments?
+      | (?:declarations?\ of\ )?(?:conflicts?(?:\ of)?|conflicting|competing)\ interests?
+        (?:\ (?:statement|declaration|disclosure))?
+      | declarations?\ of\ interests?(?:\ statement)? | consent\ for\ publication""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_THANKS = re.compile(
+    r"\b(?:thank|grateful|gratitude|acknowledg|fund|grant|support|sponsor|declare|competing|conflict"
+    r"|disclos|contribut|employ|financial|fees|honorari|wrote|drafted|read and approved"
+    r"|conceived|designed|not applicable|none\b)",
+    re.IGNORECASE,
+)
+_LEGEND = re.compile(r"\b(?:Fig(?:ure)?s?\b|Table)")
 _INVISIBLE = re.compile(
     r"[\u00ad\u115f\u1160\u200b\u202a-\u202e\u2060\u2066-\u2069\u3164\ue000-\uf8ff\ufeff\uffa0]"
 )
@@ -103,8 +154,17 @@ def clean(text: str) -> str:
     if any(sign in text for sign in _SIGNS):
         text = _WATERMARK.sub(" ", text)
     text = _SPACES.sub(" ", text).strip()
+    if "doi" in text:
+        text = _CUT_DOIS.sub(_without_doi, text).strip()
     text = _SPACED_CLOSE.sub("", _SPACED_OPEN.sub("", text))
-    return _SPACED_DECIMAL.sub(r"\1.\2", text)
+    text = _SPACED_DECIMAL.sub(r"\1.\2", text)
+    return _AT_LEAST.sub("≥", _AT_MOST.sub("≤", _DEGREES.sub("°", text)))
+
+
+def _without_doi(cut: re.Match[str]) -> str:
+    """Return what stays of an address that came apart: a full stop where a sentence ends."""
+    ends = "." in cut["before"] + cut["after"] and not cut.string[cut.end() :][:1].islower()
+    return ". " if ends and cut.start() else " "
 
 
 def clean_abstract(text: str) -> str:
@@ -116,7 +176,63 @@ def clean_abstract(text: str) -> str:
     'Background: Masks help. Methods: We looked. RESULTS: They do.'
     """
     text = _ABSTRACT.sub("", without_line_numbers([clean(text)])[0])
-    return _JOINED_LABEL.sub(r"\1: ", _JOINED_SENTENCE.sub(". ", text))
+    text = _JOINED_LABEL.sub(r"\1: ", _JOINED_SENTENCE.sub(". ", text))
+    return _with_decimal_points(without_stray_stops(text))
+
+
+def without_stray_stops(text: str) -> str:
+    r"""Return `text` without full stops that a watermark or a page's end left within a sentence.
+
+    >>> without_stray_stops("They found the.\nseverity increased, as was. shown.")
+    'They found the severity increased, as was shown.'
+    """
+    return _STRAY_STOP.sub(r"\1 ", text)
+
+
+def _with_decimal_points(text: str) -> str:
+    """Return `text` with the decimal points that a database lost, if it has lost all of them.
+
+    >>> _with_decimal_points("20 0 days (IQR 17 0-24 0), 18 4% of 3 046 (p=0 0043)")
+    '20.0 days (IQR 17.0-24.0), 18.4% of 3 046 (p=0.0043)'
+    """
+    if not _POINTLESS.search(text) or _POINT.search(text):
+        return text
+    return _LOST_POINT.sub(lambda found: found[0][:-1] + ".", text)
+
+
+def is_back_matter(heading: str, paragraph: str) -> bool:
+    """Tell whether a paragraph thanks, declares interests or tells who did what.
+
+    In parses of PDFs legends and appendices follow under the same heading: they are none.
+
+    >>> is_back_matter("Funding", "None."), is_back_matter("Funding", "Figure 1 was funded.")
+    (True, False)
+    """
+    return (
+        bool(_BACK_MATTER.fullmatch(heading))
+        and bool(_THANKS.search(paragraph))
+        and not _LEGEND.search(paragraph)
+    )
+
+
+def is_list_of_authors(text: str) -> bool:
+    """Tell whether a text is made of names, as the contents of a book of abstracts are.
+
+    >>> is_list_of_authors("P1 - Masks in wards A. B. Ahn, C. Lee, D. van Os " * 4)
+    True
+    """
+    named = len(_NAMED.findall(text))
+    return named >= _FEWEST_NAMED and len(text.split()) <= _WORDS_PER_NAMED * named
+
+
+def without_authors(paragraph: str) -> str:
+    """Return the paragraph of a book of abstracts without the authors whom it begins with.
+
+    >>> without_authors("O Khan1, F Bao1,2 1Wayne State University, 2Other Background: Masks.")
+    'Background: Masks.'
+    """
+    found = _AUTHORS.match(paragraph)
+    return paragraph[found.end() :] if found else paragraph
 
 
 def clean_title(text: str) -> str:

@@ -17,6 +17,10 @@ from index.corpora.cleaning import (
     clean_heading,
     clean_journal,
     clean_title,
+    is_back_matter,
+    is_list_of_authors,
+    without_authors,
+    without_stray_stops,
     without_title,
 )
 from index.corpora.line_numbers import without_line_numbers
@@ -55,6 +59,8 @@ def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
     parsed = _best_parse(task.records, parses, unreadable)
     title = _title(record, parsed)
     abstract = clean_abstract(record["abstract"])
+    if is_list_of_authors(abstract):
+        abstract = ""
     if parsed and count_words(abstract) < _FEWEST_WORDS:
         abstract = parsed.abstract or abstract
     sections = [Section("Abstract", abstract)] if count_words(abstract) > 1 else []
@@ -90,7 +96,7 @@ class _Parse:
         return sum(count_words(text) for _, text in self.paragraphs)
 
     def body(self, title: str) -> list[Section]:
-        texts = [clean(text) for _, text in self.paragraphs]
+        texts = [without_authors(clean(text)) for _, text in self.paragraphs]
         if self.from_pdf:
             texts = without_line_numbers(texts)
         front = len(texts) - len(without_title(texts, title))
@@ -100,13 +106,15 @@ class _Parse:
             if not any(character.isalpha() for character in text):
                 continue
             heading = clean_heading(raw_heading)
+            if is_back_matter(heading, text) or is_list_of_authors(text):
+                continue
             if sections and heading == sections[-1].heading:
                 before = sections[-1].text
                 gap = "\n" if before.endswith((".", "!", "?", ":", ")", "]")) else " "
                 sections[-1] = Section(heading, before + gap + text)
             else:
                 sections.append(Section(heading, text))
-        return sections
+        return [Section(one.heading, without_stray_stops(one.text)) for one in sections]
 
 
 def _best_parse(
