@@ -70,8 +70,10 @@ _NAMED = re.compile(  # R. M. Bateman, or J. Vieira Jr,
     r"\b(?:[A-Z]\.[ -]?){1,3} ?(?:(?:de|van|von|der|da|la|le|di|el|al|dos|den) )*"
     r"[A-Z][\w'’-]+(?: (?:[A-Z][\w'’-]+|Jr))?(?:,|;|$|[A-Z]?\d|(?=[A-Z]))"
 )
-_FEWEST_NAMED = 8
-_WORDS_PER_NAMED = 8  # of a list of authors, with the titles of what they wrote
+_TIMES = re.compile(r"[0-2]\d[.:][0-5][05] ?[‐–-] ?[0-2]\d[.:][0-5][05](?!\d)")
+_FEWEST_LISTED = 8  # names or times
+_WORDS_A_NAME = 8  # for each name at most, the titles of what they wrote among them
+_WORDS_A_TIME = 40  # for each time
 _AUTHORS = re.compile(  # and their addresses, before the first label of an abstract
     r"(?:(?:[A-ZÀ-Ž]{1,3}|[A-Z]-[A-Z]) [A-ZÀ-Ž][\w'’-]+(?: [A-ZÀ-Ž][\w'’-]+)*\d+(?:,\d+)*, "
     r"|\d[A-Z])"
@@ -215,24 +217,32 @@ def is_back_matter(heading: str, paragraph: str) -> bool:
     )
 
 
-def is_list_of_authors(text: str) -> bool:
-    """Tell whether a text is made of names, as the contents of a book of abstracts are.
+def is_contents(text: str) -> bool:
+    """Tell whether a text is the contents of a book of abstracts: names, or times of day.
 
-    >>> is_list_of_authors("P1 - Masks in wards A. B. Ahn, C. Lee, D. van Os " * 4)
+    >>> is_contents("P1 - Masks in wards A. B. Ahn, C. Lee, D. van Os " * 4)
+    True
+    >>> is_contents("15.55-16.10 Masks in wards, and how they are worn " * 8)
     True
     """
-    named = len(_NAMED.findall(text))
-    return named >= _FEWEST_NAMED and len(text.split()) <= _WORDS_PER_NAMED * named
+    words = len(text.split())
+    return any(
+        len(found) >= _FEWEST_LISTED and words <= most * len(found)
+        for found, most in (
+            (_NAMED.findall(text), _WORDS_A_NAME),
+            (_TIMES.findall(text), _WORDS_A_TIME),
+        )
+    )
 
 
-def without_authors(paragraph: str) -> str:
-    """Return the paragraph of a book of abstracts without the authors whom it begins with.
+def without_authors(text: str) -> str:
+    """Return a section of a book of abstracts without the authors whom it begins with.
 
     >>> without_authors("O Khan1, F Bao1,2 1Wayne State University, 2Other Background: Masks.")
     'Background: Masks.'
     """
-    found = _AUTHORS.match(paragraph)
-    return paragraph[found.end() :] if found else paragraph
+    found = _AUTHORS.match(text)
+    return text[found.end() :] if found else text
 
 
 def clean_title(text: str) -> str:

@@ -18,7 +18,7 @@ from index.corpora.cleaning import (
     clean_journal,
     clean_title,
     is_back_matter,
-    is_list_of_authors,
+    is_contents,
     without_authors,
     without_stray_stops,
     without_title,
@@ -59,7 +59,7 @@ def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
     parsed = _best_parse(task.records, parses, unreadable)
     title = _title(record, parsed)
     abstract = clean_abstract(record["abstract"])
-    if is_list_of_authors(abstract):
+    if is_contents(abstract):
         abstract = ""
     if parsed and count_words(abstract) < _FEWEST_WORDS:
         abstract = parsed.abstract or abstract
@@ -96,7 +96,7 @@ class _Parse:
         return sum(count_words(text) for _, text in self.paragraphs)
 
     def body(self, title: str) -> list[Section]:
-        texts = [without_authors(clean(text)) for _, text in self.paragraphs]
+        texts = [clean(text) for _, text in self.paragraphs]
         if self.from_pdf:
             texts = without_line_numbers(texts)
         front = len(texts) - len(without_title(texts, title))
@@ -106,7 +106,7 @@ class _Parse:
             if not any(character.isalpha() for character in text):
                 continue
             heading = clean_heading(raw_heading)
-            if is_back_matter(heading, text) or is_list_of_authors(text):
+            if is_back_matter(heading, text) or is_contents(text):
                 continue
             if sections and heading == sections[-1].heading:
                 before = sections[-1].text
@@ -114,7 +114,9 @@ class _Parse:
                 sections[-1] = Section(heading, before + gap + text)
             else:
                 sections.append(Section(heading, text))
-        return [Section(one.heading, without_stray_stops(one.text)) for one in sections]
+        return [
+            Section(one.heading, without_stray_stops(without_authors(one.text))) for one in sections
+        ]
 
 
 def _best_parse(

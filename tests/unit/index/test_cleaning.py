@@ -11,7 +11,7 @@ from index.corpora.cleaning import (
     clean_journal,
     clean_title,
     is_back_matter,
-    is_list_of_authors,
+    is_contents,
     without_authors,
     without_stray_stops,
     without_title,
@@ -294,11 +294,15 @@ def test_back_matter(heading: str) -> None:
     assert not is_back_matter(f"{heading} of masks", "We thank all who contributed.")
 
 
-def test_lists_of_authors() -> None:
+def test_contents_of_books() -> None:
     names = "P1 - Masks A. B. Ahn, C. de Lee, D. Os, E. Vieira Jr, F. Ng, G.-H. Li, I. Wu, J. Xu"
-    assert is_list_of_authors(names)
-    assert not is_list_of_authors(names.removesuffix("J. Xu"))
-    assert not is_list_of_authors(f"{names} {'wore masks on wards ' * 20}")
+    assert is_contents(names)
+    assert not is_contents(names.removesuffix("J. Xu"))
+    assert not is_contents(f"{names} {'wore masks on wards ' * 20}")
+    times = "9.00-9.15 Opening 15.55‐16.10O-1AhnMasks " + "16.10–16.25 Masks " * 7
+    assert is_contents(times)
+    assert not is_contents(times.replace("16.25", "16.27"))  # such numbers are measured
+    assert not is_contents("09.00-10.00 of the masks were worn. " * 7)
 
 
 def test_authors_before_an_abstract_of_a_book_go() -> None:

@@ -127,7 +127,8 @@ def test_sections(tmp_path: Path) -> None:
 def test_back_matter_and_lists_of_authors_are_no_sections(tmp_path: Path) -> None:
     names = ", ".join(f"A. B. Name{letter}" for letter in "abcdefgh")
     made = parse(
-        ("Results", "H Faber1, O Khan2 1Clinic, Bonn Background: None fell ill and the."),
+        ("Results", "H Faber1, O Khan2 1Clinic, Bonn"),
+        ("Results", "Background: None fell ill and the."),
         ("Results", "masks were worn."),
         ("Contents", names),
         ("Acknowledgements", "We thank the nurses."),
