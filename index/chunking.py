@@ -11,11 +11,12 @@ _ABBREVIATION = re.compile(
     r"|Ms|St|Inc|Ltd|Co|Corp|Vol|vol|pp|ed|eds|sp|spp|var|Suppl|etc|viz|Jan|Feb|Mar|Apr|Jun|Jul"
     r"|Aug|Sep|Sept|Oct|Nov|Dec|min|max|temp|incl|excl|U\.S|U\.K)|\b[A-Z])\.$"
 )
+_MARK = re.compile(r"\s*\d{1,2}")
 _BOUNDARY = re.compile(
     r"""[.!?。！？]["'”’)\]]*                               # closing marks
         (?:\ ?\[?\d{1,3}(?:[,–-]\ ?\d{1,3})*\]?          # citations: 27, [3,5-7], [1] [2]
            (?:(?:\ |\ ?\[)\d{1,3}(?:[,–-]\ ?\d{1,3})*\]?){0,8})?
-        (?=\s+["'“‘(\[]?[A-Z0-9À-ÖØ-ÞΑ-ΩА-Я])             # the next sentence
+        (?=\s*\Z|\s+["'“‘(\[]?[A-Z0-9À-ÖØ-ÞΑ-ΩА-Я])      # the end, or the next sentence
       | [。！？]["”’)\]」』）]* | \n+""",
     re.VERBOSE,
 )
@@ -39,7 +40,7 @@ class Chunker:
     @property
     def name(self) -> str:
         """What identifies the way of cutting, for the index's manifest."""
-        return f"sentences/{self.words}w/{self.overlap}s/v2"
+        return f"sentences/{self.words}w/{self.overlap}s/v3"
 
     def chunks(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield the half-open code point ranges of the passages of `text`, in order.
@@ -93,10 +94,13 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
 def _goes_on(text: str, start: int, stop: int) -> bool:
     """Tell whether the full stop at `stop` ends no sentence: that of an abbreviation or a number.
 
-    Numbers have lost their way as "(41. 5%)" only within brackets: elsewhere a sentence may begin
-    with one.
+    A number that is all there is of a sentence is the mark of a list or of references ("1. Masks
+    help"). Numbers have lost their way as "(41. 5%)" only within brackets: elsewhere a sentence may
+    begin with one.
     """
     if _ABBREVIATION.search(text[max(start, stop - 12) : stop + 1]):
+        return True
+    if _MARK.fullmatch(text, start, stop):
         return True
     if not text[stop - 1 : stop].isdigit():
         return False

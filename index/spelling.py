@@ -38,6 +38,8 @@ _INFORMAL = frozenset(  # words that no paper has, and no mistake either
 _WORD = re.compile(r"(?<![\w-])[a-z]{4,30}(?![\w-])")  # of a text in lower case; no names of genes
 _ASKED = re.compile(r"(?<![\w-])[A-Za-z][a-z]{3,29}(?![\w-]|['’]\w)")
 _SHORT = 4  # letters: a small index lacks many such words that are right
+_LETTERS = re.compile(r"[^\W\d_]+")
+_ACCENTED = re.compile(r"[ß-öø-ž]")
 _LONG = 8  # letters, from which on two of them may be wrong
 _TRIED = 64  # words of a question
 
@@ -70,12 +72,13 @@ class Spelling:
         """Return the question with its misspelt words as they are meant to be; None without any.
 
         A word is misspelt when hardly a passage has it, but many have one that is a letter or two
-        away. Where other words are unknown too it may be of another language: then None.
+        away. Where other words are unknown too, or have accents, it may be of another language:
+        then None.
 
         >>> Spelling({"incubation": 90, "period": 80}, 1).corrected("Incubaton peroid of flu?")
         'Incubation period of flu?'
         """
-        if not self._common:
+        if not self._common or _is_foreign(question):
             return None
         words = list(_ASKED.finditer(question))[:_TRIED]
         unknown = [word for word in words if word[0].lower() not in self._known]
@@ -98,6 +101,8 @@ class Spelling:
         if not found:
             return None
         meant = min(found)[2]
+        if _is_form(meant, word):
+            return None
         is_certain = self._counts[meant] >= _COMMON * _FEWEST and not meant.startswith(word)
         if len(word) == _SHORT and not is_certain:
             return None
@@ -107,6 +112,25 @@ class Spelling:
                 if len(stem) >= _SURE_STEM or not is_rare:
                     return None  # another form of a word
         return meant
+
+
+def _is_form(word: str, stem: str) -> bool:
+    """Tell whether a word only adds an ending to a stem that may be a word itself, if a rare one.
+
+    No word ends as "viru", "diagnosi" and "proces", where an "s" was left out.
+    """
+    ending = word[len(stem) :]
+    return (
+        word.startswith(stem) and ending in _ENDINGS and (ending != "s" or stem[-1] not in "aiosu")
+    )
+
+
+def _is_foreign(question: str) -> bool:
+    """Tell whether a question has Spanish marks or a word with an accent that is no name."""
+    return "¿" in question or any(
+        _ACCENTED.search(word[0].lower()) and (word[0][0].islower() or word.start() == 0)
+        for word in _LETTERS.finditer(question)
+    )
 
 
 def count_words(store: PassageStore, folder: Path) -> None:

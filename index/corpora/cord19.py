@@ -17,6 +17,10 @@ from index.corpora.cleaning import (
     clean_heading,
     clean_journal,
     clean_title,
+    is_back_matter,
+    is_contents,
+    without_authors,
+    without_stray_stops,
     without_title,
 )
 from index.corpora.line_numbers import without_line_numbers
@@ -55,6 +59,8 @@ def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
     parsed = _best_parse(task.records, parses, unreadable)
     title = _title(record, parsed)
     abstract = clean_abstract(record["abstract"])
+    if is_contents(abstract):
+        abstract = ""
     if parsed and count_words(abstract) < _FEWEST_WORDS:
         abstract = parsed.abstract or abstract
     sections = [Section("Abstract", abstract)] if count_words(abstract) > 1 else []
@@ -100,13 +106,17 @@ class _Parse:
             if not any(character.isalpha() for character in text):
                 continue
             heading = clean_heading(raw_heading)
+            if is_back_matter(heading, text) or is_contents(text):
+                continue
             if sections and heading == sections[-1].heading:
                 before = sections[-1].text
                 gap = "\n" if before.endswith((".", "!", "?", ":", ")", "]")) else " "
                 sections[-1] = Section(heading, before + gap + text)
             else:
                 sections.append(Section(heading, text))
-        return sections
+        return [
+            Section(one.heading, without_stray_stops(without_authors(one.text))) for one in sections
+        ]
 
 
 def _best_parse(

@@ -43,6 +43,13 @@ def test_no_sentence_ends_at_an_abbreviation_or_in_a_number(text: str) -> None:
         ("It fell. 12 Then it rose.", ["It fell. 12", "Then it rose."]),  # 12 is a citation
         ("It fell. 4 28 Then it rose.", ["It fell. 4 28", "Then it rose."]),
         ("It fell. [1] [2] [3] Then it rose.", ["It fell. [1] [2] [3]", "Then it rose."]),
+        ("It fell. Then it rose. 12", ["It fell.", "Then it rose. 12"]),  # also at the end
+        ("It fell. [3-5] ", ["It fell. [3-5]"]),
+        (
+            "It fell.\n1. Then it rose.\n2. It ended.",
+            ["It fell.", "1. Then it rose.", "2. It ended."],
+        ),
+        ("It fell in 2020. 2019. Then", ["It fell in 2020.", "2019.", "Then"]),
         ("Mean was 5. 80% rose.", ["Mean was 5.", "80% rose."]),
         ("It fell (in 3). 5% rose.", ["It fell (in 3).", "5% rose."]),
         ("It fell. In 12 it rose.", ["It fell.", "In 12 it rose."]),
@@ -163,6 +170,13 @@ def test_sentences_of_any_text_cover_it_in_order() -> None:
             assert at <= start < end
             at = end
         assert text[at:].strip() == ""
+
+
+def test_a_passage_has_the_sentences_that_it_was_made_of() -> None:
+    text = " ".join(f"Masks were worn by nurses on all wards in winter. {n}" for n in range(11, 40))
+    passages = chunks(text)
+    for before, after in pairwise(passages):
+        assert split(before)[-1] == split(after)[0]
 
 
 def test_the_name_tells_chunkers_apart() -> None:

@@ -10,6 +10,10 @@ from index.corpora.cleaning import (
     clean_heading,
     clean_journal,
     clean_title,
+    is_back_matter,
+    is_contents,
+    without_authors,
+    without_stray_stops,
     without_title,
 )
 
@@ -57,6 +61,8 @@ def test_authors_own_words_stay(text: str) -> None:
         "preprint https://doi.org/10.1101/" + "1 . " * 20_000,
         "author/funder" + " " * 50_000 + "x",
         "preprint " + "The copyright holder for this preprint (" * 2_000,
+        ". " * 20_000 + "https: //doi.org/10.1101 " * 5_000,
+        "https: //doi.org/10.1101" + " //doi.org/10. /2020" * 5_000,
     ],
 )
 def test_no_text_takes_long(text: str) -> None:
@@ -134,6 +140,32 @@ def test_line_numbers_go_from_abstracts_also_where_their_digits_are_apart() -> N
             "West et al. (2020) Running title: Masks in three wards",
             "West et al. (2020) Running title: Masks in three wards",
         ),
+        ("Masks and the evolution of wards 2 3 4", "Masks and the evolution of wards"),
+        ("Masks worn in one 1 ward of a hospital 2", "Masks worn in one ward of a hospital"),
+        ("Full Title: Masks of type 2 in wards 3 Short title: 4 M", "Masks of type 2 in wards 3"),
+        ("2 Masks in all the wards 3 of one. 4 5 18", "Masks in all the wards of one."),
+        ("Title 1 Masks in three of all wards 2 3 Authors 4", "Masks in three of all wards"),
+        ("Title Masks in wards", "Masks in wards"),
+        ("P a g e Masks in wards", "Masks in wards"),
+        ("D R A F T Masks in wards", "Masks in wards"),
+        ("Running title: Masks in wards", "Masks in wards"),
+        ("Original Article: Masks in wards", "Masks in wards"),
+        ("Article type: Research Article Title: Masks in wards", "Masks in wards"),
+        ("MASKS IN ALL OF OUR WARDS A PREPRINT", "MASKS IN ALL OF OUR WARDS"),
+        ("Masks in all of our wards Abbreviations: M: mask", "Masks in all of our wards"),
+        ("Masks in all of our wards Authors", "Masks in all of our wards"),
+        ("Masks in all of our wards AUTHORS: A Nurse", "Masks in all of our wards"),
+        *[
+            (title, title)
+            for title in (
+                "Herpes simplex virus types 1 and 2",
+                "Genotype 3 and Genotype 4 and what they do",
+                "Report 6 (reporting week ending at 7 March)",
+                "Masks from 1 % to 2 %",
+                "Original articles on masks",
+                "What an author of all of these wards can do",
+            )
+        ],
     ],
 )
 def test_titles(title: str, cleaned: str) -> None:
@@ -165,6 +197,126 @@ def test_titles(title: str, cleaned: str) -> None:
 )
 def test_journals(journal: str, cleaned: str) -> None:
     assert clean_journal(journal) == cleaned
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https: //doi.org/10.1101 //doi.org/10. /2020",
+        "https: //doi.org/10.1101 //doi.org/10. /2020 //doi.org/10. .02.04.20020461",
+        "https://doi.org /10.1101 /10. /2020",
+        "https://doi.org /10.1101 /10. /2020 the https://doi.org /10.1101 /10. /2020",
+        "https://doi.org/10. 1101 /2020",
+        "https://doi.org/10. 1101",
+        "https://doi. org/10.1101/190769",
+        "https://doi. org/10.1101 org/10. /2020",
+        "https://doi. org/10.1101org/10. /2020",
+    ],
+)
+def test_addresses_of_preprints_that_came_apart_go(address: str) -> None:
+    assert clean(f"Many were {address} ill.") == "Many were ill."
+    assert clean(f"Many were. {address} ill.") == "Many were ill."
+    assert clean(f"Many were ill. {address} Some died.") == "Many were ill. Some died."
+    assert clean(f"{address} . Many were ill. {address}") == "Many were ill."
+    assert clean(address) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See https://doi.org/10.1101/2020.02.04.20020479 and https://doi.org/10.1016/1.",
+        "See https://doi org/10 1186/s41077-020-00141-13 too.",
+    ],
+)
+def test_other_addresses_stay(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("attack rates and the.\nseverity rose", "attack rates and the severity rose"),
+        ("three of. these are. likely", "three of these are likely"),
+        ("It is on. Then it is off.", "It is on. Then it is off."),
+        ("Conditions: a. toluene, 4 in. below, (a.a. 1), a.m. in", None),
+        ("(S2)\na. mice; 773 a.\nb. rats", None),
+        ("It rose to a level.\nthen fell", None),
+    ],
+)
+def test_stray_full_stops_go(text: str, cleaned: str | None) -> None:
+    assert without_stray_stops(text) == (cleaned or text)
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("56 o C, 37 • C, 5.6ºC, 30 oC, 4˚C, 100 • F", "56°C, 37°C, 5.6°C, 30°C, 4°C, 100°F"),
+        ("at 37 °C, 3 or C, Table 2 • Cells", "at 37 °C, 3 or C, Table 2 • Cells"),
+        ("‹=3, < =0.5, age >=65, > = 6, CRP [>=] 20", "≤3, ≤0.5, age ≥65, ≥ 6, CRP ≥ 20"),
+        ("S2=<D2>=<1/2>, <=~8, a => b", "S2=<D2>=<1/2>, <=~8, a => b"),
+    ],
+)
+def test_signs(text: str, cleaned: str) -> None:
+    assert clean(text) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("20 0 days (IQR 17 0-24 0), 18 4%", "20.0 days (IQR 17.0-24.0), 18.4%"),
+        (
+            "7 23 mutations, p=0 0043, of 3 046 and 279 000",
+            "7.23 mutations, p=0.0043, of 3 046 and 279 000",
+        ),
+        ("(HR 0 19 [95% CI 0 02-1 65])", "(HR 0.19 [95% CI 0.02-1.65])"),
+        ("MD=-42 806 and -38 70%, p<0 001", "MD=-42 806 and -38.70%, p<0.001"),
+        (">=10 50% tissue culture dose", "≥10 50% tissue culture dose"),  # no sign of a loss
+        ("of 10 50% doses, p=0 0043 or 0.5", "of 10 50% doses, p=0 0043 or 0.5"),  # not all lost
+    ],
+)
+def test_lost_decimal_points_come_back(text: str, cleaned: str) -> None:
+    assert clean_abstract(text) == cleaned
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *["Disclosures", "FUNDING", "Role of the funding source", "Authors’ contributions"],
+        *["Acknowledgments", "ACKNOWLEDGEMENT", "Conflict of Interest", "Competing interests"],
+        *["Declaration of interests", "Declaration of Competing Interest", "Funding statement"],
+        *["Consent for publication", "Funding &Acknowledgment", "Author Contributions"],
+    ],
+)
+def test_back_matter(heading: str) -> None:
+    assert is_back_matter(heading, "We thank all who contributed.")
+    assert not is_back_matter(heading, "Masks were worn on all wards.")
+    assert not is_back_matter(heading, "We thank all. Figure 1. Masks")
+    assert not is_back_matter(f"{heading} of masks", "We thank all who contributed.")
+
+
+def test_contents_of_books() -> None:
+    names = "P1 - Masks A. B. Ahn, C. de Lee, D. Os, E. Vieira Jr, F. Ng, G.-H. Li, I. Wu, J. Xu"
+    assert is_contents(names)
+    assert not is_contents(names.removesuffix("J. Xu"))
+    assert not is_contents(f"{names} {'wore masks on wards ' * 20}")
+    times = "9.00-9.15 Opening 15.55‐16.10O-1AhnMasks " + "16.10–16.25 Masks " * 7
+    assert is_contents(times)
+    assert not is_contents(times.replace("16.25", "16.27"))  # such numbers are measured
+    assert not is_contents("09.00-10.00 of the masks were worn. " * 7)
+
+
+def test_authors_before_an_abstract_of_a_book_go() -> None:
+    assert without_authors("H-J Cho1, Ä Vennegoor1,2 2Clinic, Bonn Objectives: A: b") == (
+        "Objectives: A: b"
+    )
+    assert without_authors("1Clinic, Bonn Background: Masks") == "Background: Masks"
+    for text in (
+        "1Background: Masks help. Methods: We looked.",
+        "T cells are many. Methods: We looked.",
+        "H1N1, a virus. Background: Masks",
+        "1Clinic, Bonn",
+    ):
+        assert without_authors(text) == text
 
 
 def test_control_characters_and_white_space() -> None:

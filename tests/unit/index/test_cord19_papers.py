@@ -124,6 +124,24 @@ def test_sections(tmp_path: Path) -> None:
     )
 
 
+def test_back_matter_and_lists_of_authors_are_no_sections(tmp_path: Path) -> None:
+    names = ", ".join(f"A. B. Name{letter}" for letter in "abcdefgh")
+    made = parse(
+        ("Results", "H Faber1, O Khan2 1Clinic, Bonn"),
+        ("Results", "Background: None fell ill and the."),
+        ("Results", "masks were worn."),
+        ("Contents", names),
+        ("Acknowledgements", "We thank the nurses."),
+        ("Acknowledgements", "Figure 2. The nurses."),
+        abstract=None,
+    )
+    record = {"pdf_json_files": "p", "abstract": names}
+    assert document(tmp_path, record, p=made).sections == (
+        Section("Results", "Background: None fell ill and the masks were worn."),
+        Section("Acknowledgements", "Figure 2. The nurses."),
+    )
+
+
 def test_line_numbers_go_from_pdfs_only(tmp_path: Path) -> None:
     text = " ".join(f"these are the words of the line that ends here {n}" for n in range(1, 30))
     made = parse(text)

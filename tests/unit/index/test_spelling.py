@@ -29,6 +29,8 @@ WORDS = Spelling(
         "done": 90,
         "genera": 30,
         "general": 600,
+        "renamed": 90,
+        "diagnosis": 900,
     },
     fewest=5,
 )
@@ -48,6 +50,9 @@ WORDS = Spelling(
         ("agains the vrus", "against the virus"),
         ("whats the perid", "whats the period"),
         ("in cels", "in cells"),
+        ("a diagnosi", "a diagnosis"),  # no stem of a plural
+        ("Guillain-Barré and the peroid", "Guillain-Barré and the period"),  # a name
+        ("of TNF-α and the peroid", "of TNF-α and the period"),
     ],
 )
 def test_misspelt_words_are_put_right(question: str, meant: str) -> None:
@@ -69,6 +74,10 @@ def test_misspelt_words_are_put_right(question: str, meant: str) -> None:
         "dont, wont and whens",  # informal, not misspelt
         "of generas",  # of a word that is long enough to be sure
         "incobetoin",  # three mistakes
+        "why did they rename it",  # as "renamed" without its ending
+        "¿Es el peroid de virus",
+        "el peroid de incubación",
+        "Época del peroid",
         "large and largely, larger, largest",  # other forms of a word
         "el peroid de cuando sintomas terminan",  # mostly unknown: of another language
         "",
