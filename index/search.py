@@ -1,6 +1,6 @@
 """An opened index: verified, ready to search, with the passages and papers behind its hits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -36,15 +36,18 @@ class PassageIndex:
         self._search = search
 
     @classmethod
-    def open(cls, index_dir: Path, encoder: str | None = None) -> Self:
+    def open(
+        cls, index_dir: Path, encoder: str | None = None, *, ordinary: Collection[str] = ()
+    ) -> Self:
         """Open the current version of an index; `encoder` and the errors are those of `checked`.
 
-        Raises IndexingError also for parts that do not belong together.
+        `ordinary` words are not taken for misspelt ones though no passage has them. Raises
+        IndexingError also for parts that do not belong together.
         """
-        return cls.of(*checked(index_dir, encoder))
+        return cls.of(*checked(index_dir, encoder), ordinary=ordinary)
 
     @classmethod
-    def of(cls, folder: Path, manifest: Manifest) -> Self:
+    def of(cls, folder: Path, manifest: Manifest, *, ordinary: Collection[str] = ()) -> Self:
         """Open a version whose files are as its manifest says.
 
         Raises IndexingError when its parts do not belong together.
@@ -64,7 +67,7 @@ class PassageIndex:
             raise IndexingError(
                 f"the parts of the index {folder} do not belong together: build it again"
             )
-        spelling = Spelling.open(folder, manifest.passages)
+        spelling = Spelling.open(folder, manifest.passages, ordinary)
         return cls(manifest, store, HybridSearch(store, vectors, keywords, words), spelling)
 
     @property

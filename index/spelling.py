@@ -7,6 +7,7 @@ in a file. docs/decisions/0024 tells why these rules.
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Self
 
@@ -47,14 +48,17 @@ _TRIED = 64  # words of a question
 class Spelling:
     """The words of an index, by the number of counted passages that have each. Thread-safe."""
 
-    def __init__(self, counts: dict[str, int], fewest: int) -> None:
-        """Take the words that at least `fewest` passages have."""
-        self._known = _INFORMAL.union(counts)
+    def __init__(self, counts: dict[str, int], fewest: int, ordinary: Collection[str] = ()) -> None:
+        """Take the words that at least `fewest` passages have.
+
+        `ordinary` words are no mistakes either, and are not suggested.
+        """
+        self._known = _INFORMAL.union(counts, ordinary)
         self._counts = {word: n for word, n in counts.items() if n >= _COMMON * fewest}
         self._common = tuple(self._counts)
 
     @classmethod
-    def open(cls, folder: Path, passages: int) -> Self:
+    def open(cls, folder: Path, passages: int, ordinary: Collection[str] = ()) -> Self:
         """Read the file in the folder of a version; an index made without it knows no words.
 
         Raises IndexingError where the file is damaged.
@@ -64,9 +68,10 @@ class Spelling:
             return cls({}, 1)
         try:
             rows = (line.split("\t") for line in path.read_text(encoding="ascii").splitlines())
-            return cls({word: int(count) for word, count in rows}, _fewest(passages))
+            counts = {word: int(count) for word, count in rows}
         except (OSError, ValueError) as error:
             raise IndexingError(f"{path} is damaged: build the index again") from error
+        return cls(counts, _fewest(passages), ordinary)
 
     def corrected(self, question: str) -> str | None:
         """Return the question with its misspelt words as they are meant to be; None without any.

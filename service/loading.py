@@ -16,6 +16,7 @@ from models.calibration import LogisticCalibration
 from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, reader_folder
 from models.onnx.files import ENCODER, READER
+from models.onnx.tokens import whole_words
 from service.answering import Answerer
 from service.calibrations import (
     READER_FEATURES,
@@ -82,6 +83,7 @@ def load_models(settings: Settings, metrics: Metrics | None = None) -> SharedMod
         device = pick_device(settings.device) if TORCH in runs else "cpu"
         encoder = load_encoder(settings.encoder, **wanted, threads=settings.threads)
         reader = load_reader(settings.reader, **wanted, threads=settings.threads)
+        ordinary = whole_words(encoder_folder(settings.encoder))
     except ModelError as error:
         raise StartError(_one_line(error)) from error
     if device == "cpu" and settings.device == settings.backend == "auto" and visible(os.environ):
@@ -96,6 +98,7 @@ def load_models(settings: Settings, metrics: Metrics | None = None) -> SharedMod
         device=device,
         queue=settings.queue,
         metrics=metrics or Metrics(),
+        ordinary=ordinary,
         # one text is computed by whoever asks, so with one thread a second would be a second core
         at_once=1 if TORCH in runs or settings.threads == 1 else 2,
     )
@@ -108,7 +111,7 @@ def snapshot(settings: Settings, models: SharedModels, *, calibrated: bool = Tru
     `calibrated` has calibrations that mean nothing, to be replaced. Raises StartError.
     """
     try:
-        index = PassageIndex.open(settings.index, models.encoder.name)
+        index = PassageIndex.open(settings.index, models.encoder.name, ordinary=models.ordinary)
         return Answerer(
             index,
             models,

@@ -1,6 +1,6 @@
 """The models as requests use them: all of them share a thread or two (`service.batching`)."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 from index.hybrid import Question
 from models.contracts import Encoder, FloatArray, Reader, Span
@@ -30,15 +30,18 @@ class SharedModels:
         queue: int,
         metrics: Metrics,
         at_once: int = 1,
+        ordinary: Collection[str] = (),
     ) -> None:
         """Join the models. `queue` requests can be inside `gate` at a time.
 
         `at_once` batches are computed at a time: 2 is for models that have threads of their own.
+        `ordinary` are words that the encoder has often met.
         """
         self.encoder = encoder
         self.reader = reader
         self.device = device
         self.metrics = metrics
+        self.ordinary = ordinary
         self.gate = Gate(queue, metrics)
         self.step, self.step_ahead = (8, 2) if device == "cpu" else (32, 32)
         self._ahead: ReadingAhead | None = None

@@ -11,6 +11,9 @@ from tokenizers import Tokenizer
 from models.contracts import ModelError
 from models.loading import read_config
 
+_BEGINS = ("Ġ", "▁")
+"""What the first piece of a word begins with, in the vocabularies of GPT-2 and SentencePiece."""
+
 
 def load_tokenizer(folder: Path) -> Tokenizer:
     """Return a folder's tokenizer. Raises ModelError where tokenizer.json is absent or damaged."""
@@ -21,6 +24,20 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
         raise ModelError(f"the tokenizer in {folder} can't be loaded: {error}") from error
+
+
+def whole_words(folder: Path) -> frozenset[str]:
+    """Return the words that a folder's vocabulary has in one piece, in lower case.
+
+    Those of ASCII letters alone: the frequent words of what the model was trained on. There are
+    none where a folder has no tokenizer.json. Raises ModelError where that is damaged.
+    """
+    if not (folder / "tokenizer.json").is_file():
+        return frozenset()
+    pieces = load_tokenizer(folder).get_vocab()
+    marked = any(piece.startswith(_BEGINS) for piece in pieces)  # else it is the others: "##ing"
+    words = [piece[1:] for piece in pieces if piece.startswith(_BEGINS)] if marked else pieces
+    return frozenset(word.lower() for word in words if word.isascii() and word.isalpha())
 
 
 def cut_alike(one: Path, other: Path) -> bool:

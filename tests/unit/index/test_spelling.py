@@ -119,3 +119,12 @@ def test_a_damaged_file_is_an_error(tmp_path: Path, content: str) -> None:
     (tmp_path / SPELLING).write_text(f"virus\t9\n{content}\n")
     with pytest.raises(IndexingError, match="is damaged: build the index again"):
         Spelling.open(tmp_path, 10)
+
+
+def test_ordinary_words_are_no_mistakes() -> None:
+    counts = {"inverted": 90, "period": 80}
+    assert Spelling(counts, 1).corrected("Who invented it?") == "Who inverted it?"
+    words = Spelling(counts, 1, ["invented"])
+    assert words.corrected("Who invented it?") is None
+    assert words.corrected("Who invented the peroid?") == "Who invented the period?"
+    assert words.corrected("Who invnted it?") is None  # it is not suggested either

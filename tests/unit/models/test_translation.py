@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
-from models.onnx.tokens import load_tokenizer, translation
+from models.onnx.tokens import load_tokenizer, translation, whole_words
 from models.windows import Windower
 
 SHIPPED = Path("models/weights/reader")
@@ -84,3 +85,17 @@ def test_tokenizers_that_may_cut_otherwise_have_no_translation(
 ) -> None:
     assert translation(load_tokenizer(SHIPPED), changed(change)) is None
     assert translation(changed(change), load_tokenizer(SHIPPED)) is None
+
+
+def test_whole_words_are_those_that_are_one_piece(tmp_path: Path) -> None:
+    words = whole_words(SHIPPED)
+    assert {"invented", "bread", "virus"} <= words
+    assert not {"peroid", "##ing", "molnupiravir", "[CLS]", "1918"} & words
+    assert whole_words(tmp_path) == frozenset()
+
+
+def test_whole_words_of_a_vocabulary_that_marks_where_words_begin(tmp_path: Path) -> None:
+    pieces = ["<unk>", "ĠThe", "Ġvirus", "ing", "Ġ12", "\u2581Bread", "Ġ"]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    Tokenizer(WordLevel(vocabulary, "<unk>")).save(str(tmp_path / "tokenizer.json"))
+    assert whole_words(tmp_path) == {"the", "virus", "bread"}
