@@ -18,21 +18,21 @@ _SIGNS = "-\u2212+$€£"
 _COMPARISONS = "<>≤≥‹›~∼≈±"
 _PERCENT = "%‰°"
 _COMPARED = re.compile(rf"(?:[<>]=|[{_COMPARISONS}]) \Z")
+_COMPARED_EQUAL = re.compile(r"[<>]= ?\d")
 _UNIT = re.compile(r" ?(?:[%‰℃]|° ?[CF]\b)")
 _JOINERS = "\u200c\u200d"  # zero-width: between letters of one word, between parts of one emoji
 _PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", "（": "）", "「": "」"}
 _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
 _STRAY = ".,;:!?…–—•·。，、；：！？"
 _NEAR = 60  # code points from an open bracket in an answer to the end of what it opens
-_COMPARED_EQUAL = re.compile(r"[<>]= ?\d")
-_UNWRAPPED = "(["
-_INTERVAL = re.compile(r"[,;]? ?9\d ?% ?-?C[rR]?Is?\b")
+_UNWRAPPED = "(["  # where they enclose all
+_INTERVAL = re.compile(r"(?:[,;] ?|(?<=[\d%]) )9\d ?% ?-?C[rR]?Is?\b")
 _ITEM = r"(?:\d{1,2}|[a-h]|i{1,3}|iv|vi{0,3})"  # what numbers the items of a list
 _AND = r"(?:and/or|and|or)"
 _ITEM_FIRST = re.compile(rf"(?:\(?{_ITEM}\)|\d{{1,2}}\.(?= +[A-Z])) +")
 _BEFORE_ITEM = re.compile(rf"(?:^|[:;,.\n]|\b{_AND})\s*\Z")
 _ITEM_LAST = re.compile(rf"(?:[,;.:](?: {_AND})?| {_AND}) {_ITEM}\Z")
-_LONGEST_ITEM = 20  # code points, with what stands before it
+_LONGEST_TAIL = 20  # code points: a list's number or an interval, with what stands before it
 _OPENED = 200  # code points before a closing bracket in which what opens it is looked for
 _TITLE = re.compile(r"\b(?:Dr|Prof|Mrs?|Ms)\Z")
 _NAME = re.compile(r"\.?(?: (?:[A-Z]\.)+| [A-Z][^\W\d_]+(?:[-'’][^\W\d_]+)*){1,4}")
@@ -99,11 +99,11 @@ def _with_name(text: str, start: int, end: int) -> int:
 def _without_tail(text: str, start: int, end: int) -> int:
     """Return where a range ends without what begins something else, if more than that remains."""
     end = max(without_citation(text, start, end), start + 1)
-    interval = _INTERVAL.search(text, max(start + 1, end - _LONGEST_ITEM))
+    interval = _INTERVAL.search(text, max(start + 1, end - _LONGEST_TAIL), end + _LONGEST_TAIL)
     if interval and interval.start() < end <= interval.end():
         return interval.start()
     if text[end : end + 1] == ")" and _excess(text, ")", max(0, end - _OPENED), end) >= 0:
-        item = _ITEM_LAST.search(text, max(start + 1, end - _LONGEST_ITEM), end)
+        item = _ITEM_LAST.search(text, max(start + 1, end - _LONGEST_TAIL), end)
         return item.start() if item else end
     return end
 

@@ -111,6 +111,8 @@ def test_edges_are_tidied(text: str, part: str, tidied: str) -> None:
         ("is 1.6; 95% CI [1.3–1.8], P", "1.6; 95% CI", "1.6"),
         ("is 1.6 (95% CI 1.3–1.8), P", "1.6 (95% CI 1.3–1.8)", "1.6 (95% CI 1.3–1.8)"),
         ("in 95% CIs of it", "95% CIs", "95% CIs"),  # nothing else there
+        ("with the 95% CI of it", "the 95%", "the 95%"),
+        ("an OR of 1.6 95% CI 1.3–1.8", "1.6 95%", "1.6"),
         ("via 1) droplets and/or 2) close", "droplets and/or 2", "droplets"),
         ("that is: 1) a lack, 2) no", "1) a lack, 2)", "a lack"),
         ("(in groups 1 and 2) were", "groups 1 and 2", "groups 1 and 2"),
