@@ -69,7 +69,8 @@ def tidy(text: str, start: int, end: int) -> tuple[int, int]:
     paired = _paired(text, start, end)
     if paired > start:
         start, end = _without_stray_edges(text, start, paired)
-    start, end = _without_stray_edges(text, start, _without_tail(text, start, end))
+    if (tail := _without_tail(text, start, end)) < end:
+        start, end = _without_stray_edges(text, start, tail)
     return _unwrapped(text, start, end)
 
 
@@ -92,18 +93,19 @@ def _without_item(text: str, start: int, end: int) -> int:
 
 def _with_name(text: str, start: int, end: int) -> int:
     """Extend a range that ends in a title to the name behind it: "Dr", "Dr Li Wenliang"."""
-    name = _NAME.match(text, end) if _TITLE.search(text, start, end) else None
+    name = _NAME.match(text, end) if _TITLE.search(text, max(start, end - 5), end) else None
     return name.end() if name else end
 
 
 def _without_tail(text: str, start: int, end: int) -> int:
     """Return where a range ends without what begins something else, if more than that remains."""
     end = max(without_citation(text, start, end), start + 1)
-    interval = _INTERVAL.search(text, max(start + 1, end - _LONGEST_TAIL), end + _LONGEST_TAIL)
+    near = max(start + 1, end - _LONGEST_TAIL)
+    interval = _INTERVAL.search(text, near, end + _LONGEST_TAIL)
     if interval and interval.start() < end <= interval.end():
         return interval.start()
     if text[end : end + 1] == ")" and _excess(text, ")", max(0, end - _OPENED), end) >= 0:
-        item = _ITEM_LAST.search(text, max(start + 1, end - _LONGEST_TAIL), end)
+        item = _ITEM_LAST.search(text, near, end)
         return item.start() if item else end
     return end
 

@@ -38,7 +38,9 @@ def without_citation(text: str, start: int, end: int) -> int:
     13
     """
     stops = _NEXT_STOP.match(text, end)
-    if (number := _BEHIND_NUMBER.search(text, start, end)) and (stops or end == len(text)):
+    if not text[end - 1].isdigit() or not (stops or end == len(text)):
+        return end
+    if number := _BEHIND_NUMBER.search(text, max(start, end - _LONGEST), end):
         return number.start()
     found = _SUPERSCRIPT.search(text, max(start, end - _LONGEST), end) if stops else None
     if found is None or not _PLAIN_WORD.search(found["word"]):
