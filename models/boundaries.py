@@ -3,8 +3,7 @@
 A model marks tokens, and a token may be a piece of a word: the edges move outwards to whole
 words and numbers ("SARS-CoV-2", "5.1", "< 10 %", "37.5°C" are never cut), no half of a pair of
 brackets or quotes is left alone, and white space and stray punctuation fall off. So does what is of
-the text around the answer: brackets that enclose all of it, the numbers of a list's items and of
-citations, the name of an interval that is not there.
+the text around the answer: numbers of citations and of a list's items, brackets around all of it.
 """
 
 import re
@@ -67,8 +66,19 @@ def tidy(text: str, start: int, end: int) -> tuple[int, int]:
         elif text[end : end + 1] == '"':
             end += 1
     paired = _paired(text, start, end)
-    if paired > start:
-        start, end = _without_stray_edges(text, start, paired)
+    return _without_stray_edges(text, start, paired) if paired > start else (start, end)
+
+
+def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the edges of a tidied answer without what is not its own, in code points.
+
+    These are brackets that enclose all of it, and at its end the number of a citation or of a
+    list's next item, and the name of an interval that is not there. Never empty. For the answer
+    that was chosen: brackets help to choose.
+
+    >>> trimmed("in four (80%).", 8, 13)
+    (9, 12)
+    """
     if (tail := _without_tail(text, start, end)) < end:
         start, end = _without_stray_edges(text, start, tail)
     return _unwrapped(text, start, end)

@@ -3,12 +3,18 @@ import unicodedata
 
 import pytest
 
-from models.boundaries import tidy
+from models.boundaries import tidy, trimmed
 
 
 def _tidied(text: str, part: str) -> str:
     start = text.index(part)
     left, right = tidy(text, start, start + len(part))
+    return text[left:right]
+
+
+def _trimmed(text: str, part: str) -> str:
+    start = text.index(part)
+    left, right = trimmed(text, *tidy(text, start, start + len(part)))
     return text[left:right]
 
 
@@ -68,12 +74,12 @@ def test_whole_words_stay_as_they_are(text: str, part: str) -> None:
     [
         ("it was fever.", " fever.", "fever"),
         ("(fever, cough)", "(fever,", "fever"),  # the bracket's other half is outside
-        ("the virus (ACE2) binds", "virus (ACE2)", "virus (ACE2)"),  # a pair stays
+        ("the virus (ACE2) binds", "(ACE2)", "(ACE2)"),  # a pair stays
         ("by ACE2) or", "ACE2)", "ACE2"),
         ("enzyme 2 (ACE2) binds", "enzyme 2 (ACE2", "enzyme 2 (ACE2)"),  # closed right behind
         ("enzyme 2 (ACE2) binds", "enzyme 2 (", "enzyme 2"),
         ("number (R0) of 2 - 2.5", "R0) of 2", "(R0) of 2"),  # opened right before
-        ("number (R0) of 2 - 2.5", "R0)", "R0"),
+        ("number (R0) of 2 - 2.5", "R0)", "(R0)"),
         ("(83%), and 21%)", "83%), and 21%", "(83%), and 21%"),
         ("(83% of 9), and 21%", "of 9), and 21%", "of 9"),  # not opened in the answer
         ("in a third) because (of this)", "a third) because (of", "a third"),
@@ -128,7 +134,7 @@ def test_edges_are_tidied(text: str, part: str, tidied: str) -> None:
     ],
 )
 def test_nothing_of_the_text_around_an_answer_stays(text: str, part: str, tidied: str) -> None:
-    assert _tidied(text, part) == tidied
+    assert _trimmed(text, part) == tidied
 
 
 @pytest.mark.parametrize(
@@ -155,7 +161,7 @@ def test_nothing_of_the_text_around_an_answer_stays(text: str, part: str, tidied
 def test_the_number_of_a_citation_is_no_part_of_an_answer(
     text: str, part: str, tidied: str
 ) -> None:
-    assert _tidied(text, part) == tidied
+    assert _trimmed(text, part) == tidied
 
 
 def test_a_gene_sequence_is_not_one_word() -> None:
@@ -172,6 +178,8 @@ def test_any_range_of_any_text_stays_a_range() -> None:
         end = draw.randint(start + 1, len(text))
         left, right = tidy(text, start, end)
         assert 0 <= left < right <= len(text)
+        first, last = trimmed(text, left, right)
+        assert left <= first < last <= right
         for cut in (left, right):
             if 0 < cut < len(text):  # no edge between two letters, or before an accent
                 assert not (text[cut - 1] in "ae5" and text[cut] in "ae5")
