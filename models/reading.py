@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from models.boundaries import trimmed
+from models.citation_marks import only_citation
 from models.contracts import FloatArray, ModelError, Span
 from models.span_choice import CANDIDATES, SpanChoice
 from models.spans import Candidate, Logits, best_span, candidates
@@ -28,7 +30,8 @@ class SpanReading:
 
     `max_batch_tokens` bounds the tokens of one forward pass, padding included, and one that has
     `enough_tokens` is not padded much to have more; `max_answer_tokens` bounds an answer. `each`
-    may run several passes at once. `choice` chooses among the best spans.
+    may run several passes at once. `choice` chooses among the best spans. What is nothing but a
+    citation's mark is no answer, where there is another span.
     """
 
     windower: Windower
@@ -68,10 +71,28 @@ class SpanReading:
         self, question: str, context: str, windows: Sequence[Window], logits: Sequence[Logits]
     ) -> Span:
         best = best_span(context, windows, logits, max_answer_tokens=self.max_answer_tokens)
-        if self.choice is None or best.score < self.choice.least:
+        if best.start == best.end:
             return best
-        chosen = self.choice.best(question, context, self._candidates(context, windows, logits))
-        return replace(best, start=chosen.start, end=chosen.end)
+        start, end = self._edges(question, context, windows, logits, best)
+        start, end = trimmed(context, start, end)
+        return replace(best, start=start, end=end)
+
+    def _edges(
+        self,
+        question: str,
+        context: str,
+        windows: Sequence[Window],
+        logits: Sequence[Logits],
+        best: Span,
+    ) -> tuple[int, int]:
+        """Return the edges of the span that is chosen, where a choice is made, else of the best."""
+        choice = self.choice if self.choice and best.score >= self.choice.least else None
+        if choice is None and not only_citation(context, best.start, best.end):
+            return best.start, best.end
+        found = self._candidates(context, windows, logits)
+        found = [one for one in found if not only_citation(context, one.start, one.end)] or found
+        chosen = choice.best(question, context, found) if choice else found[0]
+        return chosen.start, chosen.end
 
     def _candidates(
         self, context: str, windows: Sequence[Window], logits: Sequence[Logits]

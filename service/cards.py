@@ -30,7 +30,7 @@ class Card:
     """One answer. `before + answer + after` is the passage's text.
 
     `lead + answer + tail` is the sentence that holds the answer, or those. `reader_part` and
-    `retrieval_part` make up the final score. `sentences` are the numbers of `Standing`.
+    `retrieval_part` make up the final score. `told` are the numbers of `Standing`.
     """
 
     rank: int
@@ -56,7 +56,7 @@ class Card:
     retrieval: float
     weight: float
     steady: bool
-    sentences: tuple[int, ...]
+    told: tuple[int, ...]
 
     @classmethod
     def of(
@@ -66,7 +66,7 @@ class Card:
         weight: float,
         *,
         steady: bool = False,
-        sentences: tuple[int, ...] = (),
+        told: tuple[int, ...] = (),
     ) -> Self:
         """Prepare the answer at `rank`, from 1, to a question asked with `weight`."""
         text, paper = answer.passage.text, answer.paper
@@ -96,7 +96,7 @@ class Card:
             retrieval=answer.retrieval_score,
             weight=weight,
             steady=steady,
-            sentences=sentences,
+            told=told,
         )
 
     @property

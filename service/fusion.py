@@ -1,5 +1,6 @@
 """The arithmetic that makes one list of answers out of two scores. Pure."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -31,30 +32,50 @@ def reweighed(answers: Iterable[Answer], weight: float) -> list[Answer]:
     )
 
 
-Touched = frozenset[tuple[str, str]]
-"""Sentences of papers, each with its paper's cord_uid."""
+_WORDS = re.compile(r"[\w%<>≤≥]+")
+_LONG = 10  # words from which the same sentence in two papers is a copy: a preprint's, as a rule
+
+Told = frozenset[tuple[str, ...]]
+"""What an answer tells: answers that have something of it in common are repeats of one another."""
 
 
 def without_repeats(
-    answers: Iterable[Answer], touched: Callable[[Answer], Touched] | None = None
+    answers: Iterable[Answer], told: Callable[[Answer], Told] | None = None
 ) -> Iterator[Answer]:
-    """Drop each answer from a sentence that an answer before it comes from already.
+    """Drop each answer that tells what an answer before it tells already.
 
-    Passages of a section overlap, so the same sentence is read twice; the better answer stays.
-    `touched` stands in for `sentences_touched` where its results are at hand.
+    Passages of a section overlap, so the same sentence is read twice; a paper says the same in
+    its abstract and its results; a preprint says what is published later. The better answer stays.
+    `told` stands in for `what_is_told` where its results are at hand.
     """
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for answer in answers:
-        here = (touched or sentences_touched)(answer)
+        here = (told or what_is_told)(answer)
         if seen.isdisjoint(here):
             yield answer
             seen |= here
 
 
-def sentences_touched(answer: Answer) -> Touched:
-    """Return the sentences of its paper that an answer touches."""
+def what_is_told(answer: Answer) -> Told:
+    """Return the sentences of its paper that an answer touches, and its words, as the paper's.
+
+    A long sentence is that of any paper as well.
+    """
     text, paper = answer.passage.text, answer.passage.cord_uid
-    return frozenset((paper, text[start:end]) for start, end in ranges_touched(answer))
+    touched = [text[start:end] for start, end in ranges_touched(answer)]
+    words = [_words(sentence) for sentence in touched]
+    return frozenset(
+        {
+            ("answer", paper, *_words(answer.text)),
+            *(("sentence", paper, sentence) for sentence in touched),
+            *(("any paper", *some) for some in words if len(some) >= _LONG),
+        }
+    )
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text as they are compared: without their case and punctuation."""
+    return _WORDS.findall(text.casefold())
 
 
 def ranges_touched(answer: Answer) -> list[tuple[int, int]]:

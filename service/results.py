@@ -64,7 +64,7 @@ class Results:
                 answer,
                 found.query.weight,
                 steady=answer.passage.id in standing.steady,
-                sentences=standing.sentences[answer.passage.id],
+                told=standing.told[answer.passage.id],
             )
             for rank, answer in enumerate((*found.answers, *standing.more), start=1)
         ]

@@ -108,7 +108,7 @@ class ReadBody(BaseModel):
 
 
 class AllReadBody(BaseModel):
-    """What was read for a question, by descending final score, also what repeats a sentence.
+    """What was read for a question, by descending final score, also what repeats another.
 
     `unread` is the greatest retrieval score of a candidate that was not read, null where every one
     was; its final score is at most `weight * reader_bound + (1 - weight) * unread`.

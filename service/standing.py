@@ -1,11 +1,12 @@
 """How answers stand at other weights: what the page needs to rank them again by itself. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Self
 
-from service.fusion import Touched, reweighed, sentences_touched, without_repeats
+from service.fusion import Told, reweighed, what_is_told, without_repeats
 from service.types import Answer, AnswerList
 
 WEIGHTS = tuple(tenth / 10 for tenth in range(11))
@@ -24,21 +25,21 @@ class Standing:
     these and the ones shown are enough: ranked there, without repeats, the first `top_k` are those
     of the server. At other weights only the server knows, since it may read what it has not read.
     `steady` are the ids of passages whose answer is among the first `STEADY` at every weight,
-    whatever was not read. `sentences` numbers the sentences that each answer touches, by the id of
-    its passage: answers that have a number in common are repeats of one another.
+    whatever was not read. `told` numbers what each answer tells, by the id of its passage: answers
+    that have a number in common are repeats of one another.
     """
 
     more: tuple[Answer, ...]
     complete: tuple[float, ...]
     steady: frozenset[int]
-    sentences: dict[int, tuple[int, ...]]
+    told: dict[int, tuple[int, ...]]
 
     @classmethod
     def of(cls, found: AnswerList) -> Self:
         """Rank all that was read at each weight."""
         top_k = found.query.top_k
-        touched = {answer.passage.id: sentences_touched(answer) for answer in found.read}
-        best = {weight: _best(found, weight, touched) for weight in WEIGHTS}
+        told = {answer.passage.id: what_is_told(answer) for answer in found.read}
+        best = {weight: _best(found, weight, told) for weight in WEIGHTS}
         carried = {answer.passage.id for answer in found.answers}
         complete = []
         for weight in sorted(WEIGHTS, key=lambda weight: abs(weight - found.query.weight)):
@@ -55,13 +56,13 @@ class Standing:
             steady=frozenset.intersection(
                 *(frozenset(_surely_first(found, best[weight], weight)) for weight in WEIGHTS)
             ),
-            sentences=_numbered({a.passage.id: touched[a.passage.id] for a in found.read}),
+            told=_numbered(told),
         )
 
 
-def _best(found: AnswerList, weight: float, touched: dict[int, Touched]) -> list[Answer]:
+def _best(found: AnswerList, weight: float, told: dict[int, Told]) -> list[Answer]:
     """Return the first answers at a weight: enough to show, and to tell the steady ones."""
-    answers = without_repeats(reweighed(found.read, weight), lambda a: touched[a.passage.id])
+    answers = without_repeats(reweighed(found.read, weight), lambda a: told[a.passage.id])
     return list(islice(answers, max(found.query.top_k, STEADY)))
 
 
@@ -86,9 +87,12 @@ def _surely_first(found: AnswerList, best: list[Answer], weight: float) -> Itera
             yield answer.passage.id
 
 
-def _numbered(touched: dict[int, Touched]) -> dict[int, tuple[int, ...]]:
-    numbers: dict[tuple[str, str], int] = {}
+def _numbered(told: dict[int, Told]) -> dict[int, tuple[int, ...]]:
+    """Return numbers of what several answers tell: what one alone does makes no repeat."""
+    count = Counter(chain.from_iterable(told.values()))
+    shared = sorted(one for one, answers in count.items() if answers > 1)
+    numbers = {one: number for number, one in enumerate(shared)}
     return {
-        passage: tuple(sorted(numbers.setdefault(one, len(numbers)) for one in sorted(sentences)))
-        for passage, sentences in touched.items()
+        passage: tuple(sorted(numbers[one] for one in each if one in numbers))
+        for passage, each in told.items()
     }

@@ -79,7 +79,7 @@ class AnswerList:
     `passages_searched` are those that match the query's filters; there is no answer without any.
 
     `read` are the answers of all passages that were read, by descending final score, also those
-    that repeat a sentence of one before them: what another weight is ranked from without reading
+    that repeat one before them: what another weight is ranked from without reading
     again. `unread` is the greatest retrieval score of a candidate that was not read, None where
     every one was; such a candidate's final score is at most
     `weight * reader_bound + (1 - weight) * unread`.

@@ -3,7 +3,7 @@ import { pageAt } from "./visits.js";
 
 const SETTLED = 300; // milliseconds without another move, before the server is asked
 
-// Return the first `most` cards at a weight. Each is { id, reader, retrieval, sentences }.
+// Return the first `most` cards at a weight. Each is { id, reader, retrieval, told }.
 export function ranked(cards, weight, most) {
   const scored = cards.map((card) => ({
     ...card,
@@ -14,8 +14,8 @@ export function ranked(cards, weight, most) {
   const first = [];
   for (const card of scored) {
     if (first.length === most) break;
-    if (card.sentences.some((sentence) => seen.has(sentence))) continue;
-    card.sentences.forEach((sentence) => seen.add(sentence));
+    if (card.told.some((one) => seen.has(one))) continue;
+    card.told.forEach((one) => seen.add(one));
     first.push(card);
   }
   return first;
@@ -28,13 +28,13 @@ export function written(weight) {
 }
 
 function cardOf(element) {
-  const { id, reader, retrieval, sentences } = element.dataset;
+  const { id, reader, retrieval, told } = element.dataset;
   return {
     element,
     id: Number(id),
     reader: Number(reader),
     retrieval: Number(retrieval),
-    sentences: sentences ? sentences.split(" ") : [],
+    told: told ? told.split(" ") : [],
   };
 }
 

@@ -21,12 +21,12 @@ INCUBATION = QUESTIONS[1].text
 
 
 def many() -> tuple[Answer, ...]:
-    """Make 40 answers that rank otherwise at each weight, with ties and repeated sentences."""
+    """Make 40 answers that rank otherwise at each weight, with ties, and some repeat others."""
     made = []
     for n in range(40):
         reader, retrieval = (n * 7 % 20) / 20, (n * 13 % 20) / 20
         paper = make_paper(cord_uid=f"u{n % 8}", title=f"The paper of number {n % 8}", doi="")
-        text = f"The share of topic {n % 10} was [[{n % 8} of them]]. Passage {n}."
+        text = f"The share of topic {n % 10} was [[{n // 8 % 4} of them]]. Passage {n}."
         made.append(make_answer(paper, "Results", text, reader, retrieval))
     return tuple(made)
 

@@ -3,12 +3,18 @@ import unicodedata
 
 import pytest
 
-from models.boundaries import tidy
+from models.boundaries import tidy, trimmed
 
 
 def _tidied(text: str, part: str) -> str:
     start = text.index(part)
     left, right = tidy(text, start, start + len(part))
+    return text[left:right]
+
+
+def _trimmed(text: str, part: str) -> str:
+    start = text.index(part)
+    left, right = trimmed(text, *tidy(text, start, start + len(part)))
     return text[left:right]
 
 
@@ -99,6 +105,65 @@ def test_edges_are_tidied(text: str, part: str, tidied: str) -> None:
     assert _tidied(text, part) == tidied
 
 
+@pytest.mark.parametrize(
+    ("text", "part", "tidied"),
+    [
+        ("at [44.6%], or", "[44.6%]", "44.6%"),  # brackets around all of it are not its own
+        ("in four (80%).", "(80%)", "80%"),
+        ("as (a1) or (a2) is", "(a1) or (a2)", "(a1) or (a2)"),
+        ("DM, 0.5 mg kg−1 day−1) showed", "0.5 mg kg−1 day", "0.5 mg kg−1 day−1"),
+        ("(3.8, 95%CI: 3.4-4.2) or", "3.8, 95%CI", "3.8"),  # where is the interval?
+        ("(3.8, 95% CrI: 3.4-4.2) or", "3.8, 95%", "3.8"),
+        ("is 1.6; 95% CI [1.3–1.8], P", "1.6; 95% CI", "1.6"),
+        ("is 1.6 (95% CI 1.3–1.8), P", "1.6 (95% CI 1.3–1.8)", "1.6 (95% CI 1.3–1.8)"),
+        ("in 95% CIs of it", "95% CIs", "95% CIs"),  # nothing else there
+        ("with the 95% CI of it", "the 95%", "the 95%"),
+        ("an OR of 1.6 95% CI 1.3–1.8", "1.6 95%", "1.6"),
+        ("via 1) droplets and/or 2) close", "droplets and/or 2", "droplets"),
+        ("that is: 1) a lack, 2) no", "1) a lack, 2)", "a lack"),
+        ("(in groups 1 and 2) were", "groups 1 and 2", "groups 1 and 2"),
+        ("Do so. 4. Wash hands often", "4. Wash hands", "Wash hands"),
+        ("mask (Figure 1) and", "1) and", "1"),
+        ("(PaO2/FiO2<=100) ARDS", "100", "<=100"),
+        ("a ratio >= 100 or", "100", ">= 100"),
+        ("a ratio >= 100 or", "= 100", ">= 100"),
+        ("if R = 5 or", "5", "5"),
+        ("the death of Dr Li Wenliang in", "Dr", "Dr Li Wenliang"),
+        ("told Dr. Anthony S. Fauci, who", "Dr", "Dr. Anthony S. Fauci"),
+        ("the Dr said", "Dr", "Dr"),
+    ],
+)
+def test_nothing_of_the_text_around_an_answer_stays(text: str, part: str, tidied: str) -> None:
+    assert _trimmed(text, part) == tidied
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "tidied"),
+    [
+        ("named SARS-CoV-2 4 . Until", "SARS-CoV-2 4", "SARS-CoV-2"),
+        ("79.6% of the genome 5 . One", "79.6% of the genome 5", "79.6% of the genome"),
+        ("found in bats 7, 18 , and", "in bats 7, 18", "in bats"),
+        ("R0 at 3.0. 17", "3.0. 17", "3.0"),
+        ("from 0 to 25. 7 .", "0 to 25. 7", "0 to 25"),
+        ("was 25. 7 days", "25. 7", "25. 7"),
+        ("found in bats 7 in", "bats 7", "bats 7"),  # no mark of punctuation says that it is one
+        ("by SARS CoV 2 . The", "SARS CoV 2", "SARS CoV 2"),
+        ("diabetes type 2 . The", "type 2", "type 2"),
+        ("on March 20 , the", "on March 20", "on March 20"),
+        ("enzyme 2 , the", "enzyme 2", "enzyme 2"),
+        ("number R 0 , the", "R 0", "R 0"),
+        ("of MgCl 2 , and", "MgCl 2", "MgCl 2"),
+        ("at biosafety level 3 .", "level 3", "level 3"),
+        ("at this level 3 .", "level 3", "level"),
+        ("was 2 .", "2", "2"),
+    ],
+)
+def test_the_number_of_a_citation_is_no_part_of_an_answer(
+    text: str, part: str, tidied: str
+) -> None:
+    assert _trimmed(text, part) == tidied
+
+
 def test_a_gene_sequence_is_not_one_word() -> None:
     text = "ACGT" * 1000
     assert tidy(text, 2000, 2004) == (2000, 2004)
@@ -113,6 +178,8 @@ def test_any_range_of_any_text_stays_a_range() -> None:
         end = draw.randint(start + 1, len(text))
         left, right = tidy(text, start, end)
         assert 0 <= left < right <= len(text)
+        first, last = trimmed(text, left, right)
+        assert left <= first < last <= right
         for cut in (left, right):
             if 0 < cut < len(text):  # no edge between two letters, or before an accent
                 assert not (text[cut - 1] in "ae5" and text[cut] in "ae5")

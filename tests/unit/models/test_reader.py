@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-from models.boundaries import tidy
+from models.boundaries import tidy, trimmed
 from models.contracts import ModelError, Reader, Span
 from models.reader import TransformersReader
 from models.windows import Batch, batches
@@ -69,7 +69,8 @@ def _reference(folder: Path, question: str, context: str, longest: int) -> Span:
                 best = Span(offsets[first][0], offsets[last][1], score, null)
     if best.start == best.end:
         return best
-    return Span(*tidy(context, best.start, best.end), best.score, best.no_answer_score)
+    edges = trimmed(context, *tidy(context, best.start, best.end))
+    return Span(*edges, best.score, best.no_answer_score)
 
 
 def _assert_same(found: Span, expected: Span) -> None:

@@ -39,6 +39,24 @@ def test_the_same_sentence_of_two_papers_is_evidence_twice() -> None:
     assert list(without_repeats([one, two])) == [one, two]
 
 
+def test_the_same_words_of_one_paper_appear_once() -> None:
+    first = an_answer(1, "The median was 5.1 days.", "5.1 days")
+    again = an_answer(2, "It was 5.1  Days in most.", "5.1  Days")
+    more = an_answer(3, "In some it was > 5.1 days.", "> 5.1 days")
+    other = an_answer(4, "It was 5.1 days in most.", "5.1 days", cord_uid="b")
+    assert list(without_repeats([first, again, more, other])) == [first, more, other]
+
+
+def test_a_long_sentence_that_two_papers_have_appears_once() -> None:
+    text = "In 181 cases the median was 5.1 days, and 11.5 at most."
+    preprint = an_answer(1, text, "5.1 days", cord_uid="a")
+    published = an_answer(2, text.replace(",", " –"), "11.5", cord_uid="b")
+    assert list(without_repeats([preprint, published])) == [preprint]
+    shorter = "In 181 cases the median was 5.1 days."
+    one, two = (an_answer(n, shorter, "5.1 days", cord_uid=f"{n}") for n in (3, 4))
+    assert list(without_repeats([one, two])) == [one, two]
+
+
 def test_an_answer_over_two_sentences_repeats_either() -> None:
     both = an_answer(1, "It was mild. It was short.", "mild. It was")
     second = an_answer(2, "It was short. It passed.", "short")

@@ -13,19 +13,23 @@ from service.types import Answer
 from tests.making import an_answer
 
 SENTENCES = [f"Sentence {letter} is here." for letter in "ABCDEFGH"]
+LONG = [f"Sentence {letter} is so long that it is copied word for word." for letter in "ABC"]
 SCORE = st.one_of(st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]), st.floats(0, 1))
 PASSAGE = st.tuples(
-    st.sampled_from(SENTENCES),  # which it answers with: some repeat others
+    st.sampled_from([*SENTENCES, *LONG]),  # which it answers with: some repeat others
     SCORE,  # the reader's
     SCORE,  # the retrieval's
     st.booleans(),  # whether it has a span at all
+    st.sampled_from("ab"),  # whose it is
 )
 
 
-def scored(passage_id: int, sentence: str, reader: float, retrieval: float, w: float) -> Answer:
+def scored(  # noqa: PLR0917 - named as they are
+    passage_id: int, sentence: str, reader: float, retrieval: float, w: float, paper: str = "u1"
+) -> Answer:
     """Make an answer from a passage of three sentences, of which it touches one."""
     text = f"Before {passage_id}. {sentence} After {passage_id}."
-    made = an_answer(passage_id, text, sentence[:10])
+    made = an_answer(passage_id, text, sentence[:10], cord_uid=paper)
     final = fuse(reader, retrieval, w)
     return replace(made, reader_score=reader, retrieval_score=retrieval, final_score=final)
 
@@ -40,7 +44,7 @@ def scored(passage_id: int, sentence: str, reader: float, retrieval: float, w: f
     bounds=st.tuples(st.one_of(st.just(1.0), st.floats(0, 1)), st.sampled_from([0.0, 0.5, 1.0])),
 )
 def test_reading_enough_finds_what_reading_all_finds(  # noqa: PLR0917 - drawn by name
-    passages: list[tuple[str, float, float, bool]],
+    passages: list[tuple[str, float, float, bool, str]],
     ids: list[int],
     weight: float,
     top_k: int,
@@ -55,8 +59,10 @@ def test_reading_enough_finds_what_reading_all_finds(  # noqa: PLR0917 - drawn b
 
     of_ids = sorted(zip(ids, passages, strict=False), key=lambda one: (-one[1][2], one[0]))
     answers = [
-        scored(id_, sentence, min(reader, bound(retrieval)), retrieval, weight) if spans else None
-        for id_, (sentence, reader, retrieval, spans) in of_ids
+        scored(id_, sentence, min(reader, bound(retrieval)), retrieval, weight, paper)
+        if spans
+        else None
+        for id_, (sentence, reader, retrieval, spans, paper) in of_ids
     ]
     asked: list[tuple[int, int]] = []
 
@@ -91,7 +97,7 @@ def test_an_answer_that_is_dropped_as_a_repeat_settles_nothing() -> None:
 
 
 def test_the_bound_decides_how_many_are_read() -> None:
-    answers = [scored(n, SENTENCES[n % 8] + str(n), 0.4, 1 - n / 50, 0.5) for n in range(40)]
+    answers = [scored(n, SENTENCES[n % 8], 0.4, 1 - n / 50, 0.5, str(n)) for n in range(40)]
 
     def read(begin: int, end: int) -> Sequence[Answer]:
         return answers[begin:end]

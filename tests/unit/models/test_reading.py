@@ -1,0 +1,49 @@
+"""What is made of a network's logits, without a network."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from models.reading import Outputs, SpanReading
+from models.span_choice import SpanChoice
+from models.span_features import FEATURES
+from models.windows import Batch, Window
+
+TEXT = "Found in bats [24, 25]."
+TOKENS = [(0, 5), (6, 8), (9, 13), (14, 15), (15, 17), (17, 18), (19, 21), (21, 22), (22, 23)]
+CITED = 3, 7  # the tokens of "[24, 25]"
+
+
+class Whole:
+    """Stands in for a `Windower`: one window of `[CLS]`, the tokens of TEXT and `[SEP]`."""
+
+    def split(self, question: str, contexts: Sequence[str]) -> list[Window]:
+        ids = np.zeros(len(TOKENS) + 2, np.int64)
+        return [Window(place, ids, ids, 1, np.array(TOKENS)) for place in range(len(contexts))]
+
+
+def reading(choice: SpanChoice | None, other: float) -> SpanReading:
+    """Make one whose network likes the citation best, with 9, then "bats"."""
+
+    def forward(batch: Batch) -> Outputs:
+        start, end = (np.full(batch.ids.shape, -9, np.float32) for _ in range(2))
+        start[:, 0] = end[:, 0] = 0
+        start[:, 1 + CITED[0]] = end[:, 1 + CITED[1]] = 4.5
+        start[:, 3] = end[:, 3] = other
+        return start, end
+
+    windower = Whole()
+    return SpanReading(windower, forward, 0, 99, 60, choice=choice)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "choice", [None, SpanChoice("reader", (0.0,) * len(FEATURES), ((0.0,) * 4,) * 3)]
+)
+@pytest.mark.parametrize("other", [3.0, -1.0])
+def test_a_citation_is_no_answer_where_there_is_another(
+    choice: SpanChoice | None, other: float
+) -> None:
+    (span,) = reading(choice, other).read("Where?", [TEXT])
+    assert "bats" in TEXT[span.start : span.end]
+    assert span.score == 9
