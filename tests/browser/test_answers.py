@@ -133,7 +133,7 @@ def test_hostile_text_in_question_and_paper_is_text(visit_to: Open) -> None:
         pmcid='PMC1"><script>',
     )
     answers = tuple(
-        make_answer(paper, HOSTILE, f"{HOSTILE} {n}. [[{HOSTILE}]] {HOSTILE}", n / 10, 1 - n / 10)
+        make_answer(paper, HOSTILE, f"{HOSTILE}. [[{HOSTILE} {n}]] {HOSTILE}", n / 10, 1 - n / 10)
         for n in range(9)
     )
     app = create_app(Settings(), FakeAnswerer(answers=answers))
@@ -144,7 +144,7 @@ def test_hostile_text_in_question_and_paper_is_text(visit_to: Open) -> None:
     visit.slide(0)
     page = visit.page
     expect(page.locator("#cards > .card")).to_have_count(5)
-    expect(page.locator(".sentence mark").first).to_have_text(HOSTILE)
+    expect(page.locator(".sentence mark").first).to_have_text(f"{HOSTILE} 0")
     expect(page.locator(".paper").first).to_have_text(HOSTILE)
     expect(page.locator("main img, main script")).to_have_count(0)
     expect(page).to_have_title(f"{HOSTILE} · CovidQuest")
