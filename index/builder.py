@@ -16,14 +16,13 @@ from index.embedding import EmbeddingFiles, EncoderSpec, embed
 from index.keywords import Searchable, build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, sha256, version_name
 from index.passages import PassageStore
-from index.reading import write_passages
+from index.reading import read_corpus
 from index.reuse import KnownVectors
 from index.search import KEYWORDS, PASSAGES, VECTORS
 from index.spelling import count_words
-from index.types import IndexingError, Progress, VectorRecall
+from index.types import IndexingError, Progress, VectorRecall, Watched
 from index.unfinished import (
     EMBEDDED,
-    PARSES,
     PLAN,
     SCAFFOLDS,
     Arguments,
@@ -61,7 +60,7 @@ def build_index(
     corpus: Path,
     index_dir: Path,
     encoder: EncoderSpec,
-    progress: Progress,
+    progress: Watched,
     *,
     limit: int | None = None,
     workers: int = 0,
@@ -85,7 +84,8 @@ def build_index(
         folder = just_published(index_dir, arguments) if resume else None
         if folder is None:
             building = begin(index_dir, arguments, resume=resume)
-            read_corpus(corpus, building, progress, limit=limit, workers=workers)
+            passages = building / PASSAGES
+            read_corpus(corpus, building, passages, progress, limit=limit, workers=workers)
             folder = complete(
                 corpus,
                 building,
@@ -118,16 +118,6 @@ def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = N
         "encoder": encoder,
         "chunker": Chunker().name,
     }
-
-
-def read_corpus(
-    corpus: Path, building: Path, progress: Progress, *, limit: int | None, workers: int
-) -> None:
-    """Write the passages of a corpus into the folder of a build, as far as they are not there."""
-    plan = RecordPlan(building / PLAN)
-    plan.make(corpus / "metadata.csv", limit)
-    parses = find_parses(corpus, building / PARSES)
-    write_passages(plan, parses, Chunker(), building / PASSAGES, progress, workers=workers)
 
 
 def complete(

@@ -76,7 +76,7 @@ def _usage() -> tuple[float, float, float]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
-    progress = TerminalProgress()
+    progress = TerminalProgress("check_corpus")
     started = time.monotonic()
     workers = options.workers or cores()
     try:

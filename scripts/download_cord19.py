@@ -79,7 +79,7 @@ def _matching(pattern: str, what: str) -> Callable[[str], str]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
-    progress = TerminalProgress()
+    progress = TerminalProgress("download_cord19")
     try:
         done = download(
             options.date,

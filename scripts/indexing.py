@@ -22,8 +22,9 @@ from service.questions import QUESTIONS
 class TerminalProgress:
     """One bar a stage on standard error: share, rate and remaining time."""
 
-    def __init__(self) -> None:
-        """Start without a bar."""
+    def __init__(self, command: str) -> None:
+        """Start without a bar; what is noted begins with the name of the command."""
+        self._command = command
         self._bar: tqdm[None] | None = None
 
     def stage(self, name: str, total: int, done: int, unit: str) -> None:
@@ -35,6 +36,10 @@ class TerminalProgress:
         """Move the bar by `count`."""
         if self._bar is not None:
             self._bar.update(count)
+
+    def note(self, line: str) -> None:
+        """Print a line, above the bar if there is one."""
+        tqdm.write(f"{self._command}: {line}", file=sys.stderr)
 
     def close(self) -> None:
         """End the bar."""
@@ -158,7 +163,7 @@ def reported(
 
     Work that is `resumable` goes on with --resume after an interrupt.
     """
-    progress = TerminalProgress()
+    progress = TerminalProgress(command)
     try:
         summary = work(progress)
     except (CorpusError, IndexingError, ModelError) as error:

@@ -29,6 +29,12 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--dry-run", action="store_true", help="only say what would change; nothing is published"
     )
+    arguments.add_argument(
+        "--allow-loss",
+        action="store_true",
+        help="publish also when more than a fifth of the papers or passages would go, or more than "
+        "half of the parses cannot be read",
+    )
     return arguments
 
 
@@ -66,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
             dry_run=options.dry_run,
             vector_index=options.vector_index,
             questions=questions,
+            allow_loss=options.allow_loss,
         )
         if report.built:
             warn_of_recall("update_index", report.built)

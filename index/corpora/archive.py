@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -35,13 +36,15 @@ CREATE TABLE IF NOT EXISTS progress (size INT, mtime INT, members INT, complete 
 def find_parses(corpus: Path, scratch: Path) -> Parses:
     """Return the parses of the release in `corpus`: its folder document_parses, or its archive.
 
-    The folder is taken where both are. `scratch` is the file that an archive's parses may be
-    copied to.
+    Where both are, the archive has what the folder lacks. `scratch` is the file that an archive's
+    parses may be copied to.
     """
     archives = [corpus / name for name in _NAMES if (corpus / name).is_file()]
-    if archives and not (corpus / FOLDER).is_dir():
-        return ArchivedParses(archives[0], scratch)
-    return FolderParses(corpus)
+    folder = FolderParses(corpus)
+    if not archives:
+        return folder
+    archive = ArchivedParses(archives[0], scratch)
+    return BothParses(folder, archive) if (corpus / FOLDER).is_dir() else archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,11 @@ class ArchivedParses:
 
     archive: Path
     scratch: Path
+
+    @property
+    def remark(self) -> str:
+        """Return nothing."""
+        return ""
 
     def identity(self) -> str:
         """Return the archive's name, and its size and time."""
@@ -126,6 +134,50 @@ class ArchivedParses:
         """Delete the copy."""
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.scratch.with_name(self.scratch.name + suffix).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BothParses:
+    """The parses of a folder, and of an archive those that the folder lacks.
+
+    A folder may be one that an unpacking was cut off in. The archive is read only if it has to be.
+    """
+
+    folder: FolderParses
+    archive: ArchivedParses
+
+    @property
+    def remark(self) -> str:
+        """Return which of the two is read."""
+        return (
+            f"{self.folder.root / FOLDER} and {self.archive.archive.name} are both there: the "
+            "folder is read, and the archive for what the folder lacks"
+        )
+
+    def identity(self) -> str:
+        """Return what identifies both."""
+        return f"{self.folder.identity()} {self.archive.identity()}"
+
+    def prepare(self, named: Iterable[str], progress: Progress) -> None:
+        """Copy the named parses that the folder lacks, as the archive does; none, if none is."""
+        lacking = (path for path in named if not self.folder.holds(path))
+        first = next(lacking, None)
+        if first is not None:
+            self.archive.prepare(chain([first], lacking), progress)
+
+    def refused(self) -> Iterator[tuple[str, str]]:
+        """Yield what the archive refused."""
+        return self.archive.refused() if self.archive.scratch.is_file() else iter(())
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a parse, from the folder if it is there."""
+        if self.folder.holds(path) or not self.archive.scratch.is_file():
+            return self.folder.read(path)
+        return self.archive.read(path)
+
+    def discard(self) -> None:
+        """Delete the copy."""
+        self.archive.discard()
 
 
 def _copy(db: sqlite3.Connection, members: Iterator[Member], done: int) -> None:

@@ -19,6 +19,11 @@ COLUMNS = ("pmc_json_files", "pdf_json_files")  # XML first: it gives cleaner te
 class Parses(Protocol):
     """The parses of a release, as the reading of its papers needs them."""
 
+    @property
+    def remark(self) -> str:
+        """Return what is to be known of where they lie, "" when nothing is."""
+        ...
+
     def identity(self) -> str:
         """Return what is another text once parses came or went. It opens none of them."""
         ...
@@ -48,6 +53,18 @@ class FolderParses:
     """Parses as files below the release's folder."""
 
     root: Path
+
+    @property
+    def remark(self) -> str:
+        """Return nothing."""
+        return ""
+
+    def holds(self, path: str) -> bool:
+        """Return whether there is anything at `path`; that it can be read is not said."""
+        try:
+            return os.path.lexists(self.root / checked(path))
+        except ValueError:  # `read` says so
+            return True
 
     def identity(self) -> str:
         """Return a digest of the folders below document_parses, and when each last got a file.

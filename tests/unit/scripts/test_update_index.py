@@ -53,17 +53,17 @@ def test_it_says_what_changed(
     assert run(tmp_path / "new", index, "--dry-run") == 0
     would = table(capsys.readouterr().out)
     assert would["added"] == ["changed", "kept", "dropped"]
-    assert would["papers"] == ["1", "1", "1", "1"]
+    assert would["papers"] == ["1", "1", "4", "1"]
     assert would["dry"] == ["run:", "version", before, "stays"]
     assert (loads, current_version(index).name) == ([], before)
 
     assert run(tmp_path / "new", index) == 0
     out = capsys.readouterr().out
     did = table(out)
-    assert out.splitlines()[1].split() == ["papers", "1", "1", "1", "1"]
+    assert out.splitlines()[1].split() == ["papers", "1", "1", "4", "1"]
     assert out.splitlines()[2].split() == ["passages", *would["passages"]]
     assert did["version"] == [current_version(index).name] != [before]
-    assert did["papers"] == ["3"]
+    assert did["papers"] == ["6"]
     assert loads == ["default"]
 
 
