@@ -19,6 +19,7 @@ from index.corpora.cleaning import (
     clean_title,
     without_title,
 )
+from index.corpora.identifiers import normal_doi, normal_pmcid, normal_pubmed_id
 from index.corpora.line_numbers import without_line_numbers
 from index.corpora.metadata import Record
 from index.corpora.parses import COLUMNS, Parses, paths
@@ -170,9 +171,9 @@ def _paper(record: Record, title: str) -> Paper:
         authors=clean(record.get("authors", "")),
         journal=clean_journal(record.get("journal", "")),
         publish_time=_date(record.get("publish_time", "")),
-        doi=clean(record.get("doi", "")),
-        pmcid=clean(record.get("pmcid", "")),
-        pubmed_id=clean(record.get("pubmed_id", "")),
+        doi=normal_doi(record.get("doi", "")),
+        pmcid=normal_pmcid(record.get("pmcid", "")),
+        pubmed_id=normal_pubmed_id(record.get("pubmed_id", "")),
         url=clean(record.get("url", "").split(";")[0]),
         license=clean(record.get("license", "")),
         source=clean(record.get("source_x", "")),

@@ -93,6 +93,13 @@ def test_dates(tmp_path: Path, given: str, kept: str) -> None:
     assert document(tmp_path, record).paper.publish_time == kept
 
 
+def test_identifiers_are_in_one_notation(tmp_path: Path) -> None:
+    """So that links can be made of them."""
+    given = {"doi": "https://doi.org/10.1/X", "pmcid": "12", "pubmed_id": "12.0"}
+    paper = document(tmp_path, {"abstract": ABSTRACT} | given).paper
+    assert (paper.doi, paper.pmcid, paper.pubmed_id) == ("10.1/x", "PMC12", "12")
+
+
 def test_fields_are_filled_from_all_records_of_the_paper(tmp_path: Path) -> None:
     found = document(
         tmp_path,

@@ -35,7 +35,11 @@ AHN = "Ahn, Bo; Cho, Di"
     [
         (record("a"), record("a")),
         (record("a", doi="10.1/X"), record("b", doi="10.1/x")),
+        (record("a", doi="10.1/X"), record("b", doi="https://doi.org/10.1/x")),
+        (record("a", doi="doi:10.1/x "), record("b", doi="10.1/x; 10.1/z")),
         (record("a", pmcid="PMC1"), record("b", pmcid="pmc1")),
+        (record("a", pmcid="PMC1"), record("b", pmcid="1")),
+        (record("a", pubmed_id="32000001"), record("b", pubmed_id="32000001.0")),
         (
             record("a", doi="10.1/x", title=TITLE),
             record("b", doi="10.1/x", title=f"Title: {TITLE}"),
@@ -61,6 +65,10 @@ def test_records_of_one_paper_are_brought_together(
         (record(""), record("")),
         (record("a", doi="", pmcid=""), record("b", doi="", pmcid="")),
         (record("a", doi="NA", pmcid="NA"), record("b", doi="NA", pmcid="NA")),
+        (
+            record("a", pubmed_id="32000001", title="Contact tracing and epidemics"),
+            record("b", pubmed_id="32000001", title="Kidney impairment in patients"),
+        ),
         (  # an identifier that was cut
             record("a", doi="10.1101/2020.02", title="Contact tracing and epidemics"),
             record("b", doi="10.1101/2020.02", title="Kidney impairment in patients"),
