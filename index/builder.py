@@ -11,12 +11,12 @@ from pathlib import Path
 from index.chunking import Chunker
 from index.corpora.archive import find_parses
 from index.corpora.metadata import read_metadata
-from index.corpora.records import RecordPlan
+from index.corpora.records import Oddities, RecordPlan
 from index.embedding import EmbeddingFiles, EncoderSpec, embed
 from index.keywords import Searchable, build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, sha256, version_name
 from index.passages import PassageStore
-from index.reading import read_corpus
+from index.reading import READING, read_corpus
 from index.reuse import KnownVectors
 from index.search import KEYWORDS, PASSAGES, VECTORS
 from index.spelling import count_words
@@ -50,6 +50,7 @@ class BuildReport:
     passages: int
     skipped: dict[str, int]
     unreadable: dict[str, int]
+    oddities: Oddities
     seconds: float
     size: int
     vector_index: str
@@ -110,6 +111,7 @@ def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = N
     next(read_metadata(metadata), None)
     return {
         "format": FORMAT,
+        "reading": READING,
         "command": command,
         "corpus": str(corpus.resolve()),
         "metadata.csv": sha256(metadata),
@@ -179,14 +181,16 @@ def complete(
 def report_of(folder: Path, started: float) -> BuildReport:
     """Return the report of a version that still has its scaffolds; `started` is monotonic."""
     manifest = read_manifest(folder)
+    plan = RecordPlan(folder / PLAN)
     with closing(PassageStore(folder / PASSAGES)) as store:
         return BuildReport(
             version=manifest.version,
-            records=RecordPlan(folder / PLAN).counts()[0],
+            records=plan.counts()[0],
             papers=manifest.papers,
             passages=manifest.passages,
             skipped=store.skips(),
             unreadable=store.unreadable(),
+            oddities=plan.oddities(),
             seconds=time.monotonic() - started,
             size=sum(size for size, _ in manifest.files.values()),
             vector_index=manifest.vector_index,

@@ -20,6 +20,9 @@ from index.types import IndexingError, Paper, Progress, Watched
 from index.unfinished import PARSES, PLAN
 from index.words import count_words
 
+READING = 2
+"""Another one when records are brought together, or papers read, otherwise than before."""
+
 _PAPERS_PER_COMMIT = 200
 _BATCH = 16  # papers that a worker gets at once: an abstract is read faster than it is sent
 _IN_FLIGHT = 4  # batches per worker that are read ahead: what bounds the memory

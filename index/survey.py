@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.corpora.records import RecordPlan
+from index.corpora.records import Oddities, RecordPlan
 from index.passages import PassageStore
 from index.reading import read_corpus
 from index.types import IndexingError, Watched
@@ -21,6 +21,7 @@ class Survey:
     passages: int
     skipped: dict[str, int]
     unreadable: dict[str, int]
+    oddities: Oddities
 
 
 def survey(
@@ -34,9 +35,16 @@ def survey(
     passages = scratch / "passages.sqlite"
     try:
         read_corpus(corpus, scratch, passages, progress, limit=limit, workers=workers)
-        records, _ = RecordPlan(scratch / PLAN).counts()
+        plan = RecordPlan(scratch / PLAN)
         with closing(PassageStore(passages)) as store:
-            return Survey(records, store.papers, store.passages, store.skips(), store.unreadable())
+            return Survey(
+                records=plan.counts()[0],
+                papers=store.papers,
+                passages=store.passages,
+                skipped=store.skips(),
+                unreadable=store.unreadable(),
+                oddities=plan.oddities(),
+            )
     except (OSError, sqlite3.Error) as error:
         raise IndexingError(
             f"{scratch} cannot be written: {getattr(error, 'strerror', None) or error}; free space "

@@ -11,7 +11,7 @@ from index.parallel import cores
 from index.survey import Survey, survey
 from index.types import CorpusError, IndexingError
 from scripts.arguments import at_least
-from scripts.indexing import TerminalProgress
+from scripts.indexing import TerminalProgress, corpus_lines
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,11 +51,7 @@ def summary(found: Survey, seconds: float, workers: int) -> str:
     """Return the report: what would become of every record."""
     own, largest, cpu = _usage()
     lines = [
-        f"records    {found.records:>10,}",
-        f"papers     {found.papers:>10,}",
-        f"passages   {found.passages:>10,}",
-        *(f"skipped    {count:>10,}  {reason}" for reason, count in found.skipped.items()),
-        *(f"unreadable {count:>10,}  parses: {why}" for why, count in found.unreadable.items()),
+        *corpus_lines(found),
         f"seconds    {seconds:>10,.0f}",
         f"processor  {cpu:>10,.0f}  seconds, all processes",
         f"memory     {own:>10,.0f}  MB at most, this process",

@@ -9,6 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from index.builder import BuildReport
+from index.survey import Survey
 from index.types import CorpusError, IndexingError
 from index.vector_kinds import AUTO, KINDS
 from index.vector_recall import LOW
@@ -113,6 +114,23 @@ def read_queries(path: Path | None) -> list[str]:
     if not questions:
         raise CorpusError(f"{path} holds no question: give one a line")
     return questions
+
+
+def corpus_lines(report: BuildReport | Survey) -> list[str]:
+    """Return the lines of a summary that tell what became of every record, and its parses."""
+    odd = report.oddities
+    lines = [
+        f"records    {report.records:>10,}",
+        f"papers     {report.papers:>10,}",
+        f"passages   {report.passages:>10,}",
+        *(f"skipped    {count:>10,}  {reason}" for reason, count in report.skipped.items()),
+        *(f"unreadable {count:>10,}  parses: {why}" for why, count in report.unreadable.items()),
+    ]
+    if odd.dates:
+        lines.append(f"unreadable {odd.dates:>10,}  dates of publication")
+    if odd.malformed:
+        lines.append(f"malformed  {odd.malformed:>10,}  records, first at line {odd.first_line:,}")
+    return lines
 
 
 def warn_of_recall(command: str, report: BuildReport) -> None:

@@ -59,7 +59,8 @@ def download(
     that was cut off is continued by the next one.
 
     Raises CorpusError when the release cannot be fetched, differs from `sha256`, is damaged, has
-    another layout or finds no room, or when `output` holds another one, or anything that it would replace.
+    another layout or finds no room, or when `output` holds another one, or anything that it
+    would replace.
     """
     name = f"cord-19_{date}.tar.gz"
     if date < _FIRST:

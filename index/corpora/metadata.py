@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -16,17 +17,33 @@ _END = "\x00end of the file\x00"  # no line holds it: NULs are replaced
 Record = Mapping[str, str]
 
 
-def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
+@dataclass(slots=True)
+class Malformed:
+    """How many records had another number of fields than the header, and the first one's line."""
+
+    records: int = 0
+    line: int = 0
+
+    def add(self, line: int) -> None:
+        """Count a record that begins in this line."""
+        self.line = self.line or line
+        self.records += 1
+
+
+def read_metadata(
+    path: Path, limit: int | None = None, malformed: Malformed | None = None
+) -> Iterator[Record]:
     """Yield the first `limit` records of a metadata.csv, missing values as "".
 
     A row that is too short or too long is a record still, and so is one with bytes that are no
-    UTF-8. Raises CorpusError when the file is missing, is not a CSV, lacks a column or is cut off
-    before its end.
+    UTF-8; those of another length are counted in `malformed`: where a quotation mark stands alone,
+    one swallows the records after it. Raises CorpusError when the file is missing, is not a CSV,
+    lacks a column or is cut off before its end.
     """
     csv.field_size_limit(_LARGEST_FIELD)
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            yield from _records(path, file, limit)
+            yield from _records(path, file, limit, malformed or Malformed())
     except OSError as error:
         raise CorpusError(
             f"{path} cannot be read ({error.strerror}): give --corpus the folder of a CORD-19 "
@@ -36,7 +53,7 @@ def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
         raise CorpusError(f"{path} is not a readable CSV file ({error}): fetch it again") from error
 
 
-def _records(path: Path, file: TextIO, limit: int | None) -> Iterator[Record]:
+def _records(path: Path, file: TextIO, limit: int | None, malformed: Malformed) -> Iterator[Record]:
     lines = _Lines(file)
     rows = csv.reader(lines)
     columns = next((row for row in rows if row), [])
@@ -47,7 +64,9 @@ def _records(path: Path, file: TextIO, limit: int | None) -> Iterator[Record]:
             "release?"
         )
     number = 0
+    ended = rows.line_num  # the last line that a row took
     for row in rows:
+        begins, ended = ended + 1, rows.line_num
         if row == [_END] or number == limit:
             return
         if not row:
@@ -58,6 +77,8 @@ def _records(path: Path, file: TextIO, limit: int | None) -> Iterator[Record]:
                 "or delete that record to do without what followed it"
             )
         number += 1
+        if len(row) != len(columns):
+            malformed.add(begins)
         values = [_value(text) for text in row[: len(columns)]]
         yield dict(zip(columns, values + [""] * (len(columns) - len(values)), strict=True))
 

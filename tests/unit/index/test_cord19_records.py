@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from index.corpora.metadata import read_metadata
-from index.corpora.records import RecordPlan
+from index.corpora.records import Oddities, RecordPlan
 from index.types import CorpusError
 from tests.unit.index.release import COLUMNS, write_release
 
@@ -317,3 +317,15 @@ def test_missing_metadata(tmp_path: Path, folder: str) -> None:
     (tmp_path / "metadata.csv").mkdir()
     with pytest.raises(CorpusError, match="give --corpus the folder of a CORD-19 release"):
         list(read_metadata(tmp_path / folder / "metadata.csv"))
+
+
+def test_what_can_be_read_in_part_only_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.csv"
+    path.write_text(
+        'cord_uid,title,abstract,publish_time\na,"Masks,\nin wards",b,March 2020\n\n'
+        'c,"An open quotation mark,d,2020\ne,f,g,2020\nh,i,"j",2020\nk,l,m,2020,n\n'
+    )
+    plan = RecordPlan(tmp_path / "plan.sqlite")
+    plan.make(path)
+    assert plan.counts()[0] == 3
+    assert plan.oddities() == Oddities(malformed=2, first_line=5, dates=1)

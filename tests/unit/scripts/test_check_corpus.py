@@ -29,6 +29,7 @@ def test_every_record_is_accounted_for_and_nothing_is_left(
     assert (lines["records"], lines["papers"]) == ([str(records)], ["9"])
     assert records == 9 + skipped
     assert "2  parses: leaves the corpus folder; not read" in lines["unreadable"]
+    assert lines["malformed"] == ["1  records, first at line 18"]
     assert len(lines["memory"]) == workers
     assert list(scratch.iterdir()) == []
 
