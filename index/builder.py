@@ -84,7 +84,7 @@ def build_index(
     with alone(index_dir):
         folder = just_published(index_dir, arguments) if resume else None
         if folder is None:
-            building = begin(index_dir, arguments, resume=resume)
+            building = begin(index_dir, arguments, progress, resume=resume)
             passages = building / PASSAGES
             read_corpus(corpus, building, passages, progress, limit=limit, workers=workers)
             folder = complete(
@@ -113,7 +113,6 @@ def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = N
         "format": FORMAT,
         "reading": READING,
         "command": command,
-        "corpus": str(corpus.resolve()),
         "metadata.csv": sha256(metadata),
         "document_parses": find_parses(corpus, Path()).identity(),
         "limit": limit,

@@ -81,7 +81,7 @@ def update_index(
             building = index_dir / _TRIAL
             building.mkdir()
         else:
-            building = begin(index_dir, arguments, resume=resume)
+            building = begin(index_dir, arguments, progress, resume=resume)
         try:
             passages = building / PASSAGES
             read = read_corpus(corpus, building, passages, progress, limit=None, workers=workers)
