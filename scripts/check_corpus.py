@@ -11,7 +11,7 @@ from index.parallel import cores
 from index.survey import Survey, survey
 from index.types import CorpusError, IndexingError
 from scripts.arguments import at_least
-from scripts.indexing import TerminalProgress, corpus_lines
+from scripts.indexing import TerminalProgress, corpus_lines, stoppable, stopped
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,7 +76,10 @@ def main(argv: list[str] | None = None) -> int:
     started = time.monotonic()
     workers = options.workers or cores()
     try:
-        with tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch:
+        with (
+            stoppable(),
+            tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch,
+        ):
             found = survey(
                 options.corpus, Path(scratch), progress, limit=options.limit, workers=workers
             )
@@ -87,10 +90,9 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"check_corpus: {options.scratch} cannot be written: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         progress.close()
-        print("check_corpus: stopped", file=sys.stderr)
-        return 130
+        return stopped("check_corpus", "", error)
     progress.close()
     print(summary(found, time.monotonic() - started, workers))
     return 0

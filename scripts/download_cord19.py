@@ -11,7 +11,7 @@ from index.corpora.download import OFFICIAL, download
 from index.corpora.fetching import Patience
 from index.types import CorpusError
 from scripts.arguments import at_least
-from scripts.indexing import TerminalProgress
+from scripts.indexing import TerminalProgress, stoppable, stopped
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,22 +81,22 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     progress = TerminalProgress("download_cord19")
     try:
-        done = download(
-            options.date,
-            options.output,
-            progress,
-            base=options.url,
-            sha256=options.sha256,
-            patience=Patience(tries=options.tries),
-        )
+        with stoppable():
+            done = download(
+                options.date,
+                options.output,
+                progress,
+                base=options.url,
+                sha256=options.sha256,
+                patience=Patience(tries=options.tries),
+            )
     except CorpusError as error:
         progress.close()
         print(f"download_cord19: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         progress.close()
-        print("download_cord19: stopped; the same command goes on", file=sys.stderr)
-        return 130
+        return stopped("download_cord19", "the same command goes on", error)
     progress.close()
     for reason, count in done.skipped.items():
         print(f"left out {count:,}: {reason}")

@@ -2,8 +2,10 @@
 
 import argparse
 import importlib.util
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
@@ -174,6 +176,31 @@ class LazyEncoder:
         return self._encoder.encode_passages(texts)
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM came: everything ends as on an interrupt, but with another status."""
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise TerminatedError in here on the first SIGTERM, so that what is to be cleared is."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise TerminatedError
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def stopped(command: str, then: str, error: KeyboardInterrupt) -> int:
+    """Say that the command was stopped, and how it goes on; return its exit status."""
+    print(f"{command}: stopped; {then}" if then else f"{command}: stopped", file=sys.stderr)
+    return 128 + (signal.SIGTERM if isinstance(error, TerminatedError) else signal.SIGINT)
+
+
 def reported(
     command: str, work: Callable[[TerminalProgress], str], *, resumable: bool = True
 ) -> int:
@@ -183,16 +210,16 @@ def reported(
     """
     progress = TerminalProgress(command)
     try:
-        summary = work(progress)
+        with stoppable():
+            summary = work(progress)
     except (CorpusError, IndexingError, ModelError) as error:
         progress.close()
         print(f"{command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         progress.close()
         then = "the same command with --resume goes on" if resumable else "nothing has changed"
-        print(f"{command}: stopped; {then}", file=sys.stderr)
-        return 130
+        return stopped(command, then, error)
     progress.close()
     print(summary)
     return 0

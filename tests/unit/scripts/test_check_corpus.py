@@ -1,3 +1,6 @@
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -80,3 +83,16 @@ def test_it_warns_of_metadata_that_names_no_parses(
     (tmp_path / "metadata.csv").write_text(f"cord_uid,title,abstract\na,Masks,{ABSTRACT}\n")
     assert main(["--corpus", str(tmp_path), "--workers", "1"]) == 0
     assert "metadata.csv has no column pmc_json_files or pdf_json_files" in capsys.readouterr().err
+
+
+def test_a_termination_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def terminated(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr("scripts.check_corpus.survey", terminated)
+    assert main(["--corpus", str(tmp_path), "--scratch", str(tmp_path)]) == 143
+    assert capsys.readouterr().err == "check_corpus: stopped\n"
+    assert list(tmp_path.iterdir()) == []
