@@ -23,7 +23,7 @@ from index.corpora.metadata import read_metadata
 from index.corpora.parses import checked
 from index.corpora.tar import DamagedError, open_tar
 from index.manifest import write_durably
-from index.types import CorpusError, Progress
+from index.types import CorpusError, Progress, Watched
 
 OFFICIAL = "https://ai2-semanticscholar-cord-19.s3-us-west-2.amazonaws.com/historical_releases"
 _FIRST = "2020-05-26"  # release whose metadata.csv names its parses, in one archive
@@ -46,7 +46,7 @@ class Download:
 def download(
     date: str,
     output: Path,
-    progress: Progress,
+    progress: Watched,
     *,
     base: str = OFFICIAL,
     sha256: str | None = None,
@@ -75,7 +75,7 @@ def download(
                 return Download(found, {}, already=True)
             archive = output / _WORK / name
             if not archive.is_file():
-                fetch(f"{base.rstrip('/')}/{name}", archive, progress, patience)
+                fetch(f"{base.rstrip('/')}/{name}", archive, progress, patience, note=progress.note)
             computed = _sha256(archive, progress)
             if sha256 and computed != sha256.lower():
                 archive.unlink()

@@ -21,6 +21,8 @@ class Release:
     statuses: list[int] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
     location: str = ""  # of such a status
+    retry_after: str = ""  # likewise
+    begin_at: int | None = None  # of ranges: another one than was asked for
     etag: bool = True
     modified: bool = True
     ranges: bool = True
@@ -54,6 +56,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             if release.location:
                 self.send_header("Location", release.location)
+            if release.retry_after:
+                self.send_header("Retry-After", release.retry_after)
             self.end_headers()
             return
         if release.contents:
@@ -68,6 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         same = self.headers.get("If-Range") in (None, etag, modified, release.headers.get("ETag"))
         if asked and release.ranges and (same or not release.checks_if_range):
             begin = int(asked.removeprefix("bytes=").rstrip("-"))
+            begin = begin if release.begin_at is None else release.begin_at
         if begin and begin >= len(content):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(content)}")

@@ -5,13 +5,17 @@ import hashlib
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from email.message import Message
+from email.utils import formatdate
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from index.corpora.fetching import Patience, fetch
+from index.corpora.remote import retry_after
 from index.types import CorpusError
 from tests.unit.index.fake_encoder import Silent
 from tests.unit.index.release_server import Release, serving
@@ -151,6 +155,64 @@ def test_a_server_that_is_overloaded_is_asked_again(release: Release, tmp_path: 
     (tmp_path / "file").unlink()
     with pytest.raises(CorpusError, match=r"the server answered 503 .*3 times in a row"):
         got(release, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"), [("7", 7.0), ("9999", 600.0), ("x", 0.0), ("", 0.0), ("-5", 0.0)]
+)
+def test_it_waits_as_long_as_it_is_asked_to_and_says_so(
+    release: Release,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+    waited: float,
+) -> None:
+    release.statuses, release.retry_after = [429], asked
+    slept: list[float] = []
+    notes: list[str] = []
+    monkeypatch.setattr("index.corpora.fetching.time.sleep", slept.append)
+    fetch(f"{release.url}/file", tmp_path / "file", Silent(), QUICK, note=notes.append)
+    assert slept == [max(waited, 0.002)]
+    said = f"the server answered 429 Too Many Requests; the next try is in {waited:.0f} seconds"
+    assert notes == [said]
+
+
+def test_a_server_may_name_the_time_of_the_next_try() -> None:
+    message = Message()
+    message["Retry-After"] = formatdate(time.time() + 100, usegmt=True)
+    assert 90 < retry_after(message) <= 100
+
+
+def test_nothing_is_called_kept_where_nothing_came(release: Release, tmp_path: Path) -> None:
+    release.statuses = [503, 503, 503]
+    with pytest.raises(CorpusError, match="3 times in a row") as caught:
+        got(release, tmp_path)
+    assert "kept" not in str(caught.value)
+
+
+def test_another_range_than_was_asked_for(release: Release, tmp_path: Path) -> None:
+    release.cut_after, release.begin_at = [2 * MB], 7
+    with pytest.raises(CorpusError, match="sends another part of the file than it was asked for"):
+        got(release, tmp_path)
+    assert got(release, tmp_path) == CONTENT
+
+
+@pytest.mark.parametrize("location", ["", "file:///etc/passwd"])
+def test_redirects_that_lead_nowhere_are_one_line(
+    release: Release, tmp_path: Path, location: str
+) -> None:
+    release.statuses, release.location = [302] * 30, location or f"{release.url}/file"
+    with pytest.raises(CorpusError, match="redirects in a circle, or to what is no web") as caught:
+        got(release, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("page", [b"<html>Sign in</html>", b"\n<!DOCTYPE html><p>", b"<?xml ?>"])
+def test_a_page_is_no_archive(release: Release, tmp_path: Path, page: bytes) -> None:
+    release.content = page
+    with pytest.raises(CorpusError, match="is a web page and no archive"):
+        got(release, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_length_that_is_too_great(release: Release, tmp_path: Path) -> None:
