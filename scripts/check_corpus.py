@@ -95,6 +95,9 @@ def main(argv: list[str] | None = None) -> int:
         return stopped("check_corpus", "", error)
     progress.close()
     print(summary(found, time.monotonic() - started, workers))
+    if found.passages == 0:
+        print(f"check_corpus: {options.corpus} holds no text to index", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -1,7 +1,7 @@
 """Reads the records of a CORD-19 release: metadata.csv, one row at a time."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -42,6 +42,7 @@ def read_metadata(
     """
     csv.field_size_limit(_LARGEST_FIELD)
     try:
+        _refuse_other_bytes(path)
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             yield from _records(path, file, limit, malformed or Malformed())
     except OSError as error:
@@ -59,6 +60,8 @@ def _records(path: Path, file: TextIO, limit: int | None, malformed: Malformed) 
     columns = next((row for row in rows if row), [])
     missing = [name for name in _REQUIRED if name not in columns]
     if missing:
+        if other := _other_delimiter(columns):
+            raise CorpusError(f"{path} separates its fields by {other}: write it with commas")
         raise CorpusError(
             f"{path} has no column {', '.join(missing)}: is it the metadata.csv of a CORD-19 "
             "release?"
@@ -81,6 +84,23 @@ def _records(path: Path, file: TextIO, limit: int | None, malformed: Malformed) 
             malformed.add(begins)
         values = [_value(text) for text in row[: len(columns)]]
         yield dict(zip(columns, values + [""] * (len(columns) - len(values)), strict=True))
+
+
+def _refuse_other_bytes(path: Path) -> None:
+    with path.open("rb") as file:
+        beginning = file.read(4)
+    if beginning.startswith(b"\x1f\x8b"):
+        raise CorpusError(f"{path} is compressed: unpack it with gunzip")
+    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")) or 0 in beginning:
+        raise CorpusError(f"{path} is in UTF-16: write it in UTF-8")
+
+
+def _other_delimiter(columns: Sequence[str]) -> str:
+    """Return by what else than commas the fields are separated, "" where they are not."""
+    for delimiter, named in ((";", "semicolons"), ("\t", "tabs")):
+        if set(_REQUIRED) <= set(",".join(columns).split(delimiter)):
+            return named
+    return ""
 
 
 class _Lines:

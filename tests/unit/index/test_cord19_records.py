@@ -1,3 +1,4 @@
+import gzip
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -296,8 +297,12 @@ def test_only_a_few_columns_are_needed(tmp_path: Path) -> None:
         (b"\n\n", "has no column"),
         (b"id,text\n1,2\n", "has no column"),
         (b"cord_uid,title\na,b\n", "has no column abstract: is it"),
-        (HEADER.decode().encode("utf-16"), "has no column"),
-        (b"\x1f\x8b\x08\x00" + bytes(range(256)), "has no column"),  # still gzipped
+        (HEADER.decode().encode("utf-16"), "is in UTF-16: write it in UTF-8"),
+        (HEADER.decode().encode("utf-16-be"), "is in UTF-16: write it in UTF-8"),
+        (gzip.compress(HEADER), "is compressed: unpack it with gunzip"),
+        (b"\x1f\x8b\x08\x00" + bytes(range(256)), "is compressed: unpack it"),
+        (HEADER.replace(b",", b";"), "separates its fields by semicolons"),
+        (HEADER.replace(b",", b"\t"), "separates its fields by tabs"),
         (HEADER + b'\na,,,"' + b"x" * 2_000, "is not a readable CSV file"),
         (HEADER + b"\n" + bytes(3_000), "is not a readable CSV file .*a line has 2,000"),
     ],

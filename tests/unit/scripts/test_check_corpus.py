@@ -96,3 +96,12 @@ def test_a_termination_leaves_nothing(
     assert main(["--corpus", str(tmp_path), "--scratch", str(tmp_path)]) == 143
     assert capsys.readouterr().err == "check_corpus: stopped\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_corpus_without_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A build refuses it, too."""
+    corpus = write_release(tmp_path, [{"cord_uid": "a"}])
+    assert main(["--corpus", str(corpus), "--workers", "1"]) == 1
+    out, err = capsys.readouterr()
+    assert report(out)["passages"] == ["0"]
+    assert err.splitlines()[-1] == f"check_corpus: {corpus} holds no text to index"
