@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,19 +22,55 @@ from models.loading import encoder_folder, has_weights, identity
 from scripts.arguments import at_least
 from service.questions import QUESTIONS
 
+_SECONDS_PER_LINE = 30
+
+
+class _Lines:
+    """What a bar tells, as lines of a log: one for each tenth, and one where half a minute passed.
+
+    It can be told what a bar can.
+    """
+
+    def __init__(self, name: str, total: int, done: int, unit: str) -> None:
+        self._name, self._total, self._unit = name, total, unit
+        self._done = self._said = done
+        self._said_at = time.monotonic()
+
+    def update(self, count: int) -> None:
+        self._done += count
+        tenths = 10 * self._done // max(self._total, 1) - 10 * self._said // max(self._total, 1)
+        if (self._total and tenths) or time.monotonic() - self._said_at >= _SECONDS_PER_LINE:
+            self._say()
+
+    def close(self) -> None:
+        if self._done != self._said:
+            self._say()
+
+    def _say(self) -> None:
+        self._said, self._said_at = self._done, time.monotonic()
+        of = f" of {self._total:,}" if self._total else ""
+        share = f"{min(self._done / self._total, 1):.0%}, " if self._total else ""
+        print(f"{self._name}: {share}{self._done:,}{of} {self._unit}", file=sys.stderr, flush=True)
+
 
 class TerminalProgress:
-    """One bar a stage on standard error: share, rate and remaining time."""
+    """One bar a stage on standard error: share, rate and remaining time.
+
+    Where that is no terminal, some lines instead.
+    """
 
     def __init__(self, command: str) -> None:
         """Start without a bar; what is noted begins with the name of the command."""
         self._command = command
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[None] | _Lines | None = None
 
     def stage(self, name: str, total: int, done: int, unit: str) -> None:
         """Begin a bar, of which `done` of `total` are done already."""
         self.close()
-        self._bar = tqdm(desc=name, total=total, initial=done, unit=f" {unit}", mininterval=1)
+        if sys.stderr.isatty():
+            self._bar = tqdm(desc=name, total=total, initial=done, unit=f" {unit}", mininterval=1)
+        else:
+            self._bar = _Lines(name, total, done, unit)
 
     def advance(self, count: int) -> None:
         """Move the bar by `count`."""

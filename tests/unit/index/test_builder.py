@@ -434,3 +434,21 @@ def test_a_kind_that_does_not_fit_is_refused_before_anything_is_embedded(tmp_pat
     with pytest.raises(IndexingError, match="of the kind ivfpq needs 9,984 passages"):
         build(SAMPLE, tmp_path, limit=3, encoder=nothing, vector_index="ivfpq")
     assert build(SAMPLE, tmp_path, limit=3, resume=True).vector_index == "fp16"
+
+
+def test_embedding_tells_how_far_it_is_within_a_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: Path
+) -> None:
+    monkeypatch.setattr("index.embedding._AT_ONCE", 8)
+    steps: list[int] = []
+
+    class Stepping(Silent):
+        def stage(self, name: str, total: int, done: int, unit: str) -> None:
+            self.embedding = name == "embedding"
+
+        def advance(self, count: int) -> None:
+            steps.extend([count] if self.embedding else [])
+
+    report = build_index(SAMPLE, tmp_path, ENCODER, Stepping(), workers=1)
+    assert (sum(steps), max(steps)) == (report.passages, 8)
+    assert contents(tmp_path) == contents(undisturbed)
