@@ -50,12 +50,13 @@ def alone(index_dir: Path, *, dry_run: bool = False) -> Iterator[None]:
             raise IndexingError(
                 f"another build is writing to {index_dir}: wait for it, or give another --index"
             ) from error
-        with _explained(index_dir, dry_run=dry_run):
+        with explained(index_dir, dry_run=dry_run):
             yield
 
 
 @contextmanager
-def _explained(index_dir: Path, *, dry_run: bool) -> Iterator[None]:
+def explained(index_dir: Path, *, dry_run: bool) -> Iterator[None]:
+    """Raise IndexingError for what a full disk or a damaged unfinished build raises inside."""
     stopped = f"the {'dry run' if dry_run else 'build'} in {index_dir} stopped"
     try:
         yield
@@ -151,8 +152,9 @@ def _check(building: Path, arguments: Arguments) -> None:
     different = [name for name in arguments if before.get(name) != arguments[name]]
     if different == ["document_parses"]:
         raise IndexingError(
-            "parses came to the corpus, or went, since the unfinished build in "
-            f"{building} began: restore what was there, or leave out --resume to start afresh"
+            f"since the unfinished build in {building} began, parses came to the corpus or went, "
+            "or their archive became another: restore what was there, or leave out --resume to "
+            "start afresh"
         )
     if different:
         raise IndexingError(

@@ -1,4 +1,4 @@
-"""Parses that lie in an archive beside metadata.csv: document_parses.tar.gz, or .tar.
+"""Parses that lie in an archive beside metadata.csv: document_parses.tar.gz, .tgz or .tar.
 
 An archive can only be read from beginning to end, and holds its parses in another order than
 metadata.csv names them. So the named ones are first copied, compressed, into a SQLite file in the
@@ -20,7 +20,7 @@ from index.corpora.parses import FOLDER, LARGEST, FolderParses, Parses, checked
 from index.corpora.tar import Member, open_tar
 from index.types import Progress
 
-_NAMES = (f"{FOLDER}.tar.gz", f"{FOLDER}.tar")
+_NAMES = (f"{FOLDER}.tar.gz", f"{FOLDER}.tgz", f"{FOLDER}.tar")
 _LEVEL = 1  # of compression: the fastest
 _CACHE = 32  # MiB of the file that SQLite keeps in memory
 _BYTES_PER_COMMIT = 64_000_000  # of parses: what a kill may cost
@@ -204,7 +204,7 @@ def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | N
 
     Nothing is ever written to a place that a member names.
     """
-    path = checked(member.name)
+    path = _in_release(member.name)
     if content is None:
         raise ValueError("is a link, a device or a pipe in the archive; not read")
     if not db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone():
@@ -216,9 +216,22 @@ def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | N
     return member.size
 
 
+def _in_release(name: str) -> str:
+    """Return the path of a member in the release: without a folder that all of it was packed in.
+
+    Raises ValueError when it leads out of the corpus folder.
+
+    >>> _in_release("2022-06-02/document_parses/pdf_json/1.json")
+    'document_parses/pdf_json/1.json'
+    """
+    path = checked(name)
+    before, found, after = path.partition(f"/{FOLDER}/")
+    return f"{FOLDER}/{after}" if found and not before.startswith(FOLDER) else path
+
+
 def _name(name: str) -> str:
     try:
-        return checked(name)
+        return _in_release(name)
     except ValueError:
         return name
 
