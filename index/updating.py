@@ -1,5 +1,6 @@
 """Brings a published index up to date with its corpus; only what is new is embedded."""
 
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,7 +17,7 @@ from index.reading import ParsesRead, read_corpus
 from index.reuse import KnownVectors
 from index.search import PASSAGES, checked
 from index.types import IndexingError, Watched
-from index.unfinished import alone, begin, discard, remove_scaffolds
+from index.unfinished import alone, begin, discard, explained, remove_scaffolds
 from index.vector_kinds import AUTO, check_kind, resolved
 
 _TRIAL = ".trial"
@@ -55,6 +56,7 @@ def update_index(
     vector_index: str | None = None,
     questions: Sequence[str] = (),
     allow_loss: bool = False,
+    scratch: Path | None = None,
 ) -> UpdateReport:
     """Publish a version of the index in `index_dir` that holds what `corpus` holds now.
 
@@ -63,7 +65,8 @@ def update_index(
     encoder's name; `encode` is called only when there is something to embed, or questions to
     measure a vector index by, and may wait till then with loading a model. With `resume`, an
     update that was cut off goes on; with `dry_run`, the index and any unfinished build stay as
-    they are. `vector_index` and `questions` are those of `build_index`; by default a kind that was
+    they are; it works in the folder `scratch`, if that is given, and writes nothing to that of the
+    index. `vector_index` and `questions` are those of `build_index`; by default a kind that was
     chosen stays, as it may have been chosen for a machine's memory.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that is not
@@ -74,13 +77,17 @@ def update_index(
     started = time.monotonic()
     arguments = arguments_of("update_index", corpus, encoder)
     current_version(index_dir)  # before `alone` would make the folder
-    with alone(index_dir, dry_run=dry_run):
+    aside = dry_run and scratch is not None
+    with explained(index_dir, dry_run=True) if aside else alone(index_dir, dry_run=dry_run):
         current, manifest = _updatable(index_dir, encoder)
-        discard(index_dir / _TRIAL)  # of a trial that was killed
-        if dry_run:
+        if aside:
+            building = Path(tempfile.mkdtemp(prefix="covidquest-", dir=scratch))
+        elif dry_run:
             building = index_dir / _TRIAL
+            discard(building)  # of a trial that was killed
             building.mkdir()
         else:
+            discard(index_dir / _TRIAL)
             building = begin(index_dir, arguments, progress, resume=resume)
         try:
             passages = building / PASSAGES

@@ -162,3 +162,22 @@ def test_an_update_that_needs_leave_to_lose(
     assert "5 of 6 papers would go" in err
     assert "give --allow-loss" in err
     assert run(tmp_path / "less", index, "--allow-loss") == 0
+
+
+def test_a_dry_run_may_work_elsewhere(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that an index that cannot be written can be compared."""
+    (index / ".lock").unlink()
+    before = {path: path.stat().st_mtime_ns for path in [index, *index.rglob("*")]}
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    assert run(tmp_path / "new", index, "--dry-run", "--scratch", str(scratch)) == 0
+    assert table(capsys.readouterr().out)["papers"] == ["1", "1", "4", "1"]
+    assert {path: path.stat().st_mtime_ns for path in [index, *index.rglob("*")]} == before
+    assert list(scratch.iterdir()) == []
+    assert run(tmp_path / "new", index, "--dry-run", "--scratch", str(scratch / "none")) == 1
+    assert "No such file or directory" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(tmp_path / "new", index, "--scratch", str(scratch))
+    assert "--scratch: of no use without --dry-run" in capsys.readouterr().err
