@@ -139,9 +139,14 @@ class _Download:
 
     def attempt(self) -> None:
         """Fetch what is missing. Raises _InterruptedError."""
+        while not self._fetched():  # a server that did not say how much there is is asked for more
+            continue
+
+    def _fetched(self) -> bool:
+        """Ask once for what is missing; return whether all is here now."""
         have, version = self.size(), self._version()
         if version.length and have == version.length:
-            return
+            return True
         request = urllib.request.Request(self._url, headers={"Accept-Encoding": "identity"})  # noqa: S310 - the user's own address
         for name, value in self._secret.items():
             request.add_unredirected_header(name, value)
@@ -154,9 +159,9 @@ class _Download:
         except urllib.error.HTTPError as error:
             with error:
                 self._answered(error, have)
-        else:
-            with response:
-                self._receive(response, have, version)
+            return True
+        with response:
+            return self._receive(response, have, version)
 
     def _answered(self, error: urllib.error.HTTPError, have: int) -> None:
         """Judge an answer that is no file; return when it says that all of the file is here."""
@@ -183,16 +188,18 @@ class _Download:
             f"the server answered {error.code} {error.reason}", retry_after(error.headers)
         )
 
-    def _receive(self, response: http.client.HTTPResponse, have: int, version: Version) -> None:
+    def _receive(self, response: http.client.HTTPResponse, have: int, version: Version) -> bool:
+        """Write what comes; return whether that was all, or there is no asking for more."""
+        before, length = have, 0
         if response.status == http.client.PARTIAL_CONTENT:
-            begin, total = content_range(response.headers)
+            begin, length = content_range(response.headers)
             if begin != have:
                 self._discard()
                 raise CorpusError(
                     f"{self._shown} cannot be fetched: the server sends another part of the file "
                     f"than it was asked for. What had come was deleted; {self._advice.later}"
                 )
-            if total != (version.length or total) or is_other(response, version):
+            if length != (version.length or length) or is_other(response, version):
                 self._discard()
                 raise _InterruptedError("the file changed on the server")
         elif response.status == http.client.OK:
@@ -221,10 +228,13 @@ class _Download:
                 file.write(chunk)
                 have += len(chunk)
                 advance(len(chunk))
-        if have < version.length:
-            raise _InterruptedError(
-                f"the connection ended after {have:,} of {version.length:,} bytes"
-            )
+        length = version.length or length
+        if have < length:
+            raise _InterruptedError(f"the connection ended after {have:,} of {length:,} bytes")
+        if length or response.chunked or not version.validator:
+            return True
+        anew = before > 0 and response.status == http.client.OK  # no ranges can be had
+        return anew or have == before
 
     def _refuse_large(self, size: int) -> None:
         if self._limit is not None and size > self._limit:

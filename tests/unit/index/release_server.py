@@ -30,6 +30,7 @@ class Release:
     headers: dict[str, str] = field(default_factory=dict)
     said_length: int | None = None  # a wrong Content-Length
     chunked: bool = False
+    unsaid: bool = False  # how long the body is: it ends with the connection
     stall: threading.Event | None = None  # wait for it before the body
     requests: list[dict[str, str]] = field(default_factory=list)
     sent: int = 0  # bytes of bodies
@@ -89,6 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers |= (
             {"Transfer-Encoding": "chunked"} if release.chunked else {"Content-Length": str(length)}
         )
+        headers = {k: v for k, v in headers.items() if k != "Content-Length" or not release.unsaid}
         for name, value in (headers | release.headers).items():
             self.send_header(name, value)
         self.end_headers()

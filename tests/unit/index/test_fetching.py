@@ -243,6 +243,22 @@ def test_without_a_length(release: Release, tmp_path: Path) -> None:
     assert got(release, tmp_path) == CONTENT
 
 
+@pytest.mark.parametrize("cut_after", [[], [2 * MB], [2 * MB, MB, 0]])
+def test_without_a_length_it_is_asked_whether_there_is_more(
+    release: Release, tmp_path: Path, cut_after: list[int]
+) -> None:
+    release.unsaid, release.cut_after = True, list(cut_after)
+    assert got(release, tmp_path) == CONTENT
+    assert release.sent == len(CONTENT)
+    assert release.requests[1]["Range"] == f"bytes={(cut_after or [len(CONTENT)])[0]}-"
+
+
+def test_without_a_length_and_ranges_it_is_fetched_twice(release: Release, tmp_path: Path) -> None:
+    release.unsaid, release.ranges, release.cut_after = True, False, [2 * MB]
+    assert got(release, tmp_path) == CONTENT
+    assert len(release.requests) == 2
+
+
 def test_s3s_md5_is_compared(release: Release, tmp_path: Path) -> None:
     release.headers["x-amz-request-id"] = "1"
     release.headers["ETag"] = f'"{hashlib.md5(b"other").hexdigest()}"'
