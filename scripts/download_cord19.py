@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         "--date",
         type=_day,
         required=True,
-        help="date of the release; the last one is of 2022-06-02",
+        help="date of the release, from 2020-05-26 to 2022-06-02",
     )
     add(
         "--output",
