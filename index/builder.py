@@ -11,19 +11,18 @@ from pathlib import Path
 from index.chunking import Chunker
 from index.corpora.archive import find_parses
 from index.corpora.metadata import read_metadata
-from index.corpora.records import RecordPlan
+from index.corpora.records import Oddities, RecordPlan
 from index.embedding import EmbeddingFiles, EncoderSpec, embed
 from index.keywords import Searchable, build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, sha256, version_name
 from index.passages import PassageStore
-from index.reading import write_passages
+from index.reading import READING, read_corpus
 from index.reuse import KnownVectors
 from index.search import KEYWORDS, PASSAGES, VECTORS
 from index.spelling import count_words
-from index.types import IndexingError, Progress, VectorRecall
+from index.types import IndexingError, Progress, VectorRecall, Watched
 from index.unfinished import (
     EMBEDDED,
-    PARSES,
     PLAN,
     SCAFFOLDS,
     Arguments,
@@ -51,6 +50,7 @@ class BuildReport:
     passages: int
     skipped: dict[str, int]
     unreadable: dict[str, int]
+    oddities: Oddities
     seconds: float
     size: int
     vector_index: str
@@ -61,7 +61,7 @@ def build_index(
     corpus: Path,
     index_dir: Path,
     encoder: EncoderSpec,
-    progress: Progress,
+    progress: Watched,
     *,
     limit: int | None = None,
     workers: int = 0,
@@ -84,8 +84,9 @@ def build_index(
     with alone(index_dir):
         folder = just_published(index_dir, arguments) if resume else None
         if folder is None:
-            building = begin(index_dir, arguments, resume=resume)
-            read_corpus(corpus, building, progress, limit=limit, workers=workers)
+            building = begin(index_dir, arguments, progress, resume=resume)
+            passages = building / PASSAGES
+            read_corpus(corpus, building, passages, progress, limit=limit, workers=workers)
             folder = complete(
                 corpus,
                 building,
@@ -110,24 +111,14 @@ def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = N
     next(read_metadata(metadata), None)
     return {
         "format": FORMAT,
+        "reading": READING,
         "command": command,
-        "corpus": str(corpus.resolve()),
         "metadata.csv": sha256(metadata),
         "document_parses": find_parses(corpus, Path()).identity(),
         "limit": limit,
         "encoder": encoder,
         "chunker": Chunker().name,
     }
-
-
-def read_corpus(
-    corpus: Path, building: Path, progress: Progress, *, limit: int | None, workers: int
-) -> None:
-    """Write the passages of a corpus into the folder of a build, as far as they are not there."""
-    plan = RecordPlan(building / PLAN)
-    plan.make(corpus / "metadata.csv", limit)
-    parses = find_parses(corpus, building / PARSES)
-    write_passages(plan, parses, Chunker(), building / PASSAGES, progress, workers=workers)
 
 
 def complete(
@@ -189,14 +180,16 @@ def complete(
 def report_of(folder: Path, started: float) -> BuildReport:
     """Return the report of a version that still has its scaffolds; `started` is monotonic."""
     manifest = read_manifest(folder)
+    plan = RecordPlan(folder / PLAN)
     with closing(PassageStore(folder / PASSAGES)) as store:
         return BuildReport(
             version=manifest.version,
-            records=RecordPlan(folder / PLAN).counts()[0],
+            records=plan.counts()[0],
             papers=manifest.papers,
             passages=manifest.passages,
             skipped=store.skips(),
             unreadable=store.unreadable(),
+            oddities=plan.oddities(),
             seconds=time.monotonic() - started,
             size=sum(size for size, _ in manifest.files.values()),
             vector_index=manifest.vector_index,

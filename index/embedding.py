@@ -16,9 +16,10 @@ from index.vectors import EMBEDDINGS, VectorFile
 from index.word_vectors import Codes, WordVectorFile, quantised
 
 BLOCK = 1024
-"""Passages that go to the encoder in one call, which sorts them by length, and between two
-checkpoints: about a minute on two slow cores (docs/evaluation.md)."""
+"""Passages that are sorted by length together, and lie between two checkpoints: about a minute on
+two slow cores (docs/evaluation.md)."""
 
+_AT_ONCE = 256  # of these that go to the encoder in one call: whole batches of all usual sizes
 _PAGE = 256  # passages that are read and looked up at a time
 _WIDEST = 16  # blocks' worth of passages that one block spans at most, the known ones counted
 
@@ -116,10 +117,10 @@ def embed(
     progress.stage("embedding", store.passages, done, "passages")
     while done < store.passages:
         block = _next_block(store, known, done)
-        files.append(*_embedded(block, encoder))
+        files.append(*_embedded(block, encoder, progress))
         done += block.size
         write_durably(checkpoint, f"{done}\n")
-        progress.advance(block.size)
+        progress.advance(block.size - len(block.texts))
 
 
 def _rows_done(checkpoint: Path) -> int:
@@ -150,31 +151,47 @@ def _next_block(store: PassageStore, known: KnownVectors | None, start: int) -> 
     return block
 
 
-def _embedded(block: _Block, encoder: EncoderSpec) -> tuple[NDArray[np.float32], list[Codes]]:
-    """Return the vectors of a block, shape (block.size, dimension), and the codes of its words."""
+def _embedded(
+    block: _Block, encoder: EncoderSpec, progress: Progress
+) -> tuple[NDArray[np.float32], list[Codes]]:
+    """Return the vectors of a block, shape (block.size, dimension), and the codes of its words.
+
+    Progress hears of the texts that are encoded, some at a time; in the order in which an encoder
+    takes them anyway, so that its batches are the same.
+    """
     vectors = np.empty((block.size, encoder.dimension), np.float32)
     codes: list[Codes] = [np.empty((0, 0), np.uint8)] * block.size
     for places, found in block.known:
         vectors[places] = found.vectors
         for place, words in zip(places.tolist(), found.codes, strict=bool(found.codes)):
             codes[place] = words
-    if block.texts:
-        made = encoder.encode(block.texts)
-        expected = (len(block.texts), encoder.dimension)
-        shapes = {words.shape[1] for words in made.words} if encoder.word_dimension else set()
-        texts_with_words = len(made.words) if encoder.word_dimension else len(block.texts)
-        if (
-            made.vectors.shape != expected
-            or shapes - {encoder.word_dimension}
-            or texts_with_words != len(block.texts)
-        ):
-            raise IndexingError(
-                f"the encoder made vectors of shape {made.vectors.shape} where {expected} was "
-                f"expected, and of words {sorted(shapes)} where {encoder.word_dimension} was, for "
-                f"{texts_with_words} texts: is it the model that it says it is?"
-            )
-        vectors[block.places] = made.vectors
+    order = sorted(range(len(block.texts)), key=lambda number: len(block.texts[number]))
+    for at in range(0, len(order), _AT_ONCE):
+        some = order[at : at + _AT_ONCE]
+        made = _encoded([block.texts[number] for number in some], encoder)
+        here = [block.places[number] for number in some]
+        vectors[here] = made.vectors
         if encoder.word_dimension:
-            for place, vectors_of_words in zip(block.places, made.words, strict=True):
+            for place, vectors_of_words in zip(here, made.words, strict=True):
                 codes[place] = quantised(vectors_of_words)
+        progress.advance(len(some))
     return vectors, codes
+
+
+def _encoded(texts: list[str], encoder: EncoderSpec) -> Embedded:
+    """Encode texts. Raises IndexingError when something else than their vectors is made."""
+    made = encoder.encode(texts)
+    expected = (len(texts), encoder.dimension)
+    shapes = {words.shape[1] for words in made.words} if encoder.word_dimension else set()
+    texts_with_words = len(made.words) if encoder.word_dimension else len(texts)
+    if (
+        made.vectors.shape != expected
+        or shapes - {encoder.word_dimension}
+        or texts_with_words != len(texts)
+    ):
+        raise IndexingError(
+            f"the encoder made vectors of shape {made.vectors.shape} where {expected} was "
+            f"expected, and of words {sorted(shapes)} where {encoder.word_dimension} was, for "
+            f"{texts_with_words} texts: is it the model that it says it is?"
+        )
+    return made

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
@@ -88,17 +89,34 @@ def current_version(index_dir: Path) -> Path:
         what = "is a file, not a folder" if index_dir.is_file() else "is not there"
         if index_dir.is_dir():
             what = "is not an index (it has no file CURRENT)"
-        raise IndexingError(
-            f"the index {index_dir} {what}: build one with "
-            f"`python -m scripts.build_index --corpus DIR --index {index_dir}`"
-        )
+        build = f"build one with `python -m scripts.build_index --corpus DIR --index {index_dir}`"
+        raise IndexingError(f"the index {index_dir} {what}: {_way_back(index_dir) or build}")
     name = _named(pointer)
     if not _VERSION.fullmatch(name) or not (index_dir / name).is_dir():
         raise IndexingError(
             f"the index {index_dir} names the version {name[:80]!r}, which is not in it: "
-            "build it again"
+            f"{_way_back(index_dir) or 'build it again'}"
         )
     return index_dir / name
+
+
+def _way_back(index_dir: Path) -> str:
+    """Return how to point CURRENT at the newest version that is whole, "" when none is.
+
+    Only the sizes of its files are looked at: whoever opens it compares the checksums.
+    """
+    for folder in reversed(versions(index_dir) if index_dir.is_dir() else []):
+        try:
+            files = read_manifest(folder).files.items()
+            whole = all((folder / name).stat().st_size == size for name, (size, _) in files)
+        except (OSError, IndexingError):
+            continue
+        if whole:
+            return (
+                f"it holds the version {folder.name}, and `echo {folder.name} > "
+                f"{shlex.quote(str(index_dir / CURRENT))}` makes it the current one"
+            )
+    return ""
 
 
 def current_name(index_dir: Path) -> str:

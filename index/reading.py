@@ -9,13 +9,19 @@ from itertools import islice
 from pathlib import Path
 
 from index.chunking import Chunker
+from index.corpora.archive import find_parses
 from index.corpora.cord19 import read_paper
+from index.corpora.metadata import read_metadata
 from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask, RecordPlan
 from index.parallel import cores, in_order
-from index.passages import PassageWriter
-from index.types import IndexingError, Paper, Progress
+from index.passages import PassageStore, PassageWriter
+from index.types import IndexingError, Paper, Progress, Watched
+from index.unfinished import PARSES, PLAN
 from index.words import count_words
+
+READING = 2
+"""Another one when records are brought together, or papers read, otherwise than before."""
 
 _PAPERS_PER_COMMIT = 200
 _BATCH = 16  # papers that a worker gets at once: an abstract is read faster than it is sent
@@ -33,6 +39,74 @@ class _Chunked:
     passages: list[tuple[str, str, int, int]]
     reason: str
     unreadable: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsesRead:
+    """How many parses the records of a corpus name, and how many of these could not be read.
+
+    Where all could be read, `named` is 0: they are not counted for nothing.
+    """
+
+    named: int
+    unreadable: int
+
+    @property
+    def mostly_lost(self) -> bool:
+        """Whether more than half could not be read: then something is wrong with the corpus."""
+        return 2 * self.unreadable > self.named
+
+    def __str__(self) -> str:
+        """Return the counts in words.
+
+        >>> str(ParsesRead(1200, 1100))
+        '1,100 of the 1,200 parses that metadata.csv names cannot be read'
+        """
+        return (
+            f"{self.unreadable:,} of the {self.named:,} parses that metadata.csv names cannot be "
+            "read"
+        )
+
+
+def read_corpus(
+    corpus: Path,
+    folder: Path,
+    passages: Path,
+    progress: Watched,
+    *,
+    limit: int | None,
+    workers: int,
+) -> ParsesRead:
+    """Write the passages of a corpus into `passages`, as far as they are not there.
+
+    What is needed until then goes to `folder`. Notes what costs the corpus most of its text.
+
+    Raises CorpusError for a corpus that cannot be read, and IndexingError when one of the
+    processes is killed.
+    """
+    metadata = corpus / "metadata.csv"
+    first = next(read_metadata(metadata), None)
+    if first is not None and not any(column in first for column in COLUMNS):
+        progress.note(
+            f"warning: {metadata} has no column {' or '.join(COLUMNS)}, so that no full text is "
+            "read, and only abstracts are: releases have these columns since 2020-05-26"
+        )
+    plan = RecordPlan(folder / PLAN)
+    plan.make(metadata, limit)
+    parses = find_parses(corpus, folder / PARSES)
+    if parses.remark:
+        progress.note(parses.remark)
+    write_passages(plan, parses, Chunker(), passages, progress, workers=workers)
+    read = _parses_read(plan, passages)
+    if read.mostly_lost:
+        progress.note(f"warning: {read}: see that all of {corpus} is there")
+    return read
+
+
+def _parses_read(plan: RecordPlan, passages: Path) -> ParsesRead:
+    with closing(PassageStore(passages)) as store:
+        unreadable = sum(store.unreadable().values())
+    return ParsesRead(sum(1 for _ in _named(plan)) if unreadable else 0, unreadable)
 
 
 def write_passages(

@@ -5,12 +5,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.chunking import Chunker
-from index.corpora.archive import find_parses
-from index.corpora.records import RecordPlan
+from index.corpora.records import Oddities, RecordPlan
 from index.passages import PassageStore
-from index.reading import write_passages
-from index.types import IndexingError, Progress
+from index.reading import read_corpus
+from index.types import IndexingError, Watched
+from index.unfinished import PLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +21,30 @@ class Survey:
     passages: int
     skipped: dict[str, int]
     unreadable: dict[str, int]
+    oddities: Oddities
 
 
 def survey(
-    corpus: Path, scratch: Path, progress: Progress, *, limit: int | None = None, workers: int = 0
+    corpus: Path, scratch: Path, progress: Watched, *, limit: int | None = None, workers: int = 0
 ) -> Survey:
     """Read the CORD-19 release in `corpus` to its passages, which go to the empty folder `scratch`.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for a scratch folder that
     cannot be written.
     """
-    plan, passages = RecordPlan(scratch / "plan.sqlite"), scratch / "passages.sqlite"
-    parses = find_parses(corpus, scratch / "parses.sqlite")
+    passages = scratch / "passages.sqlite"
     try:
-        plan.make(corpus / "metadata.csv", limit)
-        records, _ = plan.counts()
-        write_passages(plan, parses, Chunker(), passages, progress, workers=workers)
+        read_corpus(corpus, scratch, passages, progress, limit=limit, workers=workers)
+        plan = RecordPlan(scratch / PLAN)
         with closing(PassageStore(passages)) as store:
-            return Survey(records, store.papers, store.passages, store.skips(), store.unreadable())
+            return Survey(
+                records=plan.counts()[0],
+                papers=store.papers,
+                passages=store.passages,
+                skipped=store.skips(),
+                unreadable=store.unreadable(),
+                oddities=plan.oddities(),
+            )
     except (OSError, sqlite3.Error) as error:
         raise IndexingError(
             f"{scratch} cannot be written: {getattr(error, 'strerror', None) or error}; free space "

@@ -28,6 +28,14 @@ class Progress(Protocol):
         ...
 
 
+class Watched(Progress, Protocol):
+    """Progress that can also be told, in words, what is to be known at once and stops nothing."""
+
+    def note(self, line: str) -> None:
+        """Say `line`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One section of a paper: its heading and its cleaned running text."""

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index.manifest import current_name, versions, write_durably
-from index.types import IndexingError
+from index.types import IndexingError, Watched
 
 PLAN = "plan.sqlite"
 PARSES = "parses.sqlite"
@@ -50,12 +50,13 @@ def alone(index_dir: Path, *, dry_run: bool = False) -> Iterator[None]:
             raise IndexingError(
                 f"another build is writing to {index_dir}: wait for it, or give another --index"
             ) from error
-        with _explained(index_dir, dry_run=dry_run):
+        with explained(index_dir, dry_run=dry_run):
             yield
 
 
 @contextmanager
-def _explained(index_dir: Path, *, dry_run: bool) -> Iterator[None]:
+def explained(index_dir: Path, *, dry_run: bool) -> Iterator[None]:
+    """Raise IndexingError for what a full disk or a damaged unfinished build raises inside."""
     stopped = f"the {'dry run' if dry_run else 'build'} in {index_dir} stopped"
     try:
         yield
@@ -80,10 +81,11 @@ def just_published(index_dir: Path, arguments: Arguments) -> Path | None:
     return None
 
 
-def begin(index_dir: Path, arguments: Arguments, *, resume: bool) -> Path:
+def begin(index_dir: Path, arguments: Arguments, progress: Watched, *, resume: bool) -> Path:
     """Make the folder of a build or, with `resume`, find that of the one that was cut off.
 
-    Raises IndexingError when that was a build with other arguments, or is damaged.
+    Notes when there is none to go on with, and when hours of work are thrown away. Raises
+    IndexingError when that was a build with other arguments, or is damaged.
     """
     building = index_dir / _BUILDING
     current = _current(index_dir)
@@ -95,6 +97,13 @@ def begin(index_dir: Path, arguments: Arguments, *, resume: bool) -> Path:
         for path in building.glob("*.tmp"):  # of a small file whose writing was cut off
             path.unlink()
         return building
+    if resume:
+        progress.note(f"no unfinished build is in {index_dir}: a new one begins")
+    elif embedded := _embedded(building):
+        progress.note(
+            f"an unfinished build with {embedded:,} embedded passages is thrown away, with which "
+            "--resume would have gone on"
+        )
     discard(building)
     building.mkdir()
     write_durably(building / STATE, json.dumps(arguments))
@@ -130,9 +139,23 @@ def _current(index_dir: Path) -> Path | None:
     return next((folder for folder in versions(index_dir) if folder.name == name), None)
 
 
+def _embedded(building: Path) -> int:
+    """Return how many passages an unfinished build has embedded, 0 where it does not tell."""
+    try:
+        return int((building / EMBEDDED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 0
+
+
 def _check(building: Path, arguments: Arguments) -> None:
     before = _state(building)
     different = [name for name in arguments if before.get(name) != arguments[name]]
+    if different == ["document_parses"]:
+        raise IndexingError(
+            f"since the unfinished build in {building} began, parses came to the corpus or went, "
+            "or their archive became another: restore what was there, or leave out --resume to "
+            "start afresh"
+        )
     if different:
         raise IndexingError(
             f"the unfinished build in {building} has another {', '.join(different)}: "

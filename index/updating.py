@@ -1,23 +1,27 @@
 """Brings a published index up to date with its corpus; only what is new is embedded."""
 
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.builder import BuildReport, arguments_of, complete, read_corpus, report_of
-from index.changes import Changes, changes
+from index.builder import BuildReport, arguments_of, complete, report_of
+from index.changes import Changes, Counts, changes
 from index.chunking import Chunker
 from index.embedding import Encode, EncoderSpec
 from index.manifest import Manifest, current_version
+from index.passages import PassageStore
+from index.reading import ParsesRead, read_corpus
 from index.reuse import KnownVectors
 from index.search import PASSAGES, checked
-from index.types import IndexingError, Progress
-from index.unfinished import alone, begin, discard, remove_scaffolds
+from index.types import IndexingError, Watched
+from index.unfinished import alone, begin, discard, explained, remove_scaffolds
 from index.vector_kinds import AUTO, check_kind, resolved
 
 _TRIAL = ".trial"
+_MOST_LOST = 0.2  # of the papers, or of the passages: what an update drops without being asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,15 @@ def update_index(
     index_dir: Path,
     encoder: str,
     encode: Encode,
-    progress: Progress,
+    progress: Watched,
     *,
     workers: int = 0,
     resume: bool = False,
     dry_run: bool = False,
     vector_index: str | None = None,
     questions: Sequence[str] = (),
+    allow_loss: bool = False,
+    scratch: Path | None = None,
 ) -> UpdateReport:
     """Publish a version of the index in `index_dir` that holds what `corpus` holds now.
 
@@ -59,35 +65,50 @@ def update_index(
     encoder's name; `encode` is called only when there is something to embed, or questions to
     measure a vector index by, and may wait till then with loading a model. With `resume`, an
     update that was cut off goes on; with `dry_run`, the index and any unfinished build stay as
-    they are. `vector_index` and `questions` are those of `build_index`; by default a kind that was
+    they are; it works in the folder `scratch`, if that is given, and writes nothing to that of the
+    index. `vector_index` and `questions` are those of `build_index`; by default a kind that was
     chosen stays, as it may have been chosen for a machine's memory.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that is not
-    there, is damaged, is of another encoder or chunker, or cannot be written; what is published
-    stays as it was.
+    there, is damaged, is of another encoder or chunker, or cannot be written; and, unless
+    `allow_loss`, when so much would be lost that the corpus seems not to be all there. What is
+    published stays as it was.
     """
     started = time.monotonic()
     arguments = arguments_of("update_index", corpus, encoder)
     current_version(index_dir)  # before `alone` would make the folder
-    with alone(index_dir, dry_run=dry_run):
+    aside = dry_run and scratch is not None
+    with explained(index_dir, dry_run=True) if aside else alone(index_dir, dry_run=dry_run):
         current, manifest = _updatable(index_dir, encoder)
-        discard(index_dir / _TRIAL)  # of a trial that was killed
-        if dry_run:
+        if aside:
+            building = Path(tempfile.mkdtemp(prefix="covidquest-", dir=scratch))
+        elif dry_run:
             building = index_dir / _TRIAL
+            discard(building)  # of a trial that was killed
             building.mkdir()
         else:
-            building = begin(index_dir, arguments, resume=resume)
+            discard(index_dir / _TRIAL)
+            building = begin(index_dir, arguments, progress, resume=resume)
         try:
-            read_corpus(corpus, building, progress, limit=None, workers=workers)
-            found = changes(current / PASSAGES, building / PASSAGES)
+            passages = building / PASSAGES
+            read = read_corpus(corpus, building, passages, progress, limit=None, workers=workers)
+            found = changes(current / PASSAGES, passages)
         finally:
             if dry_run:
                 discard(building)
         report = UpdateReport(current.name, found, _becomes(manifest, vector_index), None)
         if report.needed and found.passages.now:
             check_kind(vector_index or _chosen(manifest), found.passages.now)
+        lost = [] if allow_loss or not found.passages.now else _lost(found, read, current)
         if dry_run:
+            if lost:
+                progress.note(f"warning: the update needs --allow-loss: {'; '.join(lost)}")
             return report
+        if lost:
+            raise IndexingError(
+                f"{'; '.join(lost)}: see that all of {corpus} is there, or give --allow-loss "
+                "(with --resume, nothing is read again). Nothing was published"
+            )
         if not report.needed:
             discard(building)
             return report
@@ -106,6 +127,33 @@ def update_index(
         built = report_of(folder, started)
         remove_scaffolds(folder)
         return replace(report, version=folder.name, built=built)
+
+
+def _lost(found: Changes, read: ParsesRead, current: Path) -> list[str]:
+    """Return in words what an update would lose beyond what updates usually do."""
+    papers, passages = found.papers, found.passages
+    gone = passages.dropped - passages.added  # what is cut anew is dropped and added, and not lost
+    lost = [
+        f"{number:,} of {present:,} {name} would go"
+        for name, number, present in [
+            ("papers", papers.dropped, _present(papers)),
+            ("passages", gone, _present(passages)),
+        ]
+        if number > _MOST_LOST * present
+    ]
+    if read.mostly_lost and not _were_lost_before(current, read):
+        lost.append(str(read))
+    return lost
+
+
+def _present(counts: Counts) -> int:
+    return counts.changed + counts.kept + counts.dropped
+
+
+def _were_lost_before(current: Path, read: ParsesRead) -> bool:
+    """Return whether the version that is there lacks half of these parses or more, too."""
+    with closing(PassageStore(current / PASSAGES)) as store:
+        return 2 * sum(store.unreadable().values()) >= read.unreadable
 
 
 def _chosen(manifest: Manifest) -> str:

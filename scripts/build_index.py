@@ -10,6 +10,7 @@ from scripts.arguments import at_least
 from scripts.indexing import (
     TerminalProgress,
     add_indexing_arguments,
+    corpus_lines,
     load_encoder,
     read_queries,
     reported,
@@ -35,11 +36,7 @@ def parser() -> argparse.ArgumentParser:
 def summary(report: BuildReport) -> str:
     """Return the closing lines: what became of every record, and what was built."""
     lines = [
-        f"records    {report.records:>10,}",
-        f"papers     {report.papers:>10,}",
-        f"passages   {report.passages:>10,}",
-        *(f"skipped    {count:>10,}  {reason}" for reason, count in report.skipped.items()),
-        *(f"unreadable {count:>10,}  parses: {why}" for why, count in report.unreadable.items()),
+        *corpus_lines(report),
         f"seconds    {report.seconds:>10,.0f}",
         f"size       {report.size / 1e6:>10,.1f}  MB",
         f"vectors    {report.vector_index:>10}  {report.recall or 'recall not measured'}",

@@ -11,7 +11,7 @@ from index.parallel import cores
 from index.survey import Survey, survey
 from index.types import CorpusError, IndexingError
 from scripts.arguments import at_least
-from scripts.indexing import TerminalProgress
+from scripts.indexing import TerminalProgress, corpus_lines, stoppable, stopped
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,11 +51,7 @@ def summary(found: Survey, seconds: float, workers: int) -> str:
     """Return the report: what would become of every record."""
     own, largest, cpu = _usage()
     lines = [
-        f"records    {found.records:>10,}",
-        f"papers     {found.papers:>10,}",
-        f"passages   {found.passages:>10,}",
-        *(f"skipped    {count:>10,}  {reason}" for reason, count in found.skipped.items()),
-        *(f"unreadable {count:>10,}  parses: {why}" for why, count in found.unreadable.items()),
+        *corpus_lines(found),
         f"seconds    {seconds:>10,.0f}",
         f"processor  {cpu:>10,.0f}  seconds, all processes",
         f"memory     {own:>10,.0f}  MB at most, this process",
@@ -76,11 +72,14 @@ def _usage() -> tuple[float, float, float]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
-    progress = TerminalProgress()
+    progress = TerminalProgress("check_corpus")
     started = time.monotonic()
     workers = options.workers or cores()
     try:
-        with tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch:
+        with (
+            stoppable(),
+            tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch,
+        ):
             found = survey(
                 options.corpus, Path(scratch), progress, limit=options.limit, workers=workers
             )
@@ -91,12 +90,14 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"check_corpus: {options.scratch} cannot be written: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         progress.close()
-        print("check_corpus: stopped", file=sys.stderr)
-        return 130
+        return stopped("check_corpus", "", error)
     progress.close()
     print(summary(found, time.monotonic() - started, workers))
+    if found.passages == 0:
+        print(f"check_corpus: {options.corpus} holds no text to index", file=sys.stderr)
+        return 1
     return 0
 
 

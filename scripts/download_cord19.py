@@ -11,7 +11,7 @@ from index.corpora.download import OFFICIAL, download
 from index.corpora.fetching import Patience
 from index.types import CorpusError
 from scripts.arguments import at_least
-from scripts.indexing import TerminalProgress
+from scripts.indexing import TerminalProgress, stoppable, stopped
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         "--date",
         type=_day,
         required=True,
-        help="date of the release; the last one is of 2022-06-02",
+        help="date of the release, from 2020-05-26 to 2022-06-02",
     )
     add(
         "--output",
@@ -79,24 +79,24 @@ def _matching(pattern: str, what: str) -> Callable[[str], str]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
-    progress = TerminalProgress()
+    progress = TerminalProgress("download_cord19")
     try:
-        done = download(
-            options.date,
-            options.output,
-            progress,
-            base=options.url,
-            sha256=options.sha256,
-            patience=Patience(tries=options.tries),
-        )
+        with stoppable():
+            done = download(
+                options.date,
+                options.output,
+                progress,
+                base=options.url,
+                sha256=options.sha256,
+                patience=Patience(tries=options.tries),
+            )
     except CorpusError as error:
         progress.close()
         print(f"download_cord19: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         progress.close()
-        print("download_cord19: stopped; the same command goes on", file=sys.stderr)
-        return 130
+        return stopped("download_cord19", "the same command goes on", error)
     progress.close()
     for reason, count in done.skipped.items():
         print(f"left out {count:,}: {reason}")

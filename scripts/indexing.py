@@ -2,13 +2,17 @@
 
 import argparse
 import importlib.util
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
 
 from index.builder import BuildReport
+from index.survey import Survey
 from index.types import CorpusError, IndexingError
 from index.vector_kinds import AUTO, KINDS
 from index.vector_recall import LOW
@@ -18,23 +22,64 @@ from models.loading import encoder_folder, has_weights, identity
 from scripts.arguments import at_least
 from service.questions import QUESTIONS
 
+_SECONDS_PER_LINE = 30
+
+
+class _Lines:
+    """What a bar tells, as lines of a log: one for each tenth, and one where half a minute passed.
+
+    It can be told what a bar can.
+    """
+
+    def __init__(self, name: str, total: int, done: int, unit: str) -> None:
+        self._name, self._total, self._unit = name, total, unit
+        self._done = self._said = done
+        self._said_at = time.monotonic()
+
+    def update(self, count: int) -> None:
+        self._done += count
+        tenths = 10 * self._done // max(self._total, 1) - 10 * self._said // max(self._total, 1)
+        if (self._total and tenths) or time.monotonic() - self._said_at >= _SECONDS_PER_LINE:
+            self._say()
+
+    def close(self) -> None:
+        if self._done != self._said:
+            self._say()
+
+    def _say(self) -> None:
+        self._said, self._said_at = self._done, time.monotonic()
+        of = f" of {self._total:,}" if self._total else ""
+        share = f"{min(self._done / self._total, 1):.0%}, " if self._total else ""
+        print(f"{self._name}: {share}{self._done:,}{of} {self._unit}", file=sys.stderr, flush=True)
+
 
 class TerminalProgress:
-    """One bar a stage on standard error: share, rate and remaining time."""
+    """One bar a stage on standard error: share, rate and remaining time.
 
-    def __init__(self) -> None:
-        """Start without a bar."""
-        self._bar: tqdm[None] | None = None
+    Where that is no terminal, some lines instead.
+    """
+
+    def __init__(self, command: str) -> None:
+        """Start without a bar; what is noted begins with the name of the command."""
+        self._command = command
+        self._bar: tqdm[None] | _Lines | None = None
 
     def stage(self, name: str, total: int, done: int, unit: str) -> None:
         """Begin a bar, of which `done` of `total` are done already."""
         self.close()
-        self._bar = tqdm(desc=name, total=total, initial=done, unit=f" {unit}", mininterval=1)
+        if sys.stderr.isatty():
+            self._bar = tqdm(desc=name, total=total, initial=done, unit=f" {unit}", mininterval=1)
+        else:
+            self._bar = _Lines(name, total, done, unit)
 
     def advance(self, count: int) -> None:
         """Move the bar by `count`."""
         if self._bar is not None:
             self._bar.update(count)
+
+    def note(self, line: str) -> None:
+        """Print a line, above the bar if there is one."""
+        tqdm.write(f"{self._command}: {line}", file=sys.stderr)
 
     def close(self) -> None:
         """End the bar."""
@@ -110,6 +155,23 @@ def read_queries(path: Path | None) -> list[str]:
     return questions
 
 
+def corpus_lines(report: BuildReport | Survey) -> list[str]:
+    """Return the lines of a summary that tell what became of every record, and its parses."""
+    odd = report.oddities
+    lines = [
+        f"records    {report.records:>10,}",
+        f"papers     {report.papers:>10,}",
+        f"passages   {report.passages:>10,}",
+        *(f"skipped    {count:>10,}  {reason}" for reason, count in report.skipped.items()),
+        *(f"unreadable {count:>10,}  parses: {why}" for why, count in report.unreadable.items()),
+    ]
+    if odd.dates:
+        lines.append(f"unreadable {odd.dates:>10,}  dates of publication")
+    if odd.malformed:
+        lines.append(f"malformed  {odd.malformed:>10,}  records, first at line {odd.first_line:,}")
+    return lines
+
+
 def warn_of_recall(command: str, report: BuildReport) -> None:
     """Say so where the vector index misses too much of what an exact search finds."""
     if report.recall is not None and report.recall.at_100 < LOW:
@@ -151,6 +213,31 @@ class LazyEncoder:
         return self._encoder.encode_passages(texts)
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM came: everything ends as on an interrupt, but with another status."""
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise TerminatedError in here on the first SIGTERM, so that what is to be cleared is."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise TerminatedError
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def stopped(command: str, then: str, error: KeyboardInterrupt) -> int:
+    """Say that the command was stopped, and how it goes on; return its exit status."""
+    print(f"{command}: stopped; {then}" if then else f"{command}: stopped", file=sys.stderr)
+    return 128 + (signal.SIGTERM if isinstance(error, TerminatedError) else signal.SIGINT)
+
+
 def reported(
     command: str, work: Callable[[TerminalProgress], str], *, resumable: bool = True
 ) -> int:
@@ -158,18 +245,18 @@ def reported(
 
     Work that is `resumable` goes on with --resume after an interrupt.
     """
-    progress = TerminalProgress()
+    progress = TerminalProgress(command)
     try:
-        summary = work(progress)
+        with stoppable():
+            summary = work(progress)
     except (CorpusError, IndexingError, ModelError) as error:
         progress.close()
         print(f"{command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         progress.close()
         then = "the same command with --resume goes on" if resumable else "nothing has changed"
-        print(f"{command}: stopped; {then}", file=sys.stderr)
-        return 130
+        return stopped(command, then, error)
     progress.close()
     print(summary)
     return 0

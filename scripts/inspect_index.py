@@ -6,8 +6,8 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from index.corpora.cleaning import clean
@@ -15,6 +15,7 @@ from index.inspection import WORDS_PER_BIN, Contents, Inspection, ShownPassage, 
 from index.manifest import Manifest
 from index.types import IndexingError
 from scripts.arguments import at_least
+from scripts.calibrations_beside import wrong_calibrations
 
 _BAR = 40  # characters of the longest bar
 _MOST_LINES = 25  # of one table; the rest is added up
@@ -41,15 +42,17 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def report(found: Inspection) -> Iterator[str]:
-    """Yield the lines of the text."""
+def report(found: Inspection, unfit: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the lines of the text; `unfit` is what is wrong with the calibrations."""
     yield from _manifest(found.folder, found.manifest)
     if found.contents is not None:
         yield from _contents(found.contents)
     yield ""
+    yield from (f"WRONG: {problem}" for problem in [*found.problems, *unfit])
     if found.problems:
-        yield from (f"WRONG: {problem}" for problem in found.problems)
         yield "Build or copy the index again."
+    elif unfit:
+        yield "Fit the calibrations again."
     else:
         yield f"OK: all {len(found.manifest.files)} files are as they were written, and it opens."
 
@@ -122,11 +125,13 @@ def main(argv: list[str] | None = None) -> int:
     except IndexingError as error:
         print(f"inspect_index: {error}", file=sys.stderr)
         return 1
+    unfit = wrong_calibrations(options.index)
     if options.json:
-        print(json.dumps(asdict(found), default=str, indent=2))
+        whole = replace(found, problems=[*found.problems, *unfit])
+        print(json.dumps(asdict(whole), default=str, indent=2))
     else:
-        print("\n".join(report(found)))
-    return 1 if found.problems else 0
+        print("\n".join(report(found, unfit)))
+    return 1 if found.problems or unfit else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from index.packing import pack
 from index.types import IndexingError
+from scripts.calibrations_beside import wrong_calibrations
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,6 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
+        if wrong := wrong_calibrations(options.index):
+            raise IndexingError("; ".join(wrong))  # noqa: TRY301 - as what `pack` raises
         sha256, manifest = pack(options.index, options.output)
         size = options.output.stat().st_size
     except IndexingError as error:

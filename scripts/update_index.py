@@ -3,8 +3,10 @@
 import argparse
 import sys
 from dataclasses import astuple
+from pathlib import Path
 
 from index.updating import UpdateReport, update_index
+from scripts.arguments import expect_use
 from scripts.build_index import summary
 from scripts.indexing import (
     LazyEncoder,
@@ -29,6 +31,18 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--dry-run", action="store_true", help="only say what would change; nothing is published"
     )
+    arguments.add_argument(
+        "--allow-loss",
+        action="store_true",
+        help="publish also when more than a fifth of the papers or passages would go, or more than "
+        "half of the parses cannot be read",
+    )
+    arguments.add_argument(
+        "--scratch",
+        type=Path,
+        metavar="DIR",
+        help="where a dry run works, instead of the index's folder, which may then be read-only",
+    )
     return arguments
 
 
@@ -50,7 +64,10 @@ def described(report: UpdateReport, *, dry_run: bool) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    options = parser().parse_args(argv)
+    commands = parser()
+    options = commands.parse_args(argv)
+    if not options.dry_run:
+        expect_use(commands, options, "without --dry-run", "scratch")
 
     def work(progress: TerminalProgress) -> str:
         questions = read_queries(options.queries)
@@ -66,6 +83,8 @@ def main(argv: list[str] | None = None) -> int:
             dry_run=options.dry_run,
             vector_index=options.vector_index,
             questions=questions,
+            allow_loss=options.allow_loss,
+            scratch=options.scratch,
         )
         if report.built:
             warn_of_recall("update_index", report.built)

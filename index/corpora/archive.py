@@ -1,4 +1,4 @@
-"""Parses that lie in an archive beside metadata.csv: document_parses.tar.gz, or .tar.
+"""Parses that lie in an archive beside metadata.csv: document_parses.tar.gz, .tgz or .tar.
 
 An archive can only be read from beginning to end, and holds its parses in another order than
 metadata.csv names them. So the named ones are first copied, compressed, into a SQLite file in the
@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +20,7 @@ from index.corpora.parses import FOLDER, LARGEST, FolderParses, Parses, checked
 from index.corpora.tar import Member, open_tar
 from index.types import Progress
 
-_NAMES = (f"{FOLDER}.tar.gz", f"{FOLDER}.tar")
+_NAMES = (f"{FOLDER}.tar.gz", f"{FOLDER}.tgz", f"{FOLDER}.tar")
 _LEVEL = 1  # of compression: the fastest
 _CACHE = 32  # MiB of the file that SQLite keeps in memory
 _BYTES_PER_COMMIT = 64_000_000  # of parses: what a kill may cost
@@ -35,13 +36,15 @@ CREATE TABLE IF NOT EXISTS progress (size INT, mtime INT, members INT, complete 
 def find_parses(corpus: Path, scratch: Path) -> Parses:
     """Return the parses of the release in `corpus`: its folder document_parses, or its archive.
 
-    The folder is taken where both are. `scratch` is the file that an archive's parses may be
-    copied to.
+    Where both are, the archive has what the folder lacks. `scratch` is the file that an archive's
+    parses may be copied to.
     """
     archives = [corpus / name for name in _NAMES if (corpus / name).is_file()]
-    if archives and not (corpus / FOLDER).is_dir():
-        return ArchivedParses(archives[0], scratch)
-    return FolderParses(corpus)
+    folder = FolderParses(corpus)
+    if not archives:
+        return folder
+    archive = ArchivedParses(archives[0], scratch)
+    return BothParses(folder, archive) if (corpus / FOLDER).is_dir() else archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,11 @@ class ArchivedParses:
 
     archive: Path
     scratch: Path
+
+    @property
+    def remark(self) -> str:
+        """Return nothing."""
+        return ""
 
     def identity(self) -> str:
         """Return the archive's name, and its size and time."""
@@ -128,6 +136,50 @@ class ArchivedParses:
             self.scratch.with_name(self.scratch.name + suffix).unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class BothParses:
+    """The parses of a folder, and of an archive those that the folder lacks.
+
+    A folder may be one that an unpacking was cut off in. The archive is read only if it has to be.
+    """
+
+    folder: FolderParses
+    archive: ArchivedParses
+
+    @property
+    def remark(self) -> str:
+        """Return which of the two is read."""
+        return (
+            f"{self.folder.root / FOLDER} and {self.archive.archive.name} are both there: the "
+            "folder is read, and the archive for what the folder lacks"
+        )
+
+    def identity(self) -> str:
+        """Return what identifies both."""
+        return f"{self.folder.identity()} {self.archive.identity()}"
+
+    def prepare(self, named: Iterable[str], progress: Progress) -> None:
+        """Copy the named parses that the folder lacks, as the archive does; none, if none is."""
+        lacking = (path for path in named if not self.folder.holds(path))
+        first = next(lacking, None)
+        if first is not None:
+            self.archive.prepare(chain([first], lacking), progress)
+
+    def refused(self) -> Iterator[tuple[str, str]]:
+        """Yield what the archive refused."""
+        return self.archive.refused() if self.archive.scratch.is_file() else iter(())
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a parse, from the folder if it is there."""
+        if self.folder.holds(path) or not self.archive.scratch.is_file():
+            return self.folder.read(path)
+        return self.archive.read(path)
+
+    def discard(self) -> None:
+        """Delete the copy."""
+        self.archive.discard()
+
+
 def _copy(db: sqlite3.Connection, members: Iterator[Member], done: int) -> None:
     """Copy the members after the first `done`, with a commit now and then."""
     uncommitted = 0
@@ -152,7 +204,7 @@ def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | N
 
     Nothing is ever written to a place that a member names.
     """
-    path = checked(member.name)
+    path = _in_release(member.name)
     if content is None:
         raise ValueError("is a link, a device or a pipe in the archive; not read")
     if not db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone():
@@ -164,9 +216,22 @@ def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | N
     return member.size
 
 
+def _in_release(name: str) -> str:
+    """Return the path of a member in the release: without a folder that all of it was packed in.
+
+    Raises ValueError when it leads out of the corpus folder.
+
+    >>> _in_release("2022-06-02/document_parses/pdf_json/1.json")
+    'document_parses/pdf_json/1.json'
+    """
+    path = checked(name)
+    before, found, after = path.partition(f"/{FOLDER}/")
+    return f"{FOLDER}/{after}" if found and not before.startswith(FOLDER) else path
+
+
 def _name(name: str) -> str:
     try:
-        return checked(name)
+        return _in_release(name)
     except ValueError:
         return name
 

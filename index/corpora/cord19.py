@@ -6,9 +6,7 @@ paper is read at a time; `index.corpora.records` brings the records of a paper t
 
 import json
 import re
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from index.corpora.cleaning import (
@@ -23,6 +21,8 @@ from index.corpora.cleaning import (
     without_stray_stops,
     without_title,
 )
+from index.corpora.dates import read_date
+from index.corpora.identifiers import normal_doi, normal_pmcid, normal_pubmed_id
 from index.corpora.line_numbers import without_line_numbers
 from index.corpora.metadata import Record
 from index.corpora.parses import COLUMNS, Parses, paths
@@ -32,7 +32,10 @@ from index.words import count_words
 
 _ENOUGH_WORDS = 200  # a parse with fewer is a stub; the next one is looked at
 _FEWEST_WORDS = 5  # a shorter title or abstract is no text to answer from
-_DATE = re.compile(r"\d{4}(-\d{2}){0,2}", re.ASCII)
+_PLACEHOLDER = re.compile(  # of an abstract
+    r"\W*(?:no\s+)?abstract(?:\s+is)?(?:\s+not)?\s+available(?:\s+for\s+this\s+\w+)?\W*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +55,19 @@ def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
 
     A parse that is missing or broken is noted and passed over; the abstract still counts.
     """
-    record = _merged(task.records)
+    records = _ranked(task.records)
+    record = _merged(records)
     if not record["cord_uid"]:
         return ReadPaper(None, "no cord_uid")
     unreadable: list[tuple[str, str]] = []
-    parsed = _best_parse(task.records, parses, unreadable)
+    parsed = _best_parse(records, parses, unreadable)
     title = _title(record, parsed)
     abstract = clean_abstract(record["abstract"])
     if is_contents(abstract):
         abstract = ""
     if parsed and count_words(abstract) < _FEWEST_WORDS:
-        abstract = parsed.abstract or abstract
-    sections = [Section("Abstract", abstract)] if count_words(abstract) > 1 else []
+        abstract = parsed.abstract
+    sections = [Section("Abstract", abstract)] if count_words(abstract) >= _FEWEST_WORDS else []
     if parsed:
         sections += parsed.body(title)
     full_text = any(section.heading != "Abstract" for section in sections)
@@ -140,34 +144,62 @@ def _best_parse(
 
 
 def _parse(content: bytes, *, from_pdf: bool) -> _Parse:
+    """Read a parse. What is no text where a text should be counts for nothing, and alone.
+
+    Raises ValueError where nothing at all is as it should be.
+    """
     try:
-        data: Any = json.loads(content)
-        metadata = data.get("metadata") or {}
-        abstract = " ".join(str(part["text"] or "") for part in data.get("abstract") or [])
-        paragraphs = tuple(
-            (str(part.get("section") or ""), str(part["text"] or "")) for part in data["body_text"]
-        )
-        title = str(metadata.get("title") or "")
+        data: Any = json.loads(content.decode(json.detect_encoding(content), errors="replace"))
     except (ValueError, RecursionError) as error:
         raise ValueError("invalid JSON") from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError("not a CORD-19 parse") from error
-    return _Parse(clean_title(title), clean_abstract(abstract), paragraphs, from_pdf)
+    body = data.get("body_text") if isinstance(data, dict) else None
+    parts = [part for part in _list(body) if isinstance(part, dict) and "text" in part]
+    if not parts and body != []:
+        raise ValueError("not a CORD-19 parse")
+    paragraphs = tuple((_text(part.get("section")), _text(part["text"])) for part in parts)
+    metadata = data.get("metadata")
+    title = _text(metadata.get("title")) if isinstance(metadata, dict) else ""
+    return _Parse(
+        clean_title(title), clean_abstract(_abstract(data.get("abstract"))), paragraphs, from_pdf
+    )
 
 
-def _merged(records: tuple[Record, ...]) -> dict[str, str]:
-    """Return the fullest record, its empty fields filled from the others."""
-    ranked = sorted(
-        records,
+def _abstract(value: object) -> str:
+    """Return the abstract of a parse, which is a list of paragraphs, or one text."""
+    texts = (_text(part.get("text")) for part in _list(value) if isinstance(part, dict))
+    return _text(value) or " ".join(texts)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _ranked(records: tuple[Record, ...]) -> tuple[Record, ...]:
+    """Return the records without placeholders, the fullest first, however they were ordered."""
+    without = [
+        {**r, "abstract": "" if _PLACEHOLDER.fullmatch(r["abstract"]) else r["abstract"]}
+        for r in records
+    ]
+    without.sort(key=lambda r: (r["cord_uid"], sorted(r.items())))
+    without.sort(
         key=lambda r: (
             bool(r.get("pmc_json_files")),
             bool(r.get("pdf_json_files")),
-            len(r.get("abstract", "")),
+            len(r["abstract"]),
         ),
         reverse=True,
     )
+    return tuple(without)
+
+
+def _merged(records: tuple[Record, ...]) -> dict[str, str]:
+    """Return the first record, its empty fields filled from the others."""
     merged: dict[str, str] = {}
-    for record in ranked:
+    for record in records:
         for name, value in record.items():
             merged[name] = merged.get(name) or value
     return merged
@@ -179,25 +211,11 @@ def _paper(record: Record, title: str) -> Paper:
         title=title,
         authors=clean(record.get("authors", "")),
         journal=clean_journal(record.get("journal", "")),
-        publish_time=_date(record.get("publish_time", "")),
-        doi=clean(record.get("doi", "")),
-        pmcid=clean(record.get("pmcid", "")),
-        pubmed_id=clean(record.get("pubmed_id", "")),
+        publish_time=read_date(record.get("publish_time", "")),
+        doi=normal_doi(record.get("doi", "")),
+        pmcid=normal_pmcid(record.get("pmcid", "")),
+        pubmed_id=normal_pubmed_id(record.get("pubmed_id", "")),
         url=clean(record.get("url", "").split(";")[0]),
         license=clean(record.get("license", "")),
         source=clean(record.get("source_x", "")),
     )
-
-
-def _date(text: str) -> str:
-    """Return a date of reduced precision as far as the calendar has it, "" for any other text.
-
-    >>> _date("2020-02-30"), _date("2020-13"), _date("March 2020")
-    ('2020-02', '2020', '')
-    """
-    if _DATE.fullmatch(text):
-        for part in (text, text[:7], text[:4]):
-            with suppress(ValueError):
-                date.fromisoformat(part + "-01-01"[len(part) - 4 :])
-                return part
-    return ""

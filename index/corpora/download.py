@@ -23,9 +23,10 @@ from index.corpora.metadata import read_metadata
 from index.corpora.parses import checked
 from index.corpora.tar import DamagedError, open_tar
 from index.manifest import write_durably
-from index.types import CorpusError, Progress
+from index.types import CorpusError, Progress, Watched
 
 OFFICIAL = "https://ai2-semanticscholar-cord-19.s3-us-west-2.amazonaws.com/historical_releases"
+_FIRST = "2020-05-26"  # release whose metadata.csv names its parses, in one archive
 _METADATA = "metadata.csv"
 _WORK = ".download"
 _OURS = "ours.json"  # in _WORK: the names in the release's folder that may be replaced
@@ -45,7 +46,7 @@ class Download:
 def download(
     date: str,
     output: Path,
-    progress: Progress,
+    progress: Watched,
     *,
     base: str = OFFICIAL,
     sha256: str | None = None,
@@ -57,10 +58,16 @@ def download(
     cord-19_<date>.tar.gz.sha256, by which a later call knows that nothing is left to do. A call
     that was cut off is continued by the next one.
 
-    Raises CorpusError when the release cannot be fetched, differs from `sha256`, is damaged or
-    finds no room, or when `output` holds another one, or anything that it would replace.
+    Raises CorpusError when the release cannot be fetched, differs from `sha256`, is damaged, has
+    another layout or finds no room, or when `output` holds another one, or anything that it
+    would replace.
     """
     name = f"cord-19_{date}.tar.gz"
+    if date < _FIRST:
+        raise CorpusError(
+            f"releases before {_FIRST} have another layout, which no build can read: give --date "
+            f"{_FIRST} or later"
+        )
     try:
         with _alone(output):
             found = _already(output, name, sha256)
@@ -68,7 +75,7 @@ def download(
                 return Download(found, {}, already=True)
             archive = output / _WORK / name
             if not archive.is_file():
-                fetch(f"{base.rstrip('/')}/{name}", archive, progress, patience)
+                fetch(f"{base.rstrip('/')}/{name}", archive, progress, patience, note=progress.note)
             computed = _sha256(archive, progress)
             if sha256 and computed != sha256.lower():
                 archive.unlink()
@@ -155,11 +162,10 @@ def _unpack(archive: Path, output: Path, progress: Progress) -> dict[str, int]:
                 if not member.isdir():
                     reason = _unpack_one(member, content, staging, archive.name)
                     skipped.update([reason] if reason else [])
-        root = _root(staging, archive.name)
     except DamagedError as error:
         archive.unlink()
         raise CorpusError(f"{error}. It was deleted: run the command again") from error
-    _publish(root, output)
+    _publish(_root(staging, archive), output)
     return dict(skipped)
 
 
@@ -198,16 +204,24 @@ def _unpack_one(
     return ""
 
 
-def _root(staging: Path, archive: str) -> Path:
-    """Return the folder in `staging` that holds metadata.csv: itself, or the release's own."""
+def _root(staging: Path, archive: Path) -> Path:
+    """Return the folder in `staging` that holds metadata.csv: itself, or the release's own.
+
+    Raises CorpusError when none does: then this is another archive, and not a damaged one.
+    """
+    wrong = f"no {_METADATA}"
     for folder in (staging, *staging.glob("*/")):
         if (folder / _METADATA).is_file():
             try:
                 next(read_metadata(folder / _METADATA), None)
-            except CorpusError as error:
-                raise DamagedError(f"{archive} holds a {_METADATA} that is no release's") from error
-            return folder
-    raise DamagedError(f"{archive} holds no {_METADATA}: is it a CORD-19 release?")
+            except CorpusError:
+                wrong = f"a {_METADATA} without the columns of a CORD-19 release"
+            else:
+                return folder
+    raise CorpusError(
+        f"{archive.name} is whole and holds {wrong}: see that --date and --url are those of a "
+        f"release since {_FIRST}. It is kept as {archive}; delete it to have it fetched again"
+    )
 
 
 def _publish(root: Path, output: Path) -> None:

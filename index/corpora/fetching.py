@@ -9,11 +9,12 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from index.corpora.remote import (
     Version,
     content_range,
     is_other,
+    retry_after,
     sendable,
     shown,
     version_of,
@@ -35,11 +37,16 @@ _PROGRESS = 1 << 20  # bytes; a try that gains fewer has failed
 _LONGEST_WAIT = 60.0  # seconds
 _RESERVE = 200_000_000  # bytes that stay free on the disk
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}  # statuses that may be others a little later
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
 _GONE = {403, 404, 410}  # S3 says 403 of what is not there
 
 
 class _InterruptedError(Exception):
-    """A try that failed, and the next one may not."""
+    """A try that failed, and the next one may not; the server may say how long to wait."""
+
+    def __init__(self, reason: object, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +69,13 @@ def fetch(
     *,
     limit: int | None = None,
     advice: Advice | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> None:
     """Fetch `url` into `target`, which is complete or absent and has at most `limit` bytes.
 
     What an earlier call got of the same file is kept beside `target` and not fetched again. A user
-    and password in the address are told its server alone, and none that it redirects to.
+    and password in the address are told its server alone, and none that it redirects to. `note` is
+    told of each try that failed, and how long it is to the next one.
 
     Raises CorpusError when the address is malformed, the file is not there, does not come within
     bounds, has another MD5 than S3 says, is larger than `limit`, or has no room on the disk. No
@@ -83,13 +92,18 @@ def fetch(
             break
         except _InterruptedError as error:
             reason = error
-        failures = 0 if download.size() - before >= _PROGRESS else failures + 1
+        kept = download.size()
+        failures = 0 if kept - before >= _PROGRESS else failures + 1
         if failures >= patience.tries:
             raise CorpusError(
                 f"{shown(url)} could not be fetched ({reason}), {failures} times in a row: see "
-                f"whether the server can be reached. What was fetched is kept; {advice.later}"
+                f"whether the server can be reached. "
+                f"{'What was fetched is kept; ' if kept else ''}{advice.later}"
             ) from None
-        time.sleep(min(patience.wait * 2**failures, _LONGEST_WAIT))
+        wait = max(min(patience.wait * 2**failures, _LONGEST_WAIT), reason.wait)
+        if note:
+            note(f"{reason}; the next try is in {wait:.0f} seconds")
+        time.sleep(wait)
     download.finish()
 
 
@@ -125,9 +139,14 @@ class _Download:
 
     def attempt(self) -> None:
         """Fetch what is missing. Raises _InterruptedError."""
+        while not self._fetched():  # a server that did not say how much there is is asked for more
+            continue
+
+    def _fetched(self) -> bool:
+        """Ask once for what is missing; return whether all is here now."""
         have, version = self.size(), self._version()
         if version.length and have == version.length:
-            return
+            return True
         request = urllib.request.Request(self._url, headers={"Accept-Encoding": "identity"})  # noqa: S310 - the user's own address
         for name, value in self._secret.items():
             request.add_unredirected_header(name, value)
@@ -140,9 +159,9 @@ class _Download:
         except urllib.error.HTTPError as error:
             with error:
                 self._answered(error, have)
-        else:
-            with response:
-                self._receive(response, have, version)
+            return True
+        with response:
+            return self._receive(response, have, version)
 
     def _answered(self, error: urllib.error.HTTPError, have: int) -> None:
         """Judge an answer that is no file; return when it says that all of the file is here."""
@@ -156,16 +175,31 @@ class _Download:
                 f"{self._shown} is not there (the server answered {error.code} {error.reason}): "
                 f"{self._advice.gone}"
             )
+        if http.client.MULTIPLE_CHOICES <= error.code < http.client.BAD_REQUEST:
+            raise CorpusError(
+                f"{self._shown} cannot be fetched: the server redirects in a circle, or to what is "
+                f"no web address: {self._advice.gone}"
+            )
         if error.code not in _AGAIN:
             raise CorpusError(
                 f"{self._shown} cannot be fetched: the server answered {error.code} {error.reason}"
             )
-        raise _InterruptedError(f"the server answered {error.code} {error.reason}")
+        raise _InterruptedError(
+            f"the server answered {error.code} {error.reason}", retry_after(error.headers)
+        )
 
-    def _receive(self, response: http.client.HTTPResponse, have: int, version: Version) -> None:
+    def _receive(self, response: http.client.HTTPResponse, have: int, version: Version) -> bool:
+        """Write what comes; return whether that was all, or there is no asking for more."""
+        before, length = have, 0
         if response.status == http.client.PARTIAL_CONTENT:
-            begin, total = content_range(response.headers)
-            if begin != have or total != (version.length or total) or is_other(response, version):
+            begin, length = content_range(response.headers)
+            if begin != have:
+                self._discard()
+                raise CorpusError(
+                    f"{self._shown} cannot be fetched: the server sends another part of the file "
+                    f"than it was asked for. What had come was deleted; {self._advice.later}"
+                )
+            if length != (version.length or length) or is_other(response, version):
                 self._discard()
                 raise _InterruptedError("the file changed on the server")
         elif response.status == http.client.OK:
@@ -189,13 +223,18 @@ class _Download:
         with self._part.open("ab") as file:
             while chunk := _chunk(response):
                 self._refuse_large(have + len(chunk))
+                if have == 0:
+                    self._refuse_page(chunk)
                 file.write(chunk)
                 have += len(chunk)
                 advance(len(chunk))
-        if have < version.length:
-            raise _InterruptedError(
-                f"the connection ended after {have:,} of {version.length:,} bytes"
-            )
+        length = version.length or length
+        if have < length:
+            raise _InterruptedError(f"the connection ended after {have:,} of {length:,} bytes")
+        if length or response.chunked or not version.validator:
+            return True
+        anew = before > 0 and response.status == http.client.OK  # no ranges can be had
+        return anew or have == before
 
     def _refuse_large(self, size: int) -> None:
         if self._limit is not None and size > self._limit:
@@ -203,6 +242,14 @@ class _Download:
             raise CorpusError(
                 f"{self._shown} has more than {self._limit:,} bytes, which is the limit: "
                 f"{self._advice.large}"
+            )
+
+    def _refuse_page(self, beginning: bytes) -> None:
+        if _PAGE.match(beginning):
+            self._discard()
+            raise CorpusError(
+                f"{self._shown} is a web page and no archive: see whether the network asks to sign "
+                f"in first; and {self._advice.gone}"
             )
 
     def finish(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from index.corpora.identifiers import normal_doi, normal_pmcid, normal_pubmed_id
 from index.corpora.metadata import Record
 
 _FEWEST_TITLE_WORDS = 5  # a shorter title ("Editorial", "COVID-19") does not identify a paper
@@ -33,7 +34,8 @@ class Evidence(IntEnum):
     UID = 0
     DOI = 1
     PMC = 2
-    TITLE = 3  # of at least five words, together with the first author's name
+    PUBMED = 3
+    TITLE = 4  # of at least five words, together with the first author's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Identity:
     uid: str
     doi: str
     pmcid: str
+    pubmed_id: str
     title: str
     first_author: str
 
@@ -52,8 +55,9 @@ class Identity:
         author = re.match(r"\w*", record.get("authors", "").lower())
         return cls(
             uid=record["cord_uid"],
-            doi=record.get("doi", "").lower(),
-            pmcid=record.get("pmcid", "").upper(),
+            doi=normal_doi(record.get("doi", "")),
+            pmcid=normal_pmcid(record.get("pmcid", "")),
+            pubmed_id=normal_pubmed_id(record.get("pubmed_id", "")),
             title=" ".join(re.findall(r"\w+", record["title"].lower())),
             first_author=author[0] if author else "",
         )
@@ -65,6 +69,7 @@ class Identity:
             Evidence.UID: self.uid,
             Evidence.DOI: self.doi,
             Evidence.PMC: self.pmcid,
+            Evidence.PUBMED: self.pubmed_id,
             Evidence.TITLE: f"{self.title}|{self.first_author}"
             if long and self.first_author
             else "",
@@ -75,8 +80,9 @@ class Identity:
 def are_one_paper(group: Sequence[Identity], other: Sequence[Identity], evidence: Evidence) -> bool:
     """Return whether two groups of records with `evidence` in common are of one paper.
 
-    A shared DOI or PMC id counts unless a title of one group disagrees with one of the other. A
-    shared title and author count unless the identifiers are of two articles of one publisher.
+    A shared DOI, PMC or PubMed id counts unless a title of one group disagrees with one of the
+    other. A shared title and author count unless the identifiers are of two articles of one
+    publisher.
     """
     if evidence is Evidence.UID:
         return True

@@ -1,7 +1,8 @@
 """Reads the records of a CORD-19 release: metadata.csv, one row at a time."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -16,17 +17,34 @@ _END = "\x00end of the file\x00"  # no line holds it: NULs are replaced
 Record = Mapping[str, str]
 
 
-def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
+@dataclass(slots=True)
+class Malformed:
+    """How many records had another number of fields than the header, and the first one's line."""
+
+    records: int = 0
+    line: int = 0
+
+    def add(self, line: int) -> None:
+        """Count a record that begins in this line."""
+        self.line = self.line or line
+        self.records += 1
+
+
+def read_metadata(
+    path: Path, limit: int | None = None, malformed: Malformed | None = None
+) -> Iterator[Record]:
     """Yield the first `limit` records of a metadata.csv, missing values as "".
 
     A row that is too short or too long is a record still, and so is one with bytes that are no
-    UTF-8. Raises CorpusError when the file is missing, is not a CSV, lacks a column or is cut off
-    before its end.
+    UTF-8; those of another length are counted in `malformed`: where a quotation mark stands alone,
+    one swallows the records after it. Raises CorpusError when the file is missing, is not a CSV,
+    lacks a column or is cut off before its end.
     """
     csv.field_size_limit(_LARGEST_FIELD)
     try:
+        _refuse_other_bytes(path)
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            yield from _records(path, file, limit)
+            yield from _records(path, file, limit, malformed or Malformed())
     except OSError as error:
         raise CorpusError(
             f"{path} cannot be read ({error.strerror}): give --corpus the folder of a CORD-19 "
@@ -36,18 +54,22 @@ def read_metadata(path: Path, limit: int | None = None) -> Iterator[Record]:
         raise CorpusError(f"{path} is not a readable CSV file ({error}): fetch it again") from error
 
 
-def _records(path: Path, file: TextIO, limit: int | None) -> Iterator[Record]:
+def _records(path: Path, file: TextIO, limit: int | None, malformed: Malformed) -> Iterator[Record]:
     lines = _Lines(file)
     rows = csv.reader(lines)
     columns = next((row for row in rows if row), [])
     missing = [name for name in _REQUIRED if name not in columns]
     if missing:
+        if other := _other_delimiter(columns):
+            raise CorpusError(f"{path} separates its fields by {other}: write it with commas")
         raise CorpusError(
             f"{path} has no column {', '.join(missing)}: is it the metadata.csv of a CORD-19 "
             "release?"
         )
     number = 0
+    ended = rows.line_num  # the last line that a row took
     for row in rows:
+        begins, ended = ended + 1, rows.line_num
         if row == [_END] or number == limit:
             return
         if not row:
@@ -58,8 +80,27 @@ def _records(path: Path, file: TextIO, limit: int | None) -> Iterator[Record]:
                 "or delete that record to do without what followed it"
             )
         number += 1
+        if len(row) != len(columns):
+            malformed.add(begins)
         values = [_value(text) for text in row[: len(columns)]]
         yield dict(zip(columns, values + [""] * (len(columns) - len(values)), strict=True))
+
+
+def _refuse_other_bytes(path: Path) -> None:
+    with path.open("rb") as file:
+        beginning = file.read(4)
+    if beginning.startswith(b"\x1f\x8b"):
+        raise CorpusError(f"{path} is compressed: unpack it with gunzip")
+    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")) or 0 in beginning:
+        raise CorpusError(f"{path} is in UTF-16: write it in UTF-8")
+
+
+def _other_delimiter(columns: Sequence[str]) -> str:
+    """Return by what else than commas the fields are separated, "" where they are not."""
+    for delimiter, named in ((";", "semicolons"), ("\t", "tabs")):
+        if set(_REQUIRED) <= set(",".join(columns).split(delimiter)):
+            return named
+    return ""
 
 
 class _Lines:

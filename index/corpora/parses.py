@@ -19,6 +19,11 @@ COLUMNS = ("pmc_json_files", "pdf_json_files")  # XML first: it gives cleaner te
 class Parses(Protocol):
     """The parses of a release, as the reading of its papers needs them."""
 
+    @property
+    def remark(self) -> str:
+        """Return what is to be known of where they lie, "" when nothing is."""
+        ...
+
     def identity(self) -> str:
         """Return what is another text once parses came or went. It opens none of them."""
         ...
@@ -49,16 +54,30 @@ class FolderParses:
 
     root: Path
 
-    def identity(self) -> str:
-        """Return a digest of the folders below document_parses, and when each last got a file.
+    @property
+    def remark(self) -> str:
+        """Return nothing."""
+        return ""
 
-        A file that was written anew in its place goes unnoticed.
+    def holds(self, path: str) -> bool:
+        """Return whether there is anything at `path`; that it can be read is not said."""
+        try:
+            return os.path.lexists(self.root / checked(path))
+        except ValueError:  # `read` says so
+            return True
+
+    def identity(self) -> str:
+        """Return a digest of the names of all parses below document_parses, sorted.
+
+        A file that was written anew in its place goes unnoticed, and so does what is no parse.
         """
-        folders = (Path(folder) for folder, _, _ in os.walk(self.root / FOLDER))
-        times = [
-            (str(folder.relative_to(self.root)), folder.stat().st_mtime_ns) for folder in folders
-        ]
-        return hashlib.sha256(repr(sorted(times)).encode()).hexdigest()
+        names = hashlib.sha256()
+        for folder, folders, files in os.walk(self.root / FOLDER):
+            folders.sort()
+            for name in sorted(name for name in files if name.endswith(".json")):
+                path = os.path.relpath(os.path.join(folder, name), self.root)  # noqa: PTH118 - quick
+                names.update(os.fsencode(path) + b"\0")
+        return names.hexdigest()
 
     def prepare(self, named: Iterable[str], progress: Progress) -> None:
         """Do nothing: files can be read as they are."""

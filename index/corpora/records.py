@@ -12,13 +12,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.corpora.dates import read_date
 from index.corpora.identity import Evidence, Identity, are_one_paper
-from index.corpora.metadata import Record, read_metadata
+from index.corpora.metadata import Malformed, Record, read_metadata
 
 _CACHE = 64  # MiB of the file that SQLite keeps in memory while the plan is made
 _COMPARED = 20  # records of a paper that a further one is compared with
 _MOST_RECORDS = 100  # records of a paper that are read; of the others only the cord_uid is kept
-_MADE = 1
+_MADE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,18 @@ class PaperTask:
 
     number: int
     records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Oddities:
+    """What of metadata.csv could be read in part only, though nothing was skipped for it.
+
+    Records with another number of fields than the header and the line of the first, and dates.
+    """
+
+    malformed: int
+    first_line: int
+    dates: int
 
 
 class RecordPlan:
@@ -54,9 +67,15 @@ class RecordPlan:
                 "CREATE INDEX by_paper ON records (paper, position);"
                 "CREATE TABLE keys (key INT, position INT, PRIMARY KEY (key, position))"
                 " WITHOUT ROWID;"
+                "CREATE TABLE oddities (malformed INT, first_line INT, dates INT);"
             )
-            for position, record in enumerate(read_metadata(metadata, limit)):
+            malformed, dates = Malformed(), 0
+            for position, record in enumerate(read_metadata(metadata, limit, malformed)):
                 _add(db, position, record)
+                published = record.get("publish_time", "")
+                dates += bool(published and not read_date(published))
+            row = (malformed.records, malformed.line, dates)
+            db.execute("INSERT INTO oddities VALUES (?,?,?)", row)
             db.commit()
         with self._path.open("rb") as file:  # before it is called made: SQLite did not wait for it
             os.fsync(file.fileno())
@@ -77,6 +96,11 @@ class RecordPlan:
         with closing(sqlite3.connect(self._path)) as db:
             row = db.execute("SELECT COUNT(*), COUNT(DISTINCT paper) FROM records").fetchone()
             return int(row[0]), int(row[1])
+
+    def oddities(self) -> Oddities:
+        """Return what could be read in part only."""
+        with closing(sqlite3.connect(self._path)) as db:
+            return Oddities(*db.execute("SELECT * FROM oddities").fetchone())
 
     def papers_up_to(self, number: int) -> int:
         """Return how many papers have this number or a smaller one."""

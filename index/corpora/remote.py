@@ -4,10 +4,14 @@ import base64
 import http.client
 import re
 import string
+import time
 import urllib.parse
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import parsedate_to_datetime
 
+_LONGEST_ASKED = 600.0  # seconds that a server may ask to wait for
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
 
 
@@ -100,3 +104,21 @@ def content_range(headers: Message) -> tuple[int, int]:
     if found is None:
         return -1, 0
     return int(found[1]), 0 if found[2] == "*" else int(found[2])
+
+
+def retry_after(headers: Message) -> float:
+    """Return how many seconds a server asks to wait for, at most ten minutes; 0 where it does not.
+
+    >>> message = Message()
+    >>> message["Retry-After"] = "7"
+    >>> retry_after(message)
+    7.0
+    """
+    value = headers.get("Retry-After", "")
+    seconds = 0.0
+    if value.isdecimal():
+        seconds = float(value)
+    elif value:
+        with suppress(ValueError):
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+    return min(max(seconds, 0.0), _LONGEST_ASKED)

@@ -37,3 +37,18 @@ class Silent:
 
     def advance(self, count: int) -> None:
         """Say nothing."""
+
+    def note(self, line: str) -> None:
+        """Say nothing."""
+
+
+class Noting(Silent):
+    """Progress that remembers what it was told in words."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.notes: list[str] = []
+
+    def note(self, line: str) -> None:
+        """Remember `line`."""
+        self.notes.append(line)

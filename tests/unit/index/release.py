@@ -114,8 +114,8 @@ def write_dirty_release(root: Path) -> tuple[Path, int]:
 
 
 def write_two_releases(root: Path) -> None:
-    """Write the corpora `old` and `new` of three papers; one goes, one comes and one changes."""
-    for name, papers in [("old", "abc"), ("new", "dbA")]:
+    """Write the corpora `old` and `new` of six papers; one goes, one comes and one changes."""
+    for name, papers in [("old", "abcefg"), ("new", "dbAefg")]:
         records = [
             {"cord_uid": uid.lower(), "title": f"Paper {uid}", "pdf_json_files": f"{uid}.json"}
             for uid in papers

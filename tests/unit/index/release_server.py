@@ -21,6 +21,8 @@ class Release:
     statuses: list[int] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
     location: str = ""  # of such a status
+    retry_after: str = ""  # likewise
+    begin_at: int | None = None  # of ranges: another one than was asked for
     etag: bool = True
     modified: bool = True
     ranges: bool = True
@@ -28,6 +30,7 @@ class Release:
     headers: dict[str, str] = field(default_factory=dict)
     said_length: int | None = None  # a wrong Content-Length
     chunked: bool = False
+    unsaid: bool = False  # how long the body is: it ends with the connection
     stall: threading.Event | None = None  # wait for it before the body
     requests: list[dict[str, str]] = field(default_factory=list)
     sent: int = 0  # bytes of bodies
@@ -54,6 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             if release.location:
                 self.send_header("Location", release.location)
+            if release.retry_after:
+                self.send_header("Retry-After", release.retry_after)
             self.end_headers()
             return
         if release.contents:
@@ -68,6 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         same = self.headers.get("If-Range") in (None, etag, modified, release.headers.get("ETag"))
         if asked and release.ranges and (same or not release.checks_if_range):
             begin = int(asked.removeprefix("bytes=").rstrip("-"))
+            begin = begin if release.begin_at is None else release.begin_at
         if begin and begin >= len(content):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(content)}")
@@ -84,6 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers |= (
             {"Transfer-Encoding": "chunked"} if release.chunked else {"Content-Length": str(length)}
         )
+        headers = {k: v for k, v in headers.items() if k != "Content-Length" or not release.unsaid}
         for name, value in (headers | release.headers).items():
             self.send_header(name, value)
         self.end_headers()

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from index.builder import build_index
-from index.corpora.archive import ArchivedParses, find_parses
+from index.corpora.archive import ArchivedParses, BothParses, find_parses
 from index.corpora.parses import FolderParses
 from index.manifest import current_version
 from index.passages import PassageStore
@@ -244,7 +244,35 @@ def test_where_parses_are_looked_for(tmp_path: Path) -> None:
     packed.touch()
     assert find_parses(tmp_path, scratch) == ArchivedParses(packed, scratch)
     (tmp_path / "document_parses").mkdir()
-    assert find_parses(tmp_path, scratch) == FolderParses(tmp_path)
+    both = BothParses(FolderParses(tmp_path), ArchivedParses(packed, scratch))
+    assert find_parses(tmp_path, scratch) == both
+    assert "the folder is read, and the archive for what the folder lacks" in both.remark
+
+
+def test_an_archive_may_have_a_folder_around_all_and_a_short_name(tmp_path: Path) -> None:
+    around = [(f"./2022-06-02/{name}", content) for name, content in ABC]
+    (tmp_path / "document_parses.tgz").write_bytes(gzip.compress(tarred(around)))
+    parses = find_parses(tmp_path, tmp_path / "scratch")
+    parses.prepare([A, B], Silent())
+    assert (parses.read(A), parses.read(B)) == (b"first", b"second")
+
+
+def test_the_archive_has_what_a_half_unpacked_folder_lacks(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(gzip.compress(tarred(ABC)))
+    (tmp_path / A).parent.mkdir(parents=True)
+    (tmp_path / A).write_bytes(b"of the folder")
+    parses = find_parses(tmp_path, tmp_path / "scratch")
+    parses.prepare([A, "../B"], Silent())  # the archive is not read for these
+    assert not (tmp_path / "scratch").exists()
+    assert list(parses.refused()) == []
+    with pytest.raises(FileNotFoundError):
+        parses.read(B)
+    parses.prepare([A, B, "gone"], Silent())
+    assert (parses.read(A), parses.read(B)) == (b"of the folder", dict(ABC)[B])
+    with pytest.raises(FileNotFoundError, match=f"is not in {NAME}"):
+        parses.read("gone")
+    parses.discard()
+    assert not (tmp_path / "scratch").exists()
 
 
 # whole builds
@@ -302,7 +330,7 @@ def test_a_truncated_archive_publishes_nothing_and_costs_nothing(tmp_path: Path)
         build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
     assert contents(tmp_path / "i") == before
     (corpus / NAME).write_bytes(packed)  # fetched again: another archive
-    with pytest.raises(IndexingError, match="has another document_parses"):
+    with pytest.raises(IndexingError, match="or their archive became another"):
         build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1, resume=True)
     build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
     assert contents(tmp_path / "i") == before

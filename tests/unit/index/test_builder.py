@@ -18,7 +18,7 @@ from index.types import CorpusError, IndexingError, Passage
 from index.word_vectors import CODES, COUNTS, WordVectors, quantised
 from models.contracts import Embedded
 from tests.unit.index.disk import largest_file
-from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
+from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Noting, Silent, encode
 from tests.unit.index.release import parse, sentences, write_dirty_release, write_release
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
@@ -97,10 +97,9 @@ def test_every_record_of_a_dirty_corpus_is_accounted_for(tmp_path: Path) -> None
     report = build(corpus, tmp_path / "index")
     assert report.records == records == report.papers + sum(report.skipped.values())
     assert report.skipped == {
-        "no abstract and no full text": 4,  # d1, e3, e5, h1
+        "no abstract and no full text": 5,  # d1, e3, e5, f2, h1
         "merged with another record of the same paper": 2,
         "all its text stands in other papers": 1,
-        "no passage of five words": 1,
         "no cord_uid": 1,
     }
     assert report.unreadable == {
@@ -246,10 +245,29 @@ def test_resuming_with_other_arguments_is_refused(
         build(SAMPLE, tmp_path, encoder=interrupting(after=3))
     with pytest.raises(IndexingError, match=message):
         build(SAMPLE, tmp_path, resume=True, **changes)
-    other = shutil.copytree(SAMPLE, tmp_path / "corpus")
-    with pytest.raises(IndexingError, match="has another corpus"):
-        build(other, tmp_path, resume=True)
     build(SAMPLE, tmp_path, resume=True)
+
+
+def test_a_build_goes_on_with_a_corpus_that_was_moved_or_looked_at(tmp_path: Path) -> None:
+    corpus = Path(shutil.copytree(SAMPLE, tmp_path / "corpus"))
+    with pytest.raises(KeyboardInterrupt):
+        build(corpus, tmp_path / "i", limit=9, encoder=interrupting(after=1))
+    (corpus / "document_parses" / ".DS_Store").touch()
+    noting = Noting()
+    moved = corpus.rename(tmp_path / "moved")
+    build_index(moved, tmp_path / "i", ENCODER, noting, workers=1, limit=9, resume=True)
+    assert noting.notes == []
+
+
+def test_it_says_that_there_is_nothing_to_resume_and_what_is_thrown_away(tmp_path: Path) -> None:
+    noting = Noting()
+    build_index(SAMPLE, tmp_path, ENCODER, noting, workers=1, limit=2, resume=True)
+    assert "no unfinished build is in" in noting.notes.pop()
+    with pytest.raises(KeyboardInterrupt):
+        build(SAMPLE, tmp_path, encoder=interrupting(after=2))
+    done = (tmp_path / ".building" / "embedded").read_text().strip()
+    build_index(SAMPLE, tmp_path, ENCODER, noting, workers=1, limit=2)
+    assert f"an unfinished build with {done} embedded passages is thrown away" in noting.notes[0]
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", "3"])
@@ -390,7 +408,7 @@ def test_the_state_names_what_must_stay_the_same(tmp_path: Path) -> None:
         build(SAMPLE, tmp_path, limit=5, encoder=interrupting(after=1))
     state = json.loads((tmp_path / ".building" / "build.json").read_text())
     assert set(state) == {
-        *("format", "command", "corpus", "metadata.csv", "document_parses"),
+        *("format", "reading", "command", "metadata.csv", "document_parses"),
         *("limit", "encoder", "chunker"),
     }
 
@@ -404,7 +422,7 @@ def test_parses_that_came_after_the_papers_were_read(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             build(corpus, index_dir, encoder=interrupting(after=1))
         write_release(tmp_path / "c", records, more)
-        with pytest.raises(IndexingError, match="has another document_parses: give the same"):
+        with pytest.raises(IndexingError, match=r"parses came to .* restore what was"):
             build(corpus, index_dir, resume=True)
     with pytest.raises(KeyboardInterrupt):
         build(corpus, index_dir, encoder=interrupting(after=1))
@@ -416,3 +434,21 @@ def test_a_kind_that_does_not_fit_is_refused_before_anything_is_embedded(tmp_pat
     with pytest.raises(IndexingError, match="of the kind ivfpq needs 9,984 passages"):
         build(SAMPLE, tmp_path, limit=3, encoder=nothing, vector_index="ivfpq")
     assert build(SAMPLE, tmp_path, limit=3, resume=True).vector_index == "fp16"
+
+
+def test_embedding_tells_how_far_it_is_within_a_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: Path
+) -> None:
+    monkeypatch.setattr("index.embedding._AT_ONCE", 8)
+    steps: list[int] = []
+
+    class Stepping(Silent):
+        def stage(self, name: str, total: int, done: int, unit: str) -> None:
+            self.embedding = name == "embedding"
+
+        def advance(self, count: int) -> None:
+            steps.extend([count] if self.embedding else [])
+
+    report = build_index(SAMPLE, tmp_path, ENCODER, Stepping(), workers=1)
+    assert (sum(steps), max(steps)) == (report.passages, 8)
+    assert contents(tmp_path) == contents(undisturbed)

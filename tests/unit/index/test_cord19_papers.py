@@ -1,5 +1,6 @@
 import json
 import os
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,10 @@ def test_the_title_is_metadatas_and_else_the_parses(tmp_path: Path) -> None:
     ("given", "kept"),
     [
         *[("2020", "2020"), ("2019-04", "2019-04"), ("2020-03-13", "2020-03-13"), ("", "")],
-        *[("March 2020", ""), ("2020-3-1", ""), ("2020-03-13T00:00", ""), ("20200313", "")],
+        *[("March 2020", ""), ("2020-3-1", "2020-03-01"), ("20200313", "2020-03-13"), ("-", "")],
+        *[("2020-03-13T00:00:00", "2020-03-13"), ("2020-03-13 10:00", "2020-03-13")],
+        *[("2020-04-01; 2020-05-01", "2020-04-01"), ("04/03/2020", ""), ("20203", "")],
+        *[("2120-01-01", ""), ("9999", ""), ("2020-13-01", "2020")],
         *[("2020-13", "2020"), ("2020-00-00", "2020"), ("2020-02-30", "2020-02")],
         *[("2020-02-29", "2020-02-29"), ("0000", ""), ("２０２０-01-01", "")],
     ],
@@ -91,6 +95,46 @@ def test_the_title_is_metadatas_and_else_the_parses(tmp_path: Path) -> None:
 def test_dates(tmp_path: Path, given: str, kept: str) -> None:
     record = {"abstract": ABSTRACT, "publish_time": given}
     assert document(tmp_path, record).paper.publish_time == kept
+
+
+def test_the_order_of_the_records_changes_nothing(tmp_path: Path) -> None:
+    records = [
+        {"cord_uid": uid, "abstract": f"{ABSTRACT} {uid}", "journal": f"J {uid}", "url": url}
+        for uid, url in [("b", "http://x"), ("a", "http://x"), ("a", "http://y")]
+    ]
+    found = document(tmp_path, *records)
+    assert (found.paper.cord_uid, found.paper.journal) == ("a", "J a")
+    assert all(document(tmp_path, *order) == found for order in permutations(records))
+
+
+@pytest.mark.parametrize(
+    "abstract",
+    [
+        *[
+            "No abstract available.",
+            "Abstract not available",
+            "abstract is not available",
+            "Unknown",
+        ],
+        *["No abstract is available for this article.", "[Abstract not available]", "Not there."],
+    ],
+)
+def test_a_placeholder_is_no_abstract(tmp_path: Path, abstract: str) -> None:
+    title = "Masks on hospital wards in winter"
+    record = {"title": title, "abstract": abstract}
+    assert document(tmp_path, record).sections == (Section("Title", title),)
+    other = record | {"abstract": ABSTRACT}
+    for records in ((record | {"pdf_json_files": "p"}, other), (record, other)):
+        found = document(tmp_path, *records, p=parse(LONG))
+        if "bstract" in abstract:
+            assert found.sections[0] == Section("Abstract", ABSTRACT)
+
+
+def test_identifiers_are_in_one_notation(tmp_path: Path) -> None:
+    """So that links can be made of them."""
+    given = {"doi": "https://doi.org/10.1/X", "pmcid": "12", "pubmed_id": "12.0"}
+    paper = document(tmp_path, {"abstract": ABSTRACT} | given).paper
+    assert (paper.doi, paper.pmcid, paper.pubmed_id) == ("10.1/x", "PMC12", "12")
 
 
 def test_fields_are_filled_from_all_records_of_the_paper(tmp_path: Path) -> None:
@@ -181,6 +225,31 @@ def test_a_broken_parse_is_noted_and_the_abstract_stays(
     assert result.unreadable == (("p", reason),)
     assert result.document is not None
     assert result.document.sections == (Section("Abstract", ABSTRACT),)
+
+
+def test_a_broken_paragraph_leaves_the_other_ones(tmp_path: Path) -> None:
+    """And nothing that is no text becomes one."""
+    broken = [None, "text", 3, {"section": "x"}, {"text": ["We found"]}, {"text": {"a": "found"}}]
+    made = parse(LONG) | {"metadata": ["x"], "abstract": [None, {"text": 3}]}
+    made["body_text"] += [*broken, {"text": ABSTRACT, "section": float("nan")}]
+    found = document(tmp_path, {"pdf_json_files": "p"}, p=made)
+    assert found.sections == (Section("Results", LONG), Section("", ABSTRACT))
+    assert found.paper.title == ""
+
+
+def test_an_abstract_of_a_parse_may_be_one_text(tmp_path: Path) -> None:
+    made = parse(LONG) | {"abstract": ABSTRACT}
+    found = document(tmp_path, {"pdf_json_files": "p"}, p=made)
+    assert found.sections[0] == Section("Abstract", ABSTRACT)
+
+
+def test_a_parse_with_bytes_that_are_no_utf_8(tmp_path: Path) -> None:
+    made = parse(f"{LONG} Caf\xe9 patients.")
+    latin = json.dumps(made, ensure_ascii=False).encode("latin-1")
+    found = document(tmp_path, {"pdf_json_files": "p"}, p=latin)
+    assert found.sections[0].text.startswith(LONG)
+    utf_16 = json.dumps(made, ensure_ascii=False).encode("utf-16")
+    assert "Café" in document(tmp_path, {"pdf_json_files": "p"}, p=utf_16).sections[0].text
 
 
 def test_a_broken_parse_leaves_the_other_ones(tmp_path: Path) -> None:

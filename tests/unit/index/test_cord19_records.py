@@ -1,3 +1,4 @@
+import gzip
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from index.corpora.metadata import read_metadata
-from index.corpora.records import RecordPlan
+from index.corpora.records import Oddities, RecordPlan
 from index.types import CorpusError
 from tests.unit.index.release import COLUMNS, write_release
 
@@ -35,7 +36,11 @@ AHN = "Ahn, Bo; Cho, Di"
     [
         (record("a"), record("a")),
         (record("a", doi="10.1/X"), record("b", doi="10.1/x")),
+        (record("a", doi="10.1/X"), record("b", doi="https://doi.org/10.1/x")),
+        (record("a", doi="doi:10.1/x "), record("b", doi="10.1/x; 10.1/z")),
         (record("a", pmcid="PMC1"), record("b", pmcid="pmc1")),
+        (record("a", pmcid="PMC1"), record("b", pmcid="1")),
+        (record("a", pubmed_id="32000001"), record("b", pubmed_id="32000001.0")),
         (
             record("a", doi="10.1/x", title=TITLE),
             record("b", doi="10.1/x", title=f"Title: {TITLE}"),
@@ -61,6 +66,10 @@ def test_records_of_one_paper_are_brought_together(
         (record(""), record("")),
         (record("a", doi="", pmcid=""), record("b", doi="", pmcid="")),
         (record("a", doi="NA", pmcid="NA"), record("b", doi="NA", pmcid="NA")),
+        (
+            record("a", pubmed_id="32000001", title="Contact tracing and epidemics"),
+            record("b", pubmed_id="32000001", title="Kidney impairment in patients"),
+        ),
         (  # an identifier that was cut
             record("a", doi="10.1101/2020.02", title="Contact tracing and epidemics"),
             record("b", doi="10.1101/2020.02", title="Kidney impairment in patients"),
@@ -288,8 +297,12 @@ def test_only_a_few_columns_are_needed(tmp_path: Path) -> None:
         (b"\n\n", "has no column"),
         (b"id,text\n1,2\n", "has no column"),
         (b"cord_uid,title\na,b\n", "has no column abstract: is it"),
-        (HEADER.decode().encode("utf-16"), "has no column"),
-        (b"\x1f\x8b\x08\x00" + bytes(range(256)), "has no column"),  # still gzipped
+        (HEADER.decode().encode("utf-16"), "is in UTF-16: write it in UTF-8"),
+        (HEADER.decode().encode("utf-16-be"), "is in UTF-16: write it in UTF-8"),
+        (gzip.compress(HEADER), "is compressed: unpack it with gunzip"),
+        (b"\x1f\x8b\x08\x00" + bytes(range(256)), "is compressed: unpack it"),
+        (HEADER.replace(b",", b";"), "separates its fields by semicolons"),
+        (HEADER.replace(b",", b"\t"), "separates its fields by tabs"),
         (HEADER + b'\na,,,"' + b"x" * 2_000, "is not a readable CSV file"),
         (HEADER + b"\n" + bytes(3_000), "is not a readable CSV file .*a line has 2,000"),
     ],
@@ -309,3 +322,15 @@ def test_missing_metadata(tmp_path: Path, folder: str) -> None:
     (tmp_path / "metadata.csv").mkdir()
     with pytest.raises(CorpusError, match="give --corpus the folder of a CORD-19 release"):
         list(read_metadata(tmp_path / folder / "metadata.csv"))
+
+
+def test_what_can_be_read_in_part_only_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.csv"
+    path.write_text(
+        'cord_uid,title,abstract,publish_time\na,"Masks,\nin wards",b,March 2020\n\n'
+        'c,"An open quotation mark,d,2020\ne,f,g,2020\nh,i,"j",2020\nk,l,m,2020,n\n'
+    )
+    plan = RecordPlan(tmp_path / "plan.sqlite")
+    plan.make(path)
+    assert plan.counts()[0] == 3
+    assert plan.oddities() == Oddities(malformed=2, first_line=5, dates=1)

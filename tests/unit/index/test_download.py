@@ -88,7 +88,7 @@ def test_what_is_there_already_is_not_fetched_again(release: Release, tmp_path: 
     with pytest.raises(CorpusError, match="and not 0000"):
         get(release, tmp_path, "0" * 64)
     with pytest.raises(CorpusError, match=f"holds {NAME}: give another --output"):
-        download("2020-04-10", tmp_path, Silent(), base=release.url)
+        download("2021-04-10", tmp_path, Silent(), base=release.url)
     (tmp_path / "metadata.csv").unlink()
     assert not get(release, tmp_path).already
     assert files(tmp_path) == complete(release.content)
@@ -169,7 +169,7 @@ def turned(content: bytes) -> bytes:
 
 
 def no_archive(_: bytes) -> bytes:
-    return b"<html>It works!</html>"
+    return b"It works!"
 
 
 def no_release(_: bytes) -> bytes:
@@ -195,11 +195,10 @@ def long_name(_: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (other_metadata, r"holds a metadata\.csv that is no release's"),
         *[(file_as_folder, "changelog/a: "), (folder_as_file, "/a: Is a directory")],
         (long_name, "xxx: File name too long"),
         *[(cut, "is cut off or damaged"), (turned, "is cut off or damaged")],
-        *[(no_archive, "is cut off or damaged"), (no_release, r"holds no metadata\.csv")],
+        (no_archive, "is cut off or damaged"),
     ],
 )
 def test_a_damaged_archive_is_deleted_and_fetched_again(
@@ -213,6 +212,34 @@ def test_a_damaged_archive_is_deleted_and_fetched_again(
     release.content = whole
     get(release, tmp_path)
     assert files(tmp_path) == complete(whole)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (other_metadata, r"holds a metadata\.csv without the columns"),
+        (no_release, r"holds no metadata\.csv"),
+    ],
+)
+def test_another_archive_is_kept_and_not_called_damaged(
+    release: Release, tmp_path: Path, other: Callable[[bytes], bytes], message: str
+) -> None:
+    whole = release.content
+    release.content = other(whole)
+    for _ in range(2):
+        with pytest.raises(CorpusError, match=rf"is whole and {message}.*It is kept as"):
+            get(release, tmp_path)
+    assert (files(tmp_path), len(release.requests)) == ({}, 1)
+    release.content = whole
+    (tmp_path / ".download" / NAME).unlink()
+    get(release, tmp_path)
+    assert files(tmp_path) == complete(whole)
+
+
+def test_a_release_of_another_layout_is_refused(release: Release, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="releases before 2020-05-26 have another layout"):
+        download("2020-05-25", tmp_path / "out", Silent(), base=release.url)
+    assert (release.requests, (tmp_path / "out").exists()) == ([], False)
 
 
 def test_a_length_that_is_too_small(release: Release, tmp_path: Path) -> None:

@@ -5,13 +5,17 @@ import hashlib
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from email.message import Message
+from email.utils import formatdate
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from index.corpora.fetching import Patience, fetch
+from index.corpora.remote import retry_after
 from index.types import CorpusError
 from tests.unit.index.fake_encoder import Silent
 from tests.unit.index.release_server import Release, serving
@@ -153,6 +157,64 @@ def test_a_server_that_is_overloaded_is_asked_again(release: Release, tmp_path: 
         got(release, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("asked", "waited"), [("7", 7.0), ("9999", 600.0), ("x", 0.0), ("", 0.0), ("-5", 0.0)]
+)
+def test_it_waits_as_long_as_it_is_asked_to_and_says_so(
+    release: Release,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+    waited: float,
+) -> None:
+    release.statuses, release.retry_after = [429], asked
+    slept: list[float] = []
+    notes: list[str] = []
+    monkeypatch.setattr("index.corpora.fetching.time.sleep", slept.append)
+    fetch(f"{release.url}/file", tmp_path / "file", Silent(), QUICK, note=notes.append)
+    assert slept == [max(waited, 0.002)]
+    said = f"the server answered 429 Too Many Requests; the next try is in {waited:.0f} seconds"
+    assert notes == [said]
+
+
+def test_a_server_may_name_the_time_of_the_next_try() -> None:
+    message = Message()
+    message["Retry-After"] = formatdate(time.time() + 100, usegmt=True)
+    assert 90 < retry_after(message) <= 100
+
+
+def test_nothing_is_called_kept_where_nothing_came(release: Release, tmp_path: Path) -> None:
+    release.statuses = [503, 503, 503]
+    with pytest.raises(CorpusError, match="3 times in a row") as caught:
+        got(release, tmp_path)
+    assert "kept" not in str(caught.value)
+
+
+def test_another_range_than_was_asked_for(release: Release, tmp_path: Path) -> None:
+    release.cut_after, release.begin_at = [2 * MB], 7
+    with pytest.raises(CorpusError, match="sends another part of the file than it was asked for"):
+        got(release, tmp_path)
+    assert got(release, tmp_path) == CONTENT
+
+
+@pytest.mark.parametrize("location", ["", "file:///etc/passwd"])
+def test_redirects_that_lead_nowhere_are_one_line(
+    release: Release, tmp_path: Path, location: str
+) -> None:
+    release.statuses, release.location = [302] * 30, location or f"{release.url}/file"
+    with pytest.raises(CorpusError, match="redirects in a circle, or to what is no web") as caught:
+        got(release, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("page", [b"<html>Sign in</html>", b"\n<!DOCTYPE html><p>", b"<?xml ?>"])
+def test_a_page_is_no_archive(release: Release, tmp_path: Path, page: bytes) -> None:
+    release.content = page
+    with pytest.raises(CorpusError, match="is a web page and no archive"):
+        got(release, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_length_that_is_too_great(release: Release, tmp_path: Path) -> None:
     """The server says so in the end, when it is asked for the bytes that are not there."""
     release.said_length = len(CONTENT) + 1_000
@@ -179,6 +241,22 @@ def test_without_a_length(release: Release, tmp_path: Path) -> None:
     release.chunked = True
     release.cut_after = [3 * MB]
     assert got(release, tmp_path) == CONTENT
+
+
+@pytest.mark.parametrize("cut_after", [[], [2 * MB], [2 * MB, MB, 0]])
+def test_without_a_length_it_is_asked_whether_there_is_more(
+    release: Release, tmp_path: Path, cut_after: list[int]
+) -> None:
+    release.unsaid, release.cut_after = True, list(cut_after)
+    assert got(release, tmp_path) == CONTENT
+    assert release.sent == len(CONTENT)
+    assert release.requests[1]["Range"] == f"bytes={(cut_after or [len(CONTENT)])[0]}-"
+
+
+def test_without_a_length_and_ranges_it_is_fetched_twice(release: Release, tmp_path: Path) -> None:
+    release.unsaid, release.ranges, release.cut_after = True, False, [2 * MB]
+    assert got(release, tmp_path) == CONTENT
+    assert len(release.requests) == 2
 
 
 def test_s3s_md5_is_compared(release: Release, tmp_path: Path) -> None:

@@ -173,11 +173,23 @@ def test_a_truncated_or_missing_manifest_is_refused(tmp_path: Path) -> None:
 def test_a_nonsensical_current_is_refused(tmp_path: Path, content: bytes) -> None:
     make(tmp_path / version(1))
     make(tmp_path / ".building")
+    next((tmp_path / version(1)).rglob("manifest.json")).unlink()
     (tmp_path / "CURRENT").write_bytes(content)
     with pytest.raises(IndexingError, match=r"names the version .* not in it: build it") as caught:
         current_version(tmp_path)
     assert len(str(caught.value)) < 500
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, b"", version(9).encode()])
+def test_a_lost_current_is_no_reason_to_build_again(tmp_path: Path, content: bytes | None) -> None:
+    for day in (1, 2, 3):
+        make(tmp_path / version(day), version(day))
+    next(file for file in (tmp_path / version(3)).rglob("*") if file.is_file()).write_bytes(b"")
+    if content is not None:
+        (tmp_path / "CURRENT").write_bytes(content)
+    with pytest.raises(IndexingError, match=f"it holds the version {version(2)}, and `echo "):
+        current_version(tmp_path)
 
 
 def test_an_index_that_is_not_there(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from index.word_vectors import CODES, COUNTS
 from models.contracts import Embedded
 from tests.unit.index.comparing import everything
 from tests.unit.index.disk import largest_file
-from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Silent, encode
+from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Noting, Silent, encode
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 ADDED = {"cord_uid": "new", "title": "New", "abstract": "A new abstract of seven words here."}
@@ -452,3 +452,42 @@ def test_an_encoder_that_makes_other_vectors_is_refused(corpus: Path, index: Pat
     with pytest.raises(IndexingError, match="not numbers"):
         update(corpus, index, lambda texts: made_of(np.full((len(texts), DIMENSION), np.nan)))
     assert checked(index, ENCODER.name)
+
+
+def without_parses(corpus: Path) -> None:
+    shutil.rmtree(corpus / "document_parses")
+
+
+def without_a_third_of_the_records(corpus: Path) -> None:
+    rewrite(corpus, lambda records: records[: 2 * len(records) // 3])
+
+
+@pytest.mark.parametrize(
+    ("lose", "message"),
+    [
+        (without_parses, r"[\d,]+ of [\d,]+ passages would go; .* that metadata.csv names cannot"),
+        (without_a_third_of_the_records, r"23 of 69 papers would go"),
+    ],
+)
+def test_an_update_that_would_lose_much_is_refused_unless_that_is_meant(
+    corpus: Path, index: Path, lose: Callable[[Path], None], message: str
+) -> None:
+    lose(corpus)
+    before = everything(index)
+    with pytest.raises(IndexingError, match=rf"{message}.* or give --allow-loss"):
+        update(corpus, index)
+    assert everything(index) == before
+    noting = Noting()
+    assert update(corpus, index, progress=noting, dry_run=True).built is None
+    assert "the update needs --allow-loss" in noting.notes[-1]
+    done = update(corpus, index, Counting(), allow_loss=True, resume=True)
+    assert done.built is not None
+    rewrite(corpus, lambda records: records[1:])  # what was lost before is not lost again
+    assert update(corpus, index, Counting()).built is not None
+
+
+def test_passages_that_are_cut_anew_are_not_lost(corpus: Path, index: Path) -> None:
+    for path in corpus.glob("document_parses/*/*.json"):
+        path.write_text(path.read_text().replace('"text": "', '"text": "Word of our own. '))
+    found = update(corpus, index, Counting()).changes.passages
+    assert found.dropped > 0.2 * (found.dropped + found.kept)

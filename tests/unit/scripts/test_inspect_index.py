@@ -1,11 +1,21 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from index.builder import build_index
 from index.manifest import current_version
+from scripts import pack_index
 from scripts.inspect_index import main
+from service.loading import (
+    BESIDE,
+    FITTED_WITH,
+    NO_ANSWER_CALIBRATION,
+    READER_ON_INDEX,
+    RETRIEVAL_CALIBRATION,
+    shipped_calibrations,
+)
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import write_dirty_release
 
@@ -89,3 +99,34 @@ def test_a_wrong_file_is_named(index_dir: Path, capsys: pytest.CaptureFixture[st
     out = capsys.readouterr().out.splitlines()
     assert out[-2].startswith("WRONG: vectors.faiss has ")
     assert out[-1] == "Build or copy the index again."
+
+
+def test_calibrations_that_a_service_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus, _ = write_dirty_release(tmp_path / "corpus")
+    copy = tmp_path / "index"
+    build_index(corpus, copy, ENCODER, Silent(), workers=1)
+    target = tmp_path / "index.tar"
+    packing = ["--index", str(copy), "--output", str(target)]
+    (copy / BESIDE).mkdir()
+    for name in (RETRIEVAL_CALIBRATION, NO_ANSWER_CALIBRATION):
+        shutil.copy(shipped_calibrations(()) / name, copy / BESIDE)
+    (copy / BESIDE / FITTED_WITH).write_text("{}")
+    assert main(["--index", str(copy)]) == pack_index.main(packing) == 0
+    target.unlink()
+    for name in (RETRIEVAL_CALIBRATION, READER_ON_INDEX, FITTED_WITH):
+        path = copy / BESIDE / name
+        before = path.read_bytes() if path.exists() else b""
+        path.write_bytes(b"garbage")
+        capsys.readouterr()
+        assert main(["--index", str(copy)]) == pack_index.main(packing) == 1
+        out, err = capsys.readouterr()
+        wrong, advice = out.splitlines()[-2:]
+        assert wrong.startswith(f"WRONG: {path}")
+        assert advice == "Fit the calibrations again."
+        assert err.startswith(f"pack_index: {path}")
+        path.write_bytes(before) if before else path.unlink()
+    (copy / BESIDE / NO_ANSWER_CALIBRATION).unlink()
+    assert main(["--index", str(copy)]) == 1
+    assert not target.exists()

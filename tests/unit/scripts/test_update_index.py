@@ -1,8 +1,11 @@
 """The command that updates an index, with an encoder that needs no model."""
 
 import csv
+import os
 import shutil
+import signal
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +16,7 @@ from index.manifest import current_version
 from scripts.update_index import main
 from tests.fake_models import FakeEncoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
-from tests.unit.index.release import write_two_releases
+from tests.unit.index.release import write_release, write_two_releases
 
 
 @pytest.fixture(autouse=True)
@@ -53,17 +56,17 @@ def test_it_says_what_changed(
     assert run(tmp_path / "new", index, "--dry-run") == 0
     would = table(capsys.readouterr().out)
     assert would["added"] == ["changed", "kept", "dropped"]
-    assert would["papers"] == ["1", "1", "1", "1"]
+    assert would["papers"] == ["1", "1", "4", "1"]
     assert would["dry"] == ["run:", "version", before, "stays"]
     assert (loads, current_version(index).name) == ([], before)
 
     assert run(tmp_path / "new", index) == 0
     out = capsys.readouterr().out
     did = table(out)
-    assert out.splitlines()[1].split() == ["papers", "1", "1", "1", "1"]
+    assert out.splitlines()[1].split() == ["papers", "1", "1", "4", "1"]
     assert out.splitlines()[2].split() == ["passages", *would["passages"]]
     assert did["version"] == [current_version(index).name] != [before]
-    assert did["papers"] == ["3"]
+    assert did["papers"] == ["6"]
     assert loads == ["default"]
 
 
@@ -129,3 +132,52 @@ def test_an_interrupt_says_how_to_go_on(
     assert run(tmp_path / "new", index, "--resume") == 0
     with (tmp_path / "new" / "metadata.csv").open(newline="") as file:
         assert f"papers     {len(list(csv.DictReader(file))):>10,}" in capsys.readouterr().out
+
+
+def test_a_termination_is_as_an_interrupt(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def terminated(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patch:
+        patch.setattr("index.updating.read_corpus", terminated)
+        assert run(tmp_path / "new", index, "--dry-run") == 143
+        assert not (index / ".trial").exists()
+        assert run(tmp_path / "new", index) == 143
+    goes_on = "update_index: stopped; the same command with --resume goes on"
+    assert capsys.readouterr().err.splitlines()[-1] == goes_on
+    assert run(tmp_path / "new", index, "--resume") == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_an_update_that_needs_leave_to_lose(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_release(tmp_path / "less", [{"cord_uid": "a", "title": "The paper that is left of six"}])
+    assert run(tmp_path / "less", index) == 1
+    err = capsys.readouterr().err
+    assert "5 of 6 papers would go" in err
+    assert "give --allow-loss" in err
+    assert run(tmp_path / "less", index, "--allow-loss") == 0
+
+
+def test_a_dry_run_may_work_elsewhere(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that an index that cannot be written can be compared."""
+    (index / ".lock").unlink()
+    before = {path: path.stat().st_mtime_ns for path in [index, *index.rglob("*")]}
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    assert run(tmp_path / "new", index, "--dry-run", "--scratch", str(scratch)) == 0
+    assert table(capsys.readouterr().out)["papers"] == ["1", "1", "4", "1"]
+    assert {path: path.stat().st_mtime_ns for path in [index, *index.rglob("*")]} == before
+    assert list(scratch.iterdir()) == []
+    assert run(tmp_path / "new", index, "--dry-run", "--scratch", str(scratch / "none")) == 1
+    assert "No such file or directory" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(tmp_path / "new", index, "--scratch", str(scratch))
+    assert "--scratch: of no use without --dry-run" in capsys.readouterr().err

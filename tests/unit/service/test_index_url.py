@@ -160,7 +160,7 @@ def test_a_file_larger_than_the_limit(
 
 
 def test_a_file_that_is_no_index(settings: Settings, release: Release) -> None:
-    release.content = b"<html>" * 1000
+    release.content = b"no tar" * 1000
     sha256 = re.search(r"has the SHA-256 (\w+)", refused(changed(settings, index_sha256="1" * 64)))
     assert sha256
     line = refused(changed(settings, index_sha256=sha256[1]))
