@@ -37,8 +37,8 @@ export async function pageAt(address, signal, waiting) {
     // not all at the same moment that were refused at the same
     const wait = 1000 * response.headers.get("Retry-After") * (1 + Math.random());
     if (!wait || Date.now() + wait > end) return { page, status: response.status };
-    const why = page.querySelector("[role=alert] p, [role=alert] li")?.textContent.trim() ?? "";
-    waiting(`${why} Asking again in ${Math.ceil(wait / 1000)} seconds …`.trim());
+    const why = page.querySelector("[role=alert] p, [role=alert] li")?.textContent ?? "";
+    waiting(`${why.replace("Try again soon.", "").trim()} Asking again in ${Math.ceil(wait / 1000)} seconds …`.trim());
     await new Promise((wake) => setTimeout(wake, wait));
     signal.throwIfAborted();
   }
