@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -23,7 +24,11 @@ _SURE_OF_FEW = 0.2
 Then a long wait gains nobody anything: as many are answered, each later. Nichols and Jacobson,
 "Controlling queue delay" (2012), call that a standing queue.
 """
-_CALM = 10.0  # seconds without a refusal after which no more is asked than can be answered
+_REFUSED, _WITHIN = 4, 10.0
+"""So many that are refused within so many seconds are too many, until none is in as many seconds.
+
+One that is refused and comes back when it was told to is refused twice in that time at most.
+"""
 _ALWAYS = 2
 """So many are let in whatever answers took: else nothing would show that they are faster again."""
 
@@ -41,7 +46,8 @@ class Gate:
         self._most = most
         self._inside = 0
         self._waited_for = 0  # those inside that no batch asked
-        self._refused = -math.inf  # when somebody was, last
+        self._refused = deque([-math.inf] * _REFUSED, _REFUSED)  # when the last ones were
+        self._overloaded = False
         self._turn = Lock()
         self._gauge = metrics.inside
         self._pace = 0.0  # seconds an answer, 0 before the first
@@ -59,7 +65,8 @@ class Gate:
         with self._turn:
             if self._inside >= self._most or self._is_late(patience):
                 if not patience.asks_again:
-                    self._refused = time.monotonic()
+                    self._refused.append(time.monotonic())
+                    self._overloaded |= self._refused[-1] - self._refused[0] < _WITHIN
                 raise BusyError(
                     "The service has more questions than it can answer. Try again soon."
                 )
@@ -83,8 +90,8 @@ class Gate:
     def _is_late(self, patience: Patience) -> bool:
         """Tell whether a request would have to wait for too great a part of its time."""
         wait = (self._waited_for + 1) * self._pace
-        calm = time.monotonic() - self._refused >= _CALM
-        most = (_SURE if calm else _SURE_OF_FEW) * patience.left
+        self._overloaded &= time.monotonic() - self._refused[-1] < _WITHIN
+        most = (_SURE_OF_FEW if self._overloaded else _SURE) * patience.left
         return self._waited_for >= _ALWAYS and wait > most
 
     def _answered(self) -> None:

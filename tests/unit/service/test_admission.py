@@ -4,6 +4,7 @@ import pytest
 
 from service import patience
 from service.admission import Gate
+from service.errors import RETRY_AFTER
 from service.metrics import Metrics
 from service.patience import ENDLESS, DeadlineError, Patience
 from service.types import BusyError
@@ -110,22 +111,34 @@ def test_who_runs_out_of_time_while_others_are_answered_changes_nothing(clock: C
         assert fill(gate, 12) == 5
 
 
+def refuse(gate: Gate, times: int) -> None:
+    """Refuse so many, one after the other, while ten are inside."""
+    for _ in range(times):
+        assert fill(gate, 11) == 10
+
+
 def test_while_more_is_asked_than_answered_few_wait(clock: Clock) -> None:
     gate = Gate(12, Metrics())
     answer(gate, clock, 1.0)
-    assert fill(gate, 10) == 10  # 10 of 20 seconds, and nobody is refused
-    assert fill(gate, 11) == 10  # somebody is
-    clock.now += 9.9
+    refuse(gate, 3)
+    assert fill(gate, 10) == 10  # 10 of 20 seconds: three are not many
+    refuse(gate, 1)
     assert fill(gate, 12) == 4  # 4 of 20 seconds
-    clock.now += 9.9  # since the last refusal, not since the first
+    clock.now += 9.9
     assert fill(gate, 12) == 4
+    clock.now += 9.9  # one was refused in these ten seconds
+    assert fill(gate, 4) == 4
+    assert fill(gate, 5) == 4
+    clock.now += 10
+    assert fill(gate, 10) == 10
 
 
-def test_some_seconds_after_the_last_refusal_as_many_may_wait_as_before(clock: Clock) -> None:
+def test_who_comes_back_when_told_to_is_no_overload(clock: Clock) -> None:
     gate = Gate(12, Metrics())
     answer(gate, clock, 1.0)
-    assert fill(gate, 11) == 10
-    clock.now += 10
+    for _ in range(9):
+        refuse(gate, 1)
+        clock.now += RETRY_AFTER
     assert fill(gate, 10) == 10
 
 
@@ -139,12 +152,14 @@ def test_nobody_is_refused_for_what_a_batch_asks(clock: Clock) -> None:
             entered.enter_context(gate.entered())
         assert fill(gate, 12) == 12  # five more, as many as if there were no batch
         raise GivenUpError
-    clock.now += 10
+    gate = Gate(12, Metrics())
+    answer(gate, clock, 2.0)
     with suppress(GivenUpError), ExitStack() as entered:
         patience.use(of_batch)
         for _ in range(12):
             entered.enter_context(gate.entered())
-        with pytest.raises(BusyError):
-            entered.enter_context(gate.entered())
+        for _ in range(4):
+            with pytest.raises(BusyError):
+                entered.enter_context(gate.entered())
         raise GivenUpError
     assert fill(gate, 5) == 5  # it was a batch that was refused
