@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from index.types import Paper
 from models.contracts import FloatArray
 from service.citations import doi_of
-from service.fusion import ranges_touched, sentence_of
+from service.fusion import LONG, ranges_touched, sentence_of
 from service.quantities import Quantity
 from service.statements import (
     SETTINGS,
@@ -139,8 +139,6 @@ def one_a_paper(answers: Iterable[Answer]) -> tuple[Answer, ...]:
 
 _SHORTEST_TITLE = 20  # characters; "Editorial" identifies nothing
 _OF_VERSION = re.compile(r"[(\[](?:pre-?print|version \d+)[)\]]", re.IGNORECASE)
-_LONG = 10
-"""From so many words on, two papers don't write the same sentence by chance."""
 _HEADING = re.compile(
     r"^(?:Aims?|Background|Conclusions?|Findings|Interpretation|Introduction|Methods|Objectives?"
     r"|Purpose|Results?|Significance): ?",
@@ -161,7 +159,7 @@ def _long_sentences(answer: Answer) -> set[str]:
     text = answer.passage.text
     sentences = (text[start:end] for start, end in ranges_touched(answer))
     plain = (normalised(_HEADING.sub("", sentence)) for sentence in sentences)
-    return {f"sentence {sentence}" for sentence in plain if len(sentence.split()) >= _LONG}
+    return {f"sentence {sentence}" for sentence in plain if len(sentence.split()) >= LONG}
 
 
 def _groups(

@@ -33,7 +33,8 @@ def reweighed(answers: Iterable[Answer], weight: float) -> list[Answer]:
 
 
 _WORDS = re.compile(r"[\w%<>≤≥]+")
-_LONG = 10  # words from which the same sentence in two papers is a copy: a preprint's, as a rule
+LONG = 10
+"""Words from which the same sentence in two papers is a copy: a preprint's, as a rule."""
 
 Told = frozenset[tuple[str, ...]]
 """What an answer tells: answers that have something of it in common are repeats of one another."""
@@ -68,7 +69,7 @@ def what_is_told(answer: Answer) -> Told:
         {
             ("answer", paper, *_words(answer.text)),
             *(("sentence", paper, sentence) for sentence in touched),
-            *(("any paper", *some) for some in words if len(some) >= _LONG),
+            *(("any paper", *some) for some in words if len(some) >= LONG),
         }
     )
 
