@@ -1,9 +1,6 @@
 """The usual ways to read passages, to compare with: the same weights, the same passages (torch)."""
 
-import json
-import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +9,10 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from models.contracts import Span
 from models.loading import without_progress_bars
-from scripts.benchmark_processes import ROOT, MeasuringError
+from scripts.haystack_client import Range
 
 _WINDOW = 384  # tokens
 _STRIDE = 128
-
-Range = tuple[int, int]
-"""Where an answer is in its passage, in code points, half-open; (0, 0) where there is none."""
 
 
 class PlainReading:
@@ -81,65 +75,6 @@ class PlainReading:
         first, last = divmod(int(scores.argmax()), len(end))
         where = offsets[first][0], offsets[last][1]
         return float(scores[first, last] - start[0] - end[0]), where
-
-
-class Haystack:
-    """Haystack's `ExtractiveReader` in a process of its own, with its own Python and packages."""
-
-    def __init__(self, process: "subprocess.Popen[str]", version: str) -> None:
-        """Take the running process; `haystack` starts one."""
-        self._process = process
-        self.version = version
-
-    def read(self, question: str, passages: Sequence[str]) -> tuple[list[Range], float]:
-        """Read the passages; the seconds are those of the reader, without the pipes.
-
-        Raises MeasuringError where the process has ended.
-        """
-        reply = _exchange(self._process, {"question": question, "passages": list(passages)})
-        ranges = [(int(start), int(end)) for start, end in reply["ranges"]]
-        return ranges, float(reply["seconds"])
-
-
-@contextmanager
-def haystack(python: Path, folder: Path, threads: int) -> Iterator[Haystack]:
-    """Start the process and stop it in the end. Raises MeasuringError where it cannot run."""
-    command = [str(python), str(ROOT / "scripts" / "benchmark_haystack.py")]
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the user's own Python
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-        )
-    except OSError as error:
-        raise MeasuringError(
-            f"{python} cannot be run ({error.strerror}): give the Python of an environment with "
-            "requirements-benchmark.txt as --haystack"
-        ) from error
-    with process:
-        try:
-            ready = _exchange(process, {"model": str(folder.resolve()), "threads": threads})
-            yield Haystack(process, str(ready["version"]))
-        finally:
-            if process.stdin:
-                process.stdin.close()
-            process.terminate()
-
-
-def _exchange(process: "subprocess.Popen[str]", message: dict[str, Any]) -> dict[str, Any]:
-    if process.stdin is None or process.stdout is None:
-        raise MeasuringError("the process of Haystack has no pipes: start it again")
-    try:
-        process.stdin.write(json.dumps(message) + "\n")
-        process.stdin.flush()
-        line = process.stdout.readline()
-    except BrokenPipeError:
-        line = ""
-    if not line:
-        raise MeasuringError(
-            "the process of Haystack has ended; what it said is above. Does its environment hold "
-            "requirements-benchmark.txt?"
-        )
-    reply: dict[str, Any] = json.loads(line)
-    return reply
 
 
 def ours(spans: Sequence[Span]) -> list[Range]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from scripts.benchmark_baselines import Range, agreement
+from scripts.benchmark_baselines import agreement
 from scripts.benchmark_clients import percentile
+from scripts.haystack_client import Range
 
 _PAUSE = 0.03  # seconds: threads of one library that wait actively shall not slow the next one
 

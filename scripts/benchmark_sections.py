@@ -11,13 +11,14 @@ from tokenizers import Tokenizer
 from models.contracts import Reader
 from models.loading import read_config, reader_folder
 from models.windows import Windower
-from scripts.benchmark_baselines import PlainReading, Range, haystack, ours
+from scripts.benchmark_baselines import PlainReading, ours
 from scripts.benchmark_clients import ANSWERED, percentile
 from scripts.benchmark_floor import Network, matrix_rates
 from scripts.benchmark_processes import Memory
 from scripts.benchmark_reading import Read, compare, timed
 from scripts.benchmark_service import LOOKED_AT, Served, lone_questions, moved_later
 from scripts.benchmark_table import Table
+from scripts.haystack_client import Range, haystack
 from service.types import AnswererProtocol, Query
 
 READING = "reading {} passages, ms"

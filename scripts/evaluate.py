@@ -10,6 +10,7 @@ from index.types import CorpusError
 from models.contracts import ModelError
 from scripts import evaluate_answers, evaluate_reader, evaluate_retrieval, evaluate_spelling
 from scripts.arguments import at_least
+from scripts.benchmark_processes import MeasuringError
 from service.loading import StartError
 from service.settings import Settings, SettingsError
 
@@ -66,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = Settings.from_environment(os.environ)
         index = vars(options).get("index") or settings.index
         print(module.run(options, replace(settings, index=index)))
-    except (CorpusError, ModelError, SettingsError, StartError) as error:
+    except (CorpusError, MeasuringError, ModelError, SettingsError, StartError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1
     return 0

@@ -11,15 +11,13 @@ from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion, answered
 from index.types import CorpusError
+from scripts.answer_quality import PAPER_DEPTHS, Quality, quality_of
+from scripts.evaluate_beside import beside_table, evaluate_beside
 from scripts.evaluate_reading import evaluate_reading, reading_table
-from scripts.metrics import exact_match, f1, percent
 from service.loading import load_answerer
 from service.reading import Reading
 from service.settings import Settings
 from service.types import AnswerList, Query
-
-_PAPER_DEPTHS = (1, 5, 20)
-_ANSWER_DEPTH = 5
 
 
 class ReadingAnswerer(Protocol):
@@ -35,20 +33,10 @@ class ReadingAnswerer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerFigures:
-    """Quality of the whole service over `n` questions, in percent of them.
+class AnswerFigures(Quality):
+    """Quality of the whole service, and what was measured."""
 
-    Exact match and F1 are SQuAD's, the best over the gold answers; "at 5" takes the best of the
-    first five answers. `right_paper_at` tells how often one of the first k answers comes from the
-    paper that the question was asked about.
-    """
-
-    n: int
     weight: float
-    exact_match_at_1: float
-    f1_at_1: float
-    f1_at_5: float
-    right_paper_at: dict[int, float]
     index_version: str
     encoder: str
     reader: str
@@ -61,7 +49,7 @@ def evaluate_answers(
 
     `questions` is not empty, and each has a gold answer.
     """
-    depth = max(_PAPER_DEPTHS)
+    depth = max(PAPER_DEPTHS)
     bar = tqdm(questions, desc="asking", unit=" questions", mininterval=1)
     readings = [(gold, answerer.read(gold.question, depth)) for gold in bar]
     return [
@@ -77,24 +65,14 @@ def evaluate_answers(
 
 
 def _figures(asked: Sequence[tuple[GoldQuestion, AnswerList]], weight: float) -> AnswerFigures:
-    def texts(found: AnswerList, depth: int) -> list[str]:
-        return [answer.text for answer in found.answers[:depth]] or [""]
-
     source = asked[0][1].source
+    found = [
+        (gold, [(answer.text, answer.passage.cord_uid) for answer in listed.answers])
+        for gold, listed in asked
+    ]
     return AnswerFigures(
-        n=len(asked),
+        **asdict(quality_of(found)),
         weight=weight,
-        exact_match_at_1=percent(exact_match(texts(r, 1)[0], g.answers) for g, r in asked),
-        f1_at_1=percent(f1(texts(r, 1)[0], g.answers) for g, r in asked),
-        f1_at_5=percent(
-            max(f1(text, g.answers) for text in texts(r, _ANSWER_DEPTH)) for g, r in asked
-        ),
-        right_paper_at={
-            depth: percent(
-                g.cord_uid in {a.passage.cord_uid for a in r.answers[:depth]} for g, r in asked
-            )
-            for depth in _PAPER_DEPTHS
-        },
         index_version=source.index_version,
         encoder=source.encoder,
         reader=source.reader,
@@ -143,6 +121,13 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     add("--weight", type=float, metavar="W", help="the reader's share, 0 to 1")
     add("--sweep", action="store_true", help="also the figures for every weight from 0 to 1")
+    add(
+        "--haystack",
+        type=Path,
+        metavar="PYTHON",
+        help="also the figures of Haystack's pipelines with the same passages, vectors and "
+        "weights: the Python of an environment with requirements-benchmark.txt",
+    )
 
 
 def run(options: argparse.Namespace, settings: Settings) -> str:
@@ -155,9 +140,13 @@ def run(options: argparse.Namespace, settings: Settings) -> str:
     answerer = load_answerer(settings)
     figures, *sweep = evaluate_answers(answerer, questions, [weight, *tenths])
     reading = evaluate_reading(answerer, [gold.question for gold in questions])
+    beside = (
+        evaluate_beside(answerer, questions, settings, options.haystack) if options.haystack else []
+    )
     if options.json:
         rows = {"sweep": [asdict(row) for row in sweep]} if sweep else {}
         read = {"passages_read": [asdict(row) for row in reading]}
-        return json.dumps(asdict(figures) | read | rows, indent=2)
+        others = {"beside": [asdict(row) for row in beside]} if beside else {}
+        return json.dumps(asdict(figures) | read | rows | others, indent=2)
     tables = [table(figures), reading_table(reading), *([sweep_table(sweep)] if sweep else [])]
-    return "\n\n".join(tables)
+    return "\n\n".join([*tables, *([beside_table(beside)] if beside else [])])

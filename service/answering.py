@@ -209,19 +209,19 @@ class Answerer:
         question = self.encode(query.question)
         encoded = time.perf_counter()
         found = self._retrieved(question, query)
-        candidates = self.index.fetch(found.found, range(len(found.scores)))
         retrieved = time.perf_counter()
         passages: list[ReadPassage] = []
 
         def read(begin: int, end: int) -> list[Answer]:
-            spans = self._spans(query.question, candidates[begin:end], enter)
-            parts = zip(candidates[begin:end], found.scores[begin:end], spans, strict=True)
+            candidates = self.index.fetch(found.found, range(begin, end))
+            spans = self._spans(query.question, candidates, enter)
+            parts = zip(candidates, found.scores[begin:end], spans, strict=True)
             read_now = [ReadPassage(*part) for part in parts]
             passages.extend(read_now)
             return self._fused(query, read_now)
 
         if everything:
-            read(0, len(candidates))
+            read(0, len(found.scores))
         else:
             read_enough(
                 Pool(found.found.ids.tolist(), found.scores, self.calibrations.reader.bound),

@@ -9,7 +9,7 @@ import pytest
 
 from models.reader import TransformersReader
 from scripts.benchmark import main
-from scripts.benchmark_baselines import PlainReading, Range, agreement, haystack, ours
+from scripts.benchmark_baselines import PlainReading, agreement, ours
 from scripts.benchmark_clients import Questions
 from scripts.benchmark_floor import Network, matrix_rates
 from scripts.benchmark_processes import (
@@ -23,6 +23,7 @@ from scripts.benchmark_processes import (
 from scripts.benchmark_reading import Read, compare
 from scripts.benchmark_service import ask, titles_as_questions
 from scripts.benchmark_table import Table
+from scripts.haystack_client import Range
 from service.types import AnswerList, Query, Source, Timings
 from tests.serving import ROOT
 
@@ -89,33 +90,6 @@ def test_baselines_mark_what_our_reader_marks(plain: PlainReading) -> None:
     ):
         assert agreement(found, others) == 1
         assert all(end > start for start, end in others)
-
-
-STAND_IN = """#!{python}
-import json, sys
-first = json.loads(sys.stdin.readline())
-print(json.dumps({{"version": "threads " + str(first["threads"])}}), flush=True)
-for line in sys.stdin:
-    texts = json.loads(line)["passages"]
-    ranges = [[0, len(text)] for text in texts]
-    print(json.dumps({{"ranges": ranges, "seconds": 2.5}}), flush=True)
-"""
-
-
-def test_haystack_is_another_process(tmp_path: Path) -> None:
-    python = tmp_path / "python"
-    python.write_text(STAND_IN.format(python=sys.executable), encoding="utf-8")
-    python.chmod(0o755)
-    with haystack(python, tmp_path, threads=3) as other:
-        assert other.version == "threads 3"
-        assert other.read("Why?", ["a", "bcd"]) == ([(0, 1), (0, 3)], 2.5)
-    with pytest.raises(MeasuringError, match=r"cannot be run .* as --haystack"):
-        haystack(tmp_path / "none", tmp_path, 1).__enter__()
-    with (
-        pytest.raises(MeasuringError, match="hold requirements-benchmark"),
-        haystack(Path(sys.executable), tmp_path, 1),  # has no Haystack
-    ):
-        pass
 
 
 def test_ways_to_read_are_compared_question_by_question() -> None:
