@@ -145,18 +145,14 @@ class HybridSearch:
         """Return the words of a question that no passage has (see `KeywordIndex.unknown`)."""
         return self._keywords.unknown(question)
 
-    def rarities(self, question: Question) -> NDArray[np.float32]:
-        """Return how rare each word of a question is in this corpus, shape (words,)."""
-        texts = [question.text[start:end] for start, end in question.ranges.tolist()]
-        return np.array([self._keywords.rarity(text) for text in texts], np.float32)
-
     def _weighted(self, question: Question) -> NDArray[np.float32]:
         """Return the vectors of the question's words, shape (words, word dimension), weighed.
 
         A word weighs what the encoder gives it times its rarity, as in BM25: the encoder was
         trained on few questions, and rarity knows this corpus. The lengths sum to 1.
         """
-        rarity = self.rarities(question)
+        texts = [question.text[start:end] for start, end in question.ranges.tolist()]
+        rarity = np.array([self._keywords.rarity(text) for text in texts], np.float32)
         if not rarity.any():
             return question.words
         weighted = question.words * rarity[:, None]

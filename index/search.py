@@ -4,9 +4,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, HybridSearch, Question
 from index.keywords import KeywordIndex
@@ -86,10 +83,6 @@ class PassageIndex:
     def by_words(self, question: Question, k: int) -> list[Hit]:
         """Return the best `k` passages of the search by words alone."""
         return self._search.by_words(question, k)
-
-    def rarities(self, question: Question) -> NDArray[np.float32]:
-        """Return how rare each word of a question is in this corpus, shape (words,)."""
-        return self._search.rarities(question)
 
     def corrected(self, question: str) -> str | None:
         """Return a question as it is meant to be written, by the words of the passages, or None."""

@@ -31,7 +31,7 @@ from models.words import IntArray
 
 QUESTION_TOKENS = 64
 _COSINE_SCALE = 20.0  # what all-MiniLM-L6-v2 was trained with
-LATE_SCALE = 30.0
+_LATE_SCALE = 30.0
 """What late interaction is multiplied with to be a logit, before a training changes it."""
 _HEAD_RATE = 5.0  # times the learning rate of the encoder
 _CHUNK = 16  # passages in one forward pass: more outgrow the cache of a CPU
@@ -95,7 +95,7 @@ class TrainedEncoder(nn.Module):
         self.has_trained_head = trained is not None
         self.head = trained or LateInteraction(LateConfig(width, dimension, tuple(left_out)))
         self.cosine_scale = nn.Parameter(torch.tensor(_COSINE_SCALE).log())
-        self.late_scale = nn.Parameter(torch.tensor(LATE_SCALE).log())
+        self.late_scale = nn.Parameter(torch.tensor(_LATE_SCALE).log())
 
     def tables(self) -> tuple[TokenTable, TokenTable]:
         """Return what cuts questions and what cuts passages into this model's tokens."""

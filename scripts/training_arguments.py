@@ -18,11 +18,11 @@ def command(name: str, description: str | None) -> argparse.ArgumentParser:
     )
 
 
-def add_sources(arguments: argparse.ArgumentParser, *, passes: str = _PASSES, **said: str) -> None:
+def add_sources(arguments: argparse.ArgumentParser, **said: str) -> None:
     """Add the options for files of questions, each with what is `said` of it; together `sources`.
 
     They are `corpus_questions` (whose passages come from the index), `questions` (from the file)
-    and `made_questions`. The first one also says what `passes` are.
+    and `made_questions`. The first one also says what PASSES are.
     """
     kinds = {
         "corpus_questions": source(corpus=True),
@@ -37,7 +37,7 @@ def add_sources(arguments: argparse.ArgumentParser, *, passes: str = _PASSES, **
             default=[],
             type=kinds[name],
             metavar="FILE[=PASSES]",
-            help=text if number else f"{text}; {passes}",
+            help=text if number else f"{text}; {_PASSES}",
         )
 
 

@@ -64,5 +64,5 @@ def test_each_package_is_named_with_the_file_that_lists_it(file: str) -> None:
 
 
 def test_what_trains_needs_nothing_that_measures() -> None:
-    done = run_without({"ir_measures", "torchmetrics", "sklearn", "pytest"}, "teach_encoder")
+    done = run_without({"ir_measures", "torchmetrics", "sklearn", "pytest"}, "train_encoder")
     assert (done.returncode, done.stderr) == (0, "")
