@@ -21,6 +21,7 @@ IntArray: TypeAlias = NDArray[np.int64]
 ENOUGH = 512
 """Tokens from which on a CPU gains nothing by more of them in a batch."""
 
+_MOST_OF_A_QUESTION = 64  # tokens
 _ALIKE = 0.9  # of the longest window's length
 
 
@@ -68,7 +69,7 @@ class Windower:
     """Splits contexts into windows of at most `max_length` tokens, special tokens included.
 
     Neighbouring windows of a context share `stride` of its tokens, or half of a window's share
-    where that is less. The question is cut after `max_question_tokens`, or half a window.
+    where that is less. The question is cut after 64 tokens, or half a window.
 
     Raises ModelError where the tokenizer has no template for a pair of texts, or `max_length`
     leaves no room for text.
@@ -80,7 +81,6 @@ class Windower:
         *,
         max_length: int = 384,
         stride: int = 128,
-        max_question_tokens: int = 64,
         remembered: int = 0,
     ) -> None:
         """Copy `tokenizer`: the original and its truncation and padding stay as they are.
@@ -101,7 +101,7 @@ class Windower:
                 f"windows of {max_length} tokens leave no room for text; use 16 or more"
             )
         self._stride = stride
-        self._max_question_tokens = min(max_question_tokens, self._room // 2)
+        self._max_question_tokens = min(_MOST_OF_A_QUESTION, self._room // 2)
 
     def split(self, question: str, contexts: Sequence[str]) -> list[Window]:
         """Return the windows of all contexts, in order; none for a context without tokens."""

@@ -159,22 +159,6 @@ class FeedbackStore:
             db.close()
 
 
-def read_feedback(path: Path) -> Iterator[Feedback]:
-    """Yield all feedback of a file, oldest first. Raises FeedbackError where it is none."""
-    try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT)
-    except sqlite3.Error as error:
-        raise FeedbackError(f"{path} cannot be read ({error})") from error
-    try:
-        names = ", ".join(f'"{name}"' for name in _NAMES)
-        for row in db.execute(f"SELECT {names} FROM feedback ORDER BY id"):  # noqa: S608 - our columns
-            yield Feedback(*row)
-    except sqlite3.Error as error:
-        raise FeedbackError(f"{path} is not a file of feedback ({error})") from error
-    finally:
-        db.close()
-
-
 def feedback_on(given: FeedbackRequest, answerer: AnswererProtocol) -> Feedback:
     """Return the feedback that was given, with the passage that it is about.
 

@@ -1,7 +1,11 @@
 """Makes small objects of the service's types for tests."""
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import fields as fields_of
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,3 +97,11 @@ def a_feedback() -> Feedback:
         encoder="e",
         reader="r",
     )
+
+
+def read_feedback(path: Path) -> list[Feedback]:
+    """Return all feedback that a store holds, oldest first."""
+    names = ", ".join(f'"{field.name}"' for field in fields_of(Feedback))
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        rows = db.execute(f"SELECT {names} FROM feedback ORDER BY id")
+        return [Feedback(*row) for row in rows]

@@ -4,7 +4,7 @@ import { pageAt } from "./visits.js";
 const SETTLED = 300; // milliseconds without another move, before the server is asked
 
 // Return the first `most` cards at a weight. Each is { id, reader, retrieval, told }.
-export function ranked(cards, weight, most) {
+function ranked(cards, weight, most) {
   const scored = cards.map((card) => ({
     ...card,
     final: weight * card.reader + (1 - weight) * card.retrieval,

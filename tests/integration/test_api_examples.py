@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.feedback import read_feedback
+from tests.making import read_feedback
 from tests.serving import LIMIT, ROOT, Server, serving
 
 FAKE = ["--config", "tests/fake_gunicorn.conf.py"]

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 import pytest
 
 from service.batch import most_batches
-from service.feedback import read_feedback
 from service.settings import Settings
+from tests.making import read_feedback
 from tests.serving import COMMAND, LIMIT, Server, run, serving
 
 FAKE = ["--config", "tests/fake_gunicorn.conf.py"]

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"
 CORD19 = Path(os.environ.get("COVIDQUEST_SHARED", ROOT / ".." / "shared")) / "cord19"
 LIMIT = 300  # seconds that a process may take on a machine that has other work
-KILLS = int(os.environ.get("COVIDQUEST_KILLS", "0"))
+KILLS = int(os.environ.get("BUILD_KILLS", "0"))
 REAL_LIMIT = 1800  # seconds, likewise, with the real corpus
 
 needs_cord19 = pytest.mark.skipif(
@@ -225,7 +225,7 @@ def test_a_build_killed_again_and_again_ends_in_the_same_index(tmp_path: Path) -
 
 
 @needs_cord19
-@pytest.mark.skipif(not KILLS, reason="takes minutes: COVIDQUEST_KILLS says how many kills")
+@pytest.mark.skipif(not KILLS, reason="takes minutes: BUILD_KILLS says how many kills")
 @pytest.mark.timeout(2 * REAL_LIMIT)
 def test_a_build_of_the_real_corpus_killed_again_and_again(tmp_path: Path) -> None:
     """Run with -s, it says in which stage the build was killed, and how far that had got."""
