@@ -23,18 +23,19 @@ CALIBRATION = "calibration"
 _CHUNK = 1 << 20  # bytes
 
 
-def pack(index_dir: Path, target: Path) -> tuple[str, Manifest]:
+def pack(index_dir: Path, target: Path, encoder: str | None = None) -> tuple[str, Manifest]:
     """Write the current version of an index to the file `target`.
 
     Returns the file's SHA-256, and the manifest of the version. `target` is complete or absent; of
-    a link it is the file that this leads to. Raises IndexingError when the index is not whole, or
-    its version gives way to newer ones meanwhile, or `target` is a device, a pipe or a folder, and
-    OSError when the file cannot be written.
+    a link it is the file that this leads to. `encoder` is the name of the encoder that the index
+    must be of, if given. Raises IndexingError when the index is not whole or of another encoder,
+    or its version gives way to newer ones meanwhile, or `target` is a device, a pipe or a folder,
+    and OSError when the file cannot be written.
     """
     if target.exists() and not target.is_file():
         raise IndexingError(f"{target} is no regular file: give --output a file, a .tar")
     target = target.resolve()
-    version, manifest = checked(index_dir)
+    version, manifest = checked(index_dir, encoder)
     PassageIndex.of(version, manifest)
     names = [f"{version.name}/manifest.json"]
     names += [f"{version.name}/{name}" for name in sorted(manifest.files)]

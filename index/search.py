@@ -126,6 +126,17 @@ def missing_parts(manifest: Manifest) -> list[str]:
     return sorted(({PASSAGES, VECTORS, EMBEDDINGS, KEYWORDS} | words) - parts)
 
 
+def misfit(index_dir: Path, manifest: Manifest, encoder: str | None) -> str:
+    """Return what is wrong where questions would be embedded with another encoder, else ""."""
+    if encoder in {None, manifest.encoder}:
+        return ""
+    return (
+        f"the index {index_dir} was built with the encoder {manifest.encoder}, and questions would "
+        f"be embedded with {encoder}: use that encoder (COVIDQUEST_ENCODER, or a command's "
+        "--encoder), or build the index again"
+    )
+
+
 def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest]:
     """Return folder and manifest of the current version, after verifying every file of it.
 
@@ -135,11 +146,8 @@ def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest
     """
     folder = current_version(index_dir)
     manifest = read_manifest(folder)
-    if encoder is not None and manifest.encoder != encoder:
-        raise MisfitError(
-            f"the index {index_dir} was built with the encoder {manifest.encoder}, and questions "
-            f"would be embedded with {encoder}: use that encoder, or build the index again"
-        )
+    if wrong := misfit(index_dir, manifest, encoder):
+        raise MisfitError(wrong)
     if missing := missing_parts(manifest):
         raise IndexingError(f"the index {folder} has no {', '.join(missing)}: build it again")
     verify(folder, manifest)

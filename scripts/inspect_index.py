@@ -13,9 +13,13 @@ from pathlib import Path
 from index.corpora.cleaning import clean
 from index.inspection import WORDS_PER_BIN, Contents, Inspection, ShownPassage, inspect_index
 from index.manifest import Manifest
+from index.search import misfit
 from index.types import IndexingError
+from models.contracts import ModelError
 from scripts.arguments import at_least
 from scripts.calibrations_beside import wrong_calibrations
+from scripts.served_encoder import add_served_encoder, served_encoder
+from service.settings import SettingsError
 
 _BAR = 40  # characters of the longest bar
 _MOST_LINES = 25  # of one table; the rest is added up
@@ -39,22 +43,31 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="passages to show, the same ones every time (default: 3)",
     )
+    add_served_encoder(arguments)
     return arguments
 
 
-def report(found: Inspection, unfit: Sequence[str] = ()) -> Iterator[str]:
-    """Yield the lines of the text; `unfit` is what is wrong with the calibrations."""
+def report(found: Inspection, other: str = "", unfit: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the lines of the text.
+
+    `other` says that the index is of another encoder than the service's, and `unfit` what is wrong
+    with the calibrations.
+    """
     yield from _manifest(found.folder, found.manifest)
     if found.contents is not None:
         yield from _contents(found.contents)
     yield ""
-    yield from (f"WRONG: {problem}" for problem in [*found.problems, *unfit])
+    yield from (f"WRONG: {problem}" for problem in _wrong(found, other, unfit))
     if found.problems:
         yield "Build or copy the index again."
     elif unfit:
         yield "Fit the calibrations again."
-    else:
+    elif not other:  # else its line says what to do
         yield f"OK: all {len(found.manifest.files)} files are as they were written, and it opens."
+
+
+def _wrong(found: Inspection, other: str, unfit: Sequence[str]) -> list[str]:
+    return [*found.problems, *filter(None, [other]), *unfit]
 
 
 def _manifest(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -121,17 +134,20 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
+        encoder = served_encoder(options.encoder)
         found = inspect_index(options.index, options.samples)
-    except IndexingError as error:
+    except (IndexingError, ModelError, SettingsError) as error:
         print(f"inspect_index: {error}", file=sys.stderr)
         return 1
+    other = misfit(options.index, found.manifest, encoder)
     unfit = wrong_calibrations(options.index)
+    wrong = _wrong(found, other, unfit)
     if options.json:
-        whole = replace(found, problems=[*found.problems, *unfit])
+        whole = replace(found, problems=wrong)
         print(json.dumps(asdict(whole), default=str, indent=2))
     else:
-        print("\n".join(report(found, unfit)))
-    return 1 if found.problems or unfit else 0
+        print("\n".join(report(found, other, unfit)))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

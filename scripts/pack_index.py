@@ -6,7 +6,10 @@ from pathlib import Path
 
 from index.packing import pack
 from index.types import IndexingError
+from models.contracts import ModelError
 from scripts.calibrations_beside import wrong_calibrations
+from scripts.served_encoder import add_served_encoder, served_encoder
+from service.settings import SettingsError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     add = arguments.add_argument
     add("--index", type=Path, required=True, metavar="DIR", help="the index, as it was built")
     add("--output", type=Path, required=True, metavar="FILE", help="the file to write, a .tar")
+    add_served_encoder(arguments)
     return arguments
 
 
@@ -29,9 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if wrong := wrong_calibrations(options.index):
             raise IndexingError("; ".join(wrong))  # noqa: TRY301 - as what `pack` raises
-        sha256, manifest = pack(options.index, options.output)
+        sha256, manifest = pack(options.index, options.output, served_encoder(options.encoder))
         size = options.output.stat().st_size
-    except IndexingError as error:
+    except (IndexingError, ModelError, SettingsError) as error:
         print(f"pack_index: {error}", file=sys.stderr)
         return 1
     except OSError as error:

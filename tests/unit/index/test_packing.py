@@ -15,7 +15,7 @@ from index.builder import build_index
 from index.manifest import CURRENT, Manifest, current_version, read_manifest
 from index.packing import pack, unpack
 from index.search import PassageIndex
-from index.types import IndexingError
+from index.types import IndexingError, MisfitError
 from tests.unit.index.disk import largest_file
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import parse, sentences, write_release
@@ -104,6 +104,13 @@ def test_an_older_index_is_replaced_and_its_calibrations_with_it(
     (folder / "calibration/old.json").write_text("{}", encoding="utf-8")
     unpack(archive, folder, limit=LIMIT)
     assert files(folder) == files(built)
+
+
+def test_an_index_of_another_encoder_is_packed_for_no_service(built: Path, tmp_path: Path) -> None:
+    with pytest.raises(MisfitError, match=r"encoder fake, and .* embedded with other: use that"):
+        pack(built, tmp_path / "index.tar", "other")
+    assert list(tmp_path.iterdir()) == []
+    pack(built, tmp_path / "index.tar", "fake")
 
 
 def test_a_damaged_index_is_not_packed(built: Path, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from index.builder import build_index
 from index.manifest import current_version
+from models.loading import DEFAULT, encoder_folder, identity
 from scripts import pack_index
 from scripts.inspect_index import main
 from service.loading import (
@@ -16,15 +18,19 @@ from service.loading import (
     RETRIEVAL_CALIBRATION,
     shipped_calibrations,
 )
+from tests.making_models import tiny_encoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import write_dirty_release
+
+SHIPPED = identity(encoder_folder(DEFAULT))
+OF_THE_SERVICE = replace(ENCODER, name=SHIPPED)
 
 
 @pytest.fixture(scope="module")
 def index_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("inspected")
     corpus, _ = write_dirty_release(root / "corpus")
-    build_index(corpus, root / "index", ENCODER, Silent(), workers=1)
+    build_index(corpus, root / "index", OF_THE_SERVICE, Silent(), workers=1)
     return root / "index"
 
 
@@ -33,7 +39,8 @@ def test_the_text_says_what_is_there(index_dir: Path, capsys: pytest.CaptureFixt
     out, err = capsys.readouterr()
     assert err == ""
     for words in (
-        *("encoder    fake, 8 dimensions", "vectors    fp16, exact", "vectors.faiss", "keywords\n"),
+        *(f"encoder    {SHIPPED}, 8 dimensions", "vectors    fp16, exact"),
+        *("vectors.faiss", "keywords\n"),
         *("with full text", "passages by length in words", "120 to 129\n", "papers by year"),
         *("papers by source", "papers by licence", "records skipped", "could not be read"),
         *("shortest passage: ", "longest passage: ", "sample 2: ", "OK: all "),
@@ -52,7 +59,7 @@ def test_what_a_release_holds_does_not_steer_the_terminal(
         "cord_uid,title,abstract,license\n"
         '"u\x1b[31m1",One,Seven words about gowns are here now.,"cc0\nOK: all is well."\n'
     )
-    build_index(corpus, tmp_path / "index", ENCODER, Silent(), workers=1)
+    build_index(corpus, tmp_path / "index", OF_THE_SERVICE, Silent(), workers=1)
     assert main(["--index", str(tmp_path / "index")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("OK:")] == [lines[-1]]
@@ -64,7 +71,7 @@ def test_json_holds_the_same(index_dir: Path, capsys: pytest.CaptureFixture[str]
     assert main(["--index", str(index_dir), "--json", "--samples", "0"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["problems"] == found["contents"]["samples"] == []
-    assert found["manifest"]["encoder"] == "fake"
+    assert found["manifest"]["encoder"] == SHIPPED
     assert found["manifest"]["recall"] == {"at_10": 1.0, "at_100": 1.0, "questions": 0}
     assert found["contents"]["papers"] == found["manifest"]["papers"]
 
@@ -92,6 +99,53 @@ def test_what_cannot_be_inspected_is_one_line(
     assert ended.value.code == 2
 
 
+def test_an_index_of_another_encoder_than_the_service(
+    index_dir: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = tiny_encoder(tmp_path / "other")
+    looking = ["--index", str(index_dir), "--samples", "0"]
+    target = tmp_path / "index.tar"
+    packing = ["--index", str(index_dir), "--output", str(target)]
+    capsys.readouterr()
+    said = f"was built with the encoder {SHIPPED}, and questions would be embedded with bert-"
+    for given in ("option", "setting"):
+        if given == "setting":
+            monkeypatch.setenv("COVIDQUEST_ENCODER", str(other))
+        option = ["--encoder", str(other)] if given == "option" else []
+        assert main([*looking, *option]) == pack_index.main([*packing, *option]) == 1
+        out, err = capsys.readouterr()
+        (wrong,) = (line for line in out.splitlines() if line.startswith("WRONG: "))
+        assert said in wrong
+        assert wrong == out.splitlines()[-1]
+        assert err == f"pack_index: {wrong.removeprefix('WRONG: ')}\n"
+        assert not target.exists()
+    assert main([*looking, "--json"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert f"WRONG: {problem}" == wrong
+    # for a service elsewhere, which has the index's own
+    on_purpose = ["--encoder", DEFAULT]
+    assert main([*looking, *on_purpose]) == pack_index.main([*packing, *on_purpose]) == 0
+    assert target.exists()
+
+
+def test_an_encoder_that_is_not_there_or_settings_that_are_wrong_are_one_line(
+    index_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--index", str(index_dir), "--encoder", str(tmp_path)]
+    assert main(options) == 1
+    assert pack_index.main([*options, "--output", str(tmp_path / "index.tar")]) == 1
+    one, two = capsys.readouterr().err.splitlines()
+    assert one == f"inspect_index: {tmp_path} is not a model's folder: it has no config.json"
+    assert two.startswith("pack_index: ")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COVIDQUEST_ENCODERS", "stock")
+        assert main(["--index", str(index_dir)]) == 1
+    assert "did you mean COVIDQUEST_ENCODER?" in capsys.readouterr().err
+
+
 def test_a_wrong_file_is_named(index_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = current_version(index_dir) / "vectors.faiss"  # the module's last test: it stays wrong
     path.write_bytes(path.read_bytes()[:-1])
@@ -106,7 +160,7 @@ def test_calibrations_that_a_service_refuses(
 ) -> None:
     corpus, _ = write_dirty_release(tmp_path / "corpus")
     copy = tmp_path / "index"
-    build_index(corpus, copy, ENCODER, Silent(), workers=1)
+    build_index(corpus, copy, OF_THE_SERVICE, Silent(), workers=1)
     target = tmp_path / "index.tar"
     packing = ["--index", str(copy), "--output", str(target)]
     (copy / BESIDE).mkdir()
