@@ -17,7 +17,7 @@ from service.loading import StartError, load_answerer
 from service.replies import batch_line
 from service.schemas import AnswersBody
 from service.settings import Settings, SettingsError
-from service.types import NO_MATCH, WIDEN, AnswerList, Query
+from service.types import AnswerList, Query
 from service.validation import InvalidQueryError, parse_query
 
 _BOLD, _DIM, _MARK, _END = "\x1b[1m", "\x1b[2m", "\x1b[1;7m", "\x1b[0m"
@@ -119,10 +119,8 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
     bold, dim, mark, end = (_BOLD, _DIM, _MARK, _END) if colour else ("", "", "[", "]")
     plain = end if colour else ""
     blocks = []
-    if not found.passages_searched:
-        blocks.append(f"{bold}{NO_MATCH}{plain} {WIDEN}")
-    elif warning := found.warning(threshold):
-        blocks.append(f"{bold}{warning}{plain}")
+    if said := found.nothing or found.warning(threshold):
+        blocks.append(f"{bold}{said}{plain}")
     if found.did_you_mean:
         blocks.append(f"Did you mean: {found.did_you_mean}")
     if found.unknown:
@@ -149,7 +147,8 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
     return "\n\n".join(blocks)
 
 
-_TABLE = "{:>4}  {:<5}  {:<40.40}  {:<40.40}  {:<40.40}"
+_TABLE = "{:>4}  {:<5}  {:<40.40}  {}"
+_BEST = "{:<40.40}  {:<40.40}"  # what an answer is, and its paper
 
 
 def table_row(outcome: Outcome, *, threshold: float) -> str:
@@ -159,14 +158,15 @@ def table_row(outcome: Outcome, *, threshold: float) -> str:
     """
     found = outcome.found
     if isinstance(found, Exception):
-        cells = ("–", outcome.question, f"! {problem_of(found).detail}", "")
+        score, said = "–", f"! {problem_of(found).detail}"
     elif not found.answers:
-        cells = ("–", outcome.question, "! no answer found", "")
+        score, said = "–", f"! {found.nothing}"
     else:
         best = found.answers[0]
         mark = "?" if found.unreliable(threshold) else ""
         score = f"{best.final_score:.2f}{mark}"
-        cells = (score, outcome.question, best.text, best.paper.title)
+        said = _BEST.format(best.text, best.paper.title)
+    cells = (score, outcome.question, said)
     return _TABLE.format(outcome.number, *map(_printable, cells)).rstrip()
 
 
@@ -189,7 +189,9 @@ def ask_all(options: argparse.Namespace, settings: Settings, values: dict[str, o
     query_of("Are the options right?")
     answerer = load_answerer(settings)
     if not options.json:
-        print(_TABLE.format("No.", "Score", "Question", "Best answer", "Paper").rstrip())
+        print(
+            _TABLE.format("No.", "Score", "Question", _BEST.format("Best answer", "Paper")).rstrip()
+        )
     failed, threshold = 0, settings.no_answer_threshold
     for outcome in outcomes(listed.questions, lambda asked: answerer.answer(query_of(asked))):
         failed += isinstance(outcome.found, Exception)

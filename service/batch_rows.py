@@ -8,7 +8,7 @@ from service.errors import problem_of
 from service.exports import permalink
 from service.fusion import answer_sentence
 from service.tables import answer_rows, csv_text, problem_row
-from service.types import NO_MATCH, WIDEN, AnswerList
+from service.types import AnswerList
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,5 @@ def row_of(outcome: Outcome, page: str, threshold: float) -> Row:
 
 
 def _said(found: AnswerList, threshold: float) -> str:
-    if not found.passages_searched:
-        return f"{NO_MATCH} {WIDEN}"
-    if not found.answers:
-        return "No passage found in these papers. Try other words."
     warning = found.warning(threshold)
-    return f"{warning} This comes closest." if warning else ""
+    return found.nothing or (f"{warning} This comes closest." if warning else "")

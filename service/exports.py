@@ -21,7 +21,7 @@ from service.pages import render_page
 from service.schemas import AnswersBody
 from service.settings import Settings
 from service.tables import BOM, HEADER, answer_rows, csv_text
-from service.types import NO_MATCH, WIDEN, Answer, AnswererProtocol, AnswerList, BusyError, Query
+from service.types import Answer, AnswererProtocol, AnswerList, BusyError, Query
 from service.validation import InvalidQueryError
 
 _FORMATS = {
@@ -121,9 +121,7 @@ def _found(answerer: AnswererProtocol, query: Query) -> AnswerList:
     """Return what there is to export. Raises NothingToExportError."""
     found = answerer.answer(query)
     if not found.answers:
-        no_match = f"{NO_MATCH} {WIDEN}"
-        why = "No passage was found. Try other words." if found.passages_searched else no_match
-        raise NothingToExportError(f"There is no answer to export. {why}")
+        raise NothingToExportError(f"There is no answer to export. {found.nothing}")
     return found
 
 

@@ -17,7 +17,7 @@ from service.questions import questions_by_topic
 from service.requests import NOTE_LENGTH
 from service.results import STEADY_MEANING, STEADY_NAME, Results
 from service.settings import Settings
-from service.types import UNLIKELY, AnswererProtocol, BusyError
+from service.types import NONE_LIKELY, UNLIKELY, UNRELIABLE, AnswererProtocol, BusyError
 from service.validation import NAME_LENGTH, NAMES, QUESTION_LENGTH, InvalidQueryError
 
 EXPORTS = {"ris": "RIS", "bib": "BibTeX", "csv": "CSV", "json": "JSON"}
@@ -88,6 +88,8 @@ def render_page(
         filters_open=form.has_filters or not FILTER_NAMES.isdisjoint(problem_of_field),
         results=results,
         unlikely_below=UNLIKELY,
+        unreliable_said=UNRELIABLE,
+        unlikely_said=NONE_LIKELY,
         unreliable=found is not None and found.unreliable(settings.no_answer_threshold),
         found=found,
         exports=EXPORTS,

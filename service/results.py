@@ -99,10 +99,8 @@ def _vectors_of(answerer: AnswererProtocol) -> Callable[[Sequence[str]], FloatAr
 
 def _notice(found: AnswerList, answerer: AnswererProtocol) -> str:
     """Return what to say where there is no answer: why, and the way on."""
-    if found.answers:
-        return ""
     if found.passages_searched:
-        return "No passage found in these papers. Try other words."
+        return found.nothing
     filters, facets = found.query.filters, answerer.facets
     among = _not_among("sources", "list", unknown_names(filters.sources, facets.sources))
     among += _not_among("journals", "suggest", unknown_names(filters.journals, facets.journals))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from service.cards import cautions_of, paper_link
 from service.citations import cite
 from service.fusion import sentence_of
-from service.types import NO_MATCH, WIDEN, Answer, AnswerList
+from service.types import Answer, AnswerList
 
 
 class PassageBody(BaseModel):
@@ -192,7 +192,7 @@ class AnswersBody(BaseModel):
             top_k=found.query.top_k,
             filters=FiltersBody.model_validate(found.query.filters, from_attributes=True),
             passages_searched=found.passages_searched,
-            note=None if found.passages_searched else f"{NO_MATCH} {WIDEN}",
+            note=None if found.passages_searched else found.nothing,
             warning=found.warning(threshold) or None,
             did_you_mean=found.did_you_mean,
             unknown_words=list(found.unknown_words),

@@ -12,6 +12,8 @@ NO_MATCH = "No paper matches these filters."
 """Said where nothing could be searched."""
 WIDEN = "Remove one of them, or widen the dates."
 """Said after that: how to mend it."""
+UNRELIABLE = "No reliable answer found in these papers."
+NONE_LIKELY = "None of the answers is likely to be right."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,17 @@ class AnswerList:
     def warning(self, threshold: float) -> str:
         """Return what must be said wherever the answers go, "" where they need no warning."""
         if self.unreliable(threshold):
-            return "No reliable answer found in these papers."
-        return "None of the answers is likely to be right." if self.unlikely else ""
+            return UNRELIABLE
+        return NONE_LIKELY if self.unlikely else ""
+
+    @property
+    def nothing(self) -> str:
+        """What must be said where there is no answer, "" where there is one."""
+        if self.answers:
+            return ""
+        if self.passages_searched:
+            return "No passage found in these papers. Try other words."
+        return f"{NO_MATCH} {WIDEN}"
 
     @property
     def unknown(self) -> str:

@@ -202,7 +202,9 @@ def test_all_questions_of_a_file_are_asked(main: Main, tmp_path: Path) -> None:
     assert header.split() == ["No.", "Score", "Question", "Best", "answer", "Paper"]
     assert re.fullmatch(r" +1  0\.\d\d   How long\? +5\.1 days .+  How long COVID-19 .+", first)
     assert re.match(r" +2  0\.\d\d\?  unsure\? +5\.1 days", second)  # a doubtful one
-    assert re.fullmatch(r" +3  –      nothing\? +! no answer found", third)
+    assert re.fullmatch(
+        r" +3  –      nothing\? +! No passage found in these papers\. Try other words\.", third
+    )
 
 
 def test_a_file_is_answered_in_lines_of_json(main: Main, tmp_path: Path) -> None:

@@ -102,7 +102,11 @@ def test_a_paper_is_cited_once_with_all_its_answers() -> None:
         ("question=why&published_from=2021&published_to=2020", 422, "is before the first, 2021."),
         ("question=why&sauces=PMC", 422, "The field sauces is unknown."),
         ("question=why&question=how", 422, "Give the field question once."),
-        ("question=nothing", 404, "There is no answer to export. No passage was found."),
+        (
+            "question=nothing",
+            404,
+            "There is no answer to export. No passage found in these papers.",
+        ),
         ("question=why&journals=Nowhere", 404, "There is no answer to export. No paper matches"),
     ],
 )

@@ -200,7 +200,7 @@ def test_a_misspelt_question_can_be_asked_as_it_is_meant() -> None:
 
 def test_it_is_said_where_even_the_best_answer_is_unlikely() -> None:
     poor = [replace(answer, reader_score=0.09, retrieval_score=0.05) for answer in ANSWERS]
-    said = "None of these is likely to be the answer."
+    said = "None of the answers is likely to be right."
     text = ask(create_app(Settings(), FakeAnswerer(poor)).test_client(), question="Why?").text
     assert said in text
     assert "Even the best scores below 0.1." in text
