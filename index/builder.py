@@ -19,7 +19,7 @@ from index.passages import PassageStore
 from index.reading import READING, read_corpus
 from index.reuse import KnownVectors
 from index.search import KEYWORDS, PASSAGES, VECTORS
-from index.spelling import count_words
+from index.spelling import write_spelling
 from index.types import IndexingError, Progress, VectorRecall, Watched
 from index.unfinished import (
     EMBEDDED,
@@ -150,7 +150,7 @@ def complete(
         )
         shutil.rmtree(building / KEYWORDS, ignore_errors=True)  # of a run that was cut off
         build_keywords(_searchable(store), building / KEYWORDS)
-        count_words(store, building)
+        write_spelling(store, building)
         papers, passages = store.papers, store.passages
     described = describe(building, without=SCAFFOLDS)
     now = datetime.now(UTC)

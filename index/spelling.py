@@ -138,10 +138,13 @@ def _is_foreign(question: str) -> bool:
     )
 
 
-def count_words(store: PassageStore, folder: Path) -> None:
-    """Count the words of an index's passages, and write them with their numbers into `folder`."""
+def write_spelling(store: PassageStore, folder: Path, counted: int = _COUNTED) -> None:
+    """Write the words of an index's passages, with how many have each, into `folder`.
+
+    Of an index of more than `counted` passages only some pages are counted, from all over it.
+    """
     pages = range(0, store.passages, _PAGE)
-    step = -(-store.passages // _COUNTED) or 1
+    step = -(-store.passages // counted) or 1
     counts: Counter[str] = Counter()
     for start in pages[::step]:
         for _, _, text in store.texts(start, start + _PAGE):

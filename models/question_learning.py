@@ -27,7 +27,7 @@ _HEAD_RATE = 5.0  # times the learning rate of the transformer
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class QuestionBatch:
     """n passages, and the questions that they answer.
 
     `ids`, shape (n, columns), has passages in its first `passage` columns, then END and the
@@ -42,7 +42,7 @@ class Batch:
     labels: IntArray
 
 
-def batch_of(passages: Sequence[IntArray], questions: Sequence[IntArray]) -> Batch:
+def batch_of(passages: Sequence[IntArray], questions: Sequence[IntArray]) -> QuestionBatch:
     """Return the batch of n passages and questions, the tokens of each without special ones."""
     read = padded(passages)
     passage = read.shape[1]
@@ -55,7 +55,7 @@ def batch_of(passages: Sequence[IntArray], questions: Sequence[IntArray]) -> Bat
         ids[row, passage + 1 : passage + 1 + len(written)] = written
         places.append(row * columns + passage + np.arange(len(written) + 1))
         labels.append(np.append(written, END))
-    return Batch(ids, passage, np.concatenate(places), np.concatenate(labels))
+    return QuestionBatch(ids, passage, np.concatenate(places), np.concatenate(labels))
 
 
 def optimizer_of(model: QuestionGenerator, rate: float) -> torch.optim.AdamW:
@@ -78,7 +78,7 @@ def optimizer_of(model: QuestionGenerator, rate: float) -> torch.optim.AdamW:
     )
 
 
-def question_loss(model: QuestionGenerator, batch: Batch) -> Tensor:
+def question_loss(model: QuestionGenerator, batch: QuestionBatch) -> Tensor:
     """Return the mean cross-entropy of the questions' tokens, with smoothed labels.
 
     Computes in bfloat16 where the device is made for it, and never waits for a GPU.

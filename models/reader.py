@@ -22,7 +22,7 @@ from models.loading import (
 from models.pretrained import takes_types
 from models.reading import Outputs, SpanReading
 from models.span_choice import SpanChoice
-from models.spans import Candidate
+from models.spans import SpanCandidate
 from models.tensors import on_device
 from models.windows import ENOUGH, Batch, Windower
 
@@ -99,7 +99,7 @@ class TransformersReader:
         """Return one best span per pair of a question and a context, in the order of `pairs`."""
         return self.reading.read_pairs(pairs)
 
-    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[Candidate]]:
+    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[SpanCandidate]]:
         """Return for each pair the spans that a choice is made from, best first.
 
         They have states only where the reader chooses: what its choice makes of them.

@@ -10,7 +10,7 @@ from models.boundaries import trimmed
 from models.citation_marks import only_citation
 from models.contracts import FloatArray, ModelError, Span
 from models.span_choice import CANDIDATES, SpanChoice
-from models.spans import Candidate, Logits, best_span, candidates
+from models.spans import Logits, SpanCandidate, best_span, candidates
 from models.windows import ENOUGH, Batch, Window, Windower, batches
 
 Outputs: TypeAlias = tuple[FloatArray, ...]
@@ -60,7 +60,7 @@ class SpanReading:
             for (question, context), read in zip(pairs, self._read(pairs), strict=True)
         ]
 
-    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[Candidate]]:
+    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[SpanCandidate]]:
         """Return the spans that a choice is made from for each pair, best first."""
         return [
             self._candidates(context, *read)
@@ -96,7 +96,7 @@ class SpanReading:
 
     def _candidates(
         self, context: str, windows: Sequence[Window], logits: Sequence[Logits]
-    ) -> list[Candidate]:
+    ) -> list[SpanCandidate]:
         return candidates(
             context, windows, logits, max_answer_tokens=self.max_answer_tokens, most=CANDIDATES
         )

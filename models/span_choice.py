@@ -17,7 +17,7 @@ import numpy as np
 
 from models.contracts import FloatArray, ModelError
 from models.span_features import FEATURES, span_features
-from models.spans import Candidate
+from models.spans import SpanCandidate
 from models.writing import write_whole
 
 SPAN_CHOICE = "span_choice.json"
@@ -52,7 +52,9 @@ class SpanChoice:
     def _is_finite(self) -> bool:
         return bool(np.isfinite([*self.weights, *chain(*self.states), self.least]).all())
 
-    def best(self, question: str, context: str, candidates: Sequence[Candidate]) -> Candidate:
+    def best(
+        self, question: str, context: str, candidates: Sequence[SpanCandidate]
+    ) -> SpanCandidate:
         """Return the candidate that is likeliest to be right; they come best first.
 
         Their states are hidden states that were multiplied by `projection`.

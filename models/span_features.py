@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from models.spans import Candidate
+from models.spans import SpanCandidate
 
 _ARTICLES = {"the", "a", "an"}
 _LISTS = {
@@ -84,7 +84,7 @@ FEATURES = (
 
 
 def span_features(
-    question: str, context: str, candidates: Sequence[Candidate]
+    question: str, context: str, candidates: Sequence[SpanCandidate]
 ) -> NDArray[np.float64]:
     """Return the features, shape (n, len(FEATURES)), of n candidates, the best one first."""
     asked = _Asked(question, context, candidates[0])
@@ -122,7 +122,7 @@ def span_features(
 class _Asked:
     """A question, and where its words are in the context around the best span."""
 
-    def __init__(self, question: str, context: str, best: Candidate) -> None:
+    def __init__(self, question: str, context: str, best: SpanCandidate) -> None:
         lowered = question.lower()
         self.context = context
         self.best = best
@@ -146,7 +146,7 @@ class _Asked:
         cuts = [end.end() for end in _SENTENCE_END.finditer(context, begin, best.end + _AROUND)]
         self._cuts = [begin, *cuts, min(len(context), best.end + _AROUND)]
 
-    def of(self, one: Candidate, text: str, shared: Sequence[float]) -> list[float]:
+    def of(self, one: SpanCandidate, text: str, shared: Sequence[float]) -> list[float]:
         """Return the features of one candidate that are not of all together."""
         tokens = _TOKEN.findall(text) or [""]
         count = len(text.split())
@@ -195,7 +195,7 @@ class _Asked:
         by_kind = [value if kind == self.kind else 0.0 for kind in _KINDS for value in of_kind]
         return [float(value) for value in (*own, *by_kind)]
 
-    def _where(self, one: Candidate) -> list[float]:
+    def _where(self, one: SpanCandidate) -> list[float]:
         """Return how near the question's words are: in the sentence, and in numbers of words."""
         last = len(self._starts) - 1
         first = min(int(np.searchsorted(self._ends, one.start, side="right")), last)

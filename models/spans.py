@@ -25,7 +25,7 @@ class Logits(NamedTuple):
     states: FloatArray | None = None
 
 
-class Pair(NamedTuple):
+class TokenPair(NamedTuple):
     """A span of tokens of a context part, both ends included, and the sum of its two logits."""
 
     first: int
@@ -34,7 +34,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SpanCandidate:
     """A span of a context, half-open, in code points, and the logits of its ends.
 
     `score` is the sum of the logits less that of the null answer. `states`, of shape (3, width),
@@ -49,21 +49,21 @@ class Candidate:
     states: FloatArray | None = field(default=None, compare=False)
 
 
-def best_pair(start: FloatArray, end: FloatArray, *, max_tokens: int) -> Pair | None:
+def best_pair(start: FloatArray, end: FloatArray, *, max_tokens: int) -> TokenPair | None:
     """Return the pair of the highest `start[first] + end[last]`, or None where there is none.
 
     `start` and `end` have shape (context tokens,); -inf forbids a token. Considers pairs with
     `first <= last < first + max_tokens`; the first of equals wins.
 
     >>> best_pair(np.float32([1, 5, 0]), np.float32([9, 0, 2]), max_tokens=2)
-    Pair(first=0, last=0, score=10.0)
+    TokenPair(first=0, last=0, score=10.0)
     """
     if start.size == 0:
         return None
     scores = _scores(start, end, max_tokens)
     first, extra = divmod(int(scores.argmax()), scores.shape[1])
     score = float(scores[first, extra])
-    return Pair(first, first + extra, score) if score > -np.inf else None
+    return TokenPair(first, first + extra, score) if score > -np.inf else None
 
 
 def _scores(start: FloatArray, end: FloatArray, max_tokens: int) -> FloatArray:
@@ -117,12 +117,12 @@ def candidates(
     *,
     max_answer_tokens: int,
     most: int,
-) -> list[Candidate]:
+) -> list[SpanCandidate]:
     """Return at most `most` different spans of one context, best first, which may overlap.
 
     Scores and edges are those of `best_span`, and so is the first.
     """
-    found: list[tuple[Candidate, FloatArray | None]] = []
+    found: list[tuple[SpanCandidate, FloatArray | None]] = []
     for window, own in zip(windows, logits, strict=True):
         start, end, null = _of_context(window, own)
         if not start.size:
@@ -134,7 +134,7 @@ def candidates(
             last, score = first + extra, float(scores[first, extra])
             if score > -np.inf:
                 edges = int(window.offsets[first, 0]), int(window.offsets[last, 1])
-                one = Candidate(
+                one = SpanCandidate(
                     *tidy(context, *edges),
                     first=float(start[first]),
                     last=float(end[last]),
@@ -143,7 +143,7 @@ def candidates(
                 tokens = slice(window.begin + first, window.begin + last + 1)
                 found.append((one, None if own.states is None else own.states[tokens]))
     found.sort(key=lambda each: (-each[0].score, each[0].start, each[0].end))
-    kept: dict[tuple[int, int], Candidate] = {}
+    kept: dict[tuple[int, int], SpanCandidate] = {}
     for one, states in found:
         if len(kept) == most:
             break

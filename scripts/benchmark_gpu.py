@@ -15,7 +15,7 @@ from models.encoder import SentenceEncoder
 from models.loading import reader_folder
 from models.reader import TransformersReader
 from models.reading import Forward, Outputs, SpanReading
-from models.spans import Candidate
+from models.spans import SpanCandidate
 from models.windows import Batch
 from scripts.benchmark_clients import percentile
 from scripts.benchmark_sections import Case, network_of
@@ -173,15 +173,15 @@ def parity(
     )
 
 
-def _place(span: Span | Candidate) -> tuple[int, int]:
+def _place(span: Span | SpanCandidate) -> tuple[int, int]:
     return span.start, span.end
 
 
-def _is_chosen(span: Span, candidates: Sequence[Candidate]) -> bool:
+def _is_chosen(span: Span, candidates: Sequence[SpanCandidate]) -> bool:
     return bool(candidates) and _place(span) != _place(candidates[0])
 
 
-def _gains(candidates: Sequence[Candidate]) -> dict[tuple[int, int], float]:
+def _gains(candidates: Sequence[SpanCandidate]) -> dict[tuple[int, int], float]:
     return {_place(c): float(np.trace(c.states)) for c in candidates if c.states is not None}
 
 

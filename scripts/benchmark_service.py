@@ -28,7 +28,7 @@ _READ = "covidquest_passages_read_sum "  # a line of /metrics
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Took:
     """What one question took, in milliseconds, and how many passages were read for it.
 
     `again` is the same question once more, `moved` the same at once with another weight.
@@ -43,11 +43,11 @@ class Asked:
     passages: int
 
 
-def ask(answerer: AnswererProtocol, query: Query) -> Asked:
+def ask(answerer: AnswererProtocol, query: Query) -> Took:
     """Ask a question for the first time, then again, then with the slider moved."""
     found = answerer.answer(query)
     took = found.took_ms
-    return Asked(
+    return Took(
         encode=took.encode,
         search=took.retrieve,
         read=took.read,
@@ -72,9 +72,9 @@ def _took(answerer: AnswererProtocol, query: Query) -> float:
 
 def lone_questions(
     answerers: Mapping[str, AnswererProtocol], queries: Sequence[Query]
-) -> dict[str, list[Asked]]:
+) -> dict[str, list[Took]]:
     """Ask each answerer all questions, in turns; what the first took is not counted."""
-    found: dict[str, list[Asked]] = {name: [] for name in answerers}
+    found: dict[str, list[Took]] = {name: [] for name in answerers}
     for query in tqdm(queries, desc="asking", unit=" questions", mininterval=1):
         for name, answerer in answerers.items():
             found[name].append(ask(answerer, query))

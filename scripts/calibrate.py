@@ -2,7 +2,7 @@
 
 Three calibrations, each a logistic regression: of a candidate's features to the probability that it
 answers (retrieval), of a span's score and its passage's to the probability that the span is right
-(reader), and of a whole question's evidence to the probability that these papers hold no answer.
+(reader), and of a whole question's passages to the probability that these papers hold no answer.
 """
 
 import argparse

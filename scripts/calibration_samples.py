@@ -11,7 +11,7 @@ from scripts.pairs import gold_passages
 from scripts.samples import Samples
 from service.answering import Answerer
 from service.calibrations import READER_FEATURES, reader_features
-from service.reading import EVIDENCE, Reading, ReadPassage, evidence
+from service.reading import NO_ANSWER_FEATURES, Reading, ReadPassage, no_answer_features
 
 _RIGHT_F1 = 0.5  # a span that shares so much with a gold answer is right
 _ALIKE_SPANS = (1.0, 94.7)
@@ -76,9 +76,9 @@ def reader_samples(
 
 def no_answer_samples(on_topic: Sequence[Reading], off_topic: Sequence[Reading]) -> Samples:
     """Return a row per question: 1 when it was asked about something else than this corpus."""
-    values = np.array([evidence(reading.passages) for reading in (*on_topic, *off_topic)])
+    values = np.array([no_answer_features(reading.passages) for reading in (*on_topic, *off_topic)])
     outcomes = np.array([0] * len(on_topic) + [1] * len(off_topic))
-    return Samples(EVIDENCE, values, outcomes, np.arange(len(outcomes)))
+    return Samples(NO_ANSWER_FEATURES, values, outcomes, np.arange(len(outcomes)))
 
 
 def _text(one: ReadPassage) -> str:

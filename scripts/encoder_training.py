@@ -19,14 +19,14 @@ from models.finite import finite_loss
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
 from scripts.encoder_pairs import PairSet
-from scripts.training_plan import Batch, drawn, excluded, planned, rate_at
+from scripts.training_plan import TextBatch, drawn, excluded, planned, rate_at
 
 _CHECKPOINT_SECONDS = 300
 _LOG_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
+class EncoderLesson:
     """A batch, ready for the model; `excluded` has shape (questions, passages)."""
 
     questions: Tokens
@@ -34,7 +34,7 @@ class Lesson:
     excluded: NDArray[np.bool_]
 
 
-class Lessons:
+class EncoderLessons:
     """The batches of a run, in order; the same arguments give the same ones."""
 
     def __init__(
@@ -66,18 +66,18 @@ class Lessons:
             count += self._passages.add((t for one in batches for t in one.passages), workers)
             print(f"tokens of {count:,} texts: {time.monotonic() - began:.1f} s", flush=True)
 
-    def __getitem__(self, step: int) -> Lesson:
+    def __getitem__(self, step: int) -> EncoderLesson:
         """Return a batch."""
         batch = self._drawn(step)
         number, places = self._plan[step]
         some = [self._pairs[number][place] for place in places]
-        return Lesson(
+        return EncoderLesson(
             self._questions.of(batch.questions),
             self._passages.of(batch.passages),
             excluded(some, batch.passages),
         )
 
-    def _drawn(self, step: int) -> Batch:
+    def _drawn(self, step: int) -> TextBatch:
         number, places = self._plan[step]
         return drawn(self._pairs[number], places, self._seed + step)
 
@@ -106,7 +106,7 @@ class Aims:
 
 
 def train(
-    model: TrainedEncoder, lessons: Lessons, folder: Path, aims: Aims, workers: int = 0
+    model: TrainedEncoder, lessons: EncoderLessons, folder: Path, aims: Aims, workers: int = 0
 ) -> None:
     """Train to the end of the plan or of the time, from the checkpoint in `folder` if any.
 
@@ -140,7 +140,7 @@ def train(
 
 
 def _step(
-    model: TrainedEncoder, optimizer: torch.optim.Optimizer, lesson: Lesson, aims: Aims
+    model: TrainedEncoder, optimizer: torch.optim.Optimizer, lesson: EncoderLesson, aims: Aims
 ) -> Tensor:
     """Learn from a batch; return its three losses, shape (3,), where they were computed."""
     left_out = on_device(torch.from_numpy(lesson.excluded), model.cosine_scale.device)

@@ -23,7 +23,7 @@ _BEST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnswerFigures:
     """What came of one way to write the questions, in percent of them.
 
     F1 is SQuAD's; "at 5" takes the best of the first five answers. `unreliable` is how many were
@@ -45,9 +45,9 @@ class SpellingFigures:
     n: int
     suggested: float
     as_meant: float
-    right: Asked
-    misspelt: Asked
-    corrected: Asked
+    right: AnswerFigures
+    misspelt: AnswerFigures
+    corrected: AnswerFigures
 
 
 def misspelt(question: str, chance: random.Random) -> str | None:
@@ -111,9 +111,9 @@ def evaluate_spelling(
     if not rows:
         raise CorpusError("no question has a word of 6 letters or more that could be misspelt")
 
-    def figures(way: int) -> Asked:
+    def figures(way: int) -> AnswerFigures:
         asked = [row[way] for row in rows]
-        return Asked(
+        return AnswerFigures(
             percent(one.first for one in asked),
             percent(one.best for one in asked),
             percent(one.doubted for one in asked),

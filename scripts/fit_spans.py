@@ -22,7 +22,7 @@ from models.onnx.files import AGAIN
 from models.onnx.reader import OnnxReader
 from models.span_choice import CANDIDATES, STATES, SpanChoice
 from models.span_features import FEATURES, span_features
-from models.spans import Candidate
+from models.spans import SpanCandidate
 from scripts.arguments import at_least
 from scripts.export_onnx import around
 from scripts.metrics import exact_match, f1
@@ -110,7 +110,7 @@ def lists_of(reader: OnnxReader, one: Source, limit: int | None, numbers: dict[s
     return Lists(padded, right, alike, there, np.array(texts), weights)
 
 
-def _values(question: str, text: str, spans: Sequence[Candidate]) -> NDArray[np.float32]:
+def _values(question: str, text: str, spans: Sequence[SpanCandidate]) -> NDArray[np.float32]:
     """Return what a fit sees of some spans, shape (spans, features and states)."""
     states = [span.states.ravel() for span in spans if span.states is not None]
     if len(states) < len(spans):

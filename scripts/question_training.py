@@ -20,7 +20,7 @@ from scripts.training_runs import Source
 
 if TYPE_CHECKING:
     from models.question_generation import IntArray, QuestionGenerator
-    from models.question_learning import Batch
+    from models.question_learning import QuestionBatch
 
 _Made = TypeVar("_Made")
 
@@ -68,7 +68,7 @@ def window_of(gold: GoldQuestion, seed: int) -> str:
 
 def batches_of(
     passages: "Sequence[IntArray]", questions: "Sequence[IntArray]", tokens: int, seed: int
-) -> "list[Batch]":
+) -> "list[QuestionBatch]":
     """Return batches of like lengths, of at most `tokens` columns in all, in a random order."""
     from models.question_generation import columns_for  # noqa: PLC0415 - seconds that --help waits
     from models.question_learning import batch_of  # noqa: PLC0415 - likewise
@@ -109,7 +109,7 @@ def ahead(tasks: Sequence[Callable[[], _Made]], count: int) -> Iterator[_Made]:
 
 def pool_of(
     model: "QuestionGenerator", asked: Sequence[Asked], draws: Sequence[Draw], tokens: int
-) -> "list[Batch]":
+) -> "list[QuestionBatch]":
     """Return the batches of some draws. Those with too long a question are left out."""
     from models.question_generation import QUESTION_TOKENS  # noqa: PLC0415 - as above
 
@@ -172,8 +172,8 @@ def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.
 
 
 def _steps(
-    model: "QuestionGenerator", tasks: "Sequence[Callable[[], list[Batch]]]"
-) -> "Iterator[tuple[float, Batch]]":
+    model: "QuestionGenerator", tasks: "Sequence[Callable[[], list[QuestionBatch]]]"
+) -> "Iterator[tuple[float, QuestionBatch]]":
     """Yield each batch of a run, and which share of the run is behind it.
 
     Raises CorpusError where there is none.

@@ -150,7 +150,7 @@ def _train(
 
     from models.contrastive import TrainedEncoder  # noqa: PLC0415 - likewise
     from scripts.encoder_negatives import with_dense_negatives  # noqa: PLC0415 - likewise
-    from scripts.encoder_training import Aims, Lessons, train  # noqa: PLC0415 - likewise
+    from scripts.encoder_training import Aims, EncoderLessons, train  # noqa: PLC0415 - likewise
 
     torch.manual_seed(options.seed)
     device = pick_device(options.device)
@@ -177,7 +177,7 @@ def _train(
             workers=options.num_workers,
         )
     aims = Aims(options.rate, options.minutes, options.words_weight, anchor, options.anchor_weight)
-    lessons = Lessons(sets, options.batch, options.seed, tables)
+    lessons = EncoderLessons(sets, options.batch, options.seed, tables)
     train(model, lessons, options.work, aims, options.num_workers)
     if device == "cuda":
         print(f"most memory of the GPU: {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")

@@ -14,7 +14,7 @@ _WARM_UP = 0.1  # of the steps
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class TextBatch:
     """Questions, and passages of which the first are theirs, in their order."""
 
     questions: tuple[str, ...]
@@ -45,13 +45,13 @@ def planned(
     return batches
 
 
-def drawn(pairs: Sequence[Pair], places: Sequence[int], seed: int) -> Batch:
+def drawn(pairs: Sequence[Pair], places: Sequence[int], seed: int) -> TextBatch:
     """Return a batch of these pairs, with one wrong passage of each drawn at random."""
     chance = random.Random(seed)  # noqa: S311 - nothing secret
     some = [pairs[place] for place in places]
     passages = [pair.positive for pair in some]
     passages += [chance.choice(pair.negatives) for pair in some if pair.negatives]
-    return Batch(tuple(pair.question for pair in some), tuple(passages))
+    return TextBatch(tuple(pair.question for pair in some), tuple(passages))
 
 
 def body(text: str) -> str:

@@ -20,7 +20,7 @@ from service.caching import Kept, Turns
 from service.calibrations import Calibrations
 from service.fusion import fuse, ranked, without_repeats
 from service.patience import current
-from service.reading import EVIDENCE_DEPTH, Reading, ReadPassage, Retrieved, evidence
+from service.reading import NO_ANSWER_DEPTH, Reading, ReadPassage, Retrieved, no_answer_features
 from service.shared_models import SharedModels
 from service.threshold import Pool, read_enough
 from service.types import Answer, AnswerList, Query, Source, Timings
@@ -228,7 +228,7 @@ class Answerer:
                 read,
                 weight=query.weight,
                 top_k=query.top_k,
-                first=EVIDENCE_DEPTH,
+                first=NO_ANSWER_DEPTH,
                 step=self._models.step,
             )
         done = time.perf_counter()
@@ -284,7 +284,7 @@ class Answerer:
         """Return the probability that the question has no answer, 1 where nothing was read."""
         if not read:
             return 1.0
-        return float(self.calibrations.no_answer.probability([evidence(read)])[0])
+        return float(self.calibrations.no_answer.probability([no_answer_features(read)])[0])
 
     def _fused(self, query: Query, read: Sequence[ReadPassage]) -> list[Answer]:
         """Return the answers of these passages; one without a span has none."""

@@ -13,7 +13,7 @@ from service.types import AnswerList
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One question in the table; `before + answer + after` is the sentence of its best answer.
+    """One question in the table; `lead + answer + tail` is the sentence of its best answer.
 
     `address` shows all its answers, `link` its best paper; `said` is what there is to say beside
     an answer, or in its place. `csv` has the rows of all its answers.
@@ -25,9 +25,9 @@ class Row:
     address: str
     said: str
     csv: str
-    before: str = ""
+    lead: str = ""
     answer: str = ""
-    after: str = ""
+    tail: str = ""
     title: str = ""
     link: str = ""
     published: str = ""
@@ -62,9 +62,9 @@ def row_of(outcome: Outcome, page: str, threshold: float) -> Row:
     start, end = answer_sentence(best)
     return replace(
         row,
-        before=best.passage.text[start : best.start],
+        lead=best.passage.text[start : best.start],
         answer=best.text,
-        after=best.passage.text[best.end : end],
+        tail=best.passage.text[best.end : end],
         title=best.paper.title or "Untitled paper",
         link=paper_link(best.paper) or "",
         published=best.paper.publish_time[:4],

@@ -87,7 +87,7 @@ class Calibrations:
     """The probability of each raw score.
 
     `retrieval` takes the features of a candidate (`index.hybrid.Candidates`), `no_answer` the
-    evidence of a whole question (`service.reading.EVIDENCE`).
+    features of a whole question (`service.reading.NO_ANSWER_FEATURES`).
     """
 
     retrieval: LogisticCalibration

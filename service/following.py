@@ -16,7 +16,7 @@ from service.types import AnswererProtocol, AnswerList, Query, Source
 
 log = logging.getLogger(__name__)
 
-_TRIES = 5
+_TRIES = 6
 """How often a snapshot is tried that fails because the next version came while it was taken."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
 """Seconds until a version is tried again that could not be opened for want of files or memory."""
@@ -112,7 +112,7 @@ class Following:
         self._told(self._snapshot.source)
 
     def _taken(self) -> Snapshot:
-        for _ in range(_TRIES):
+        for _ in range(_TRIES - 1):
             mark = _mark(self._pointer)
             try:
                 return self._take()

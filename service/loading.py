@@ -28,7 +28,7 @@ from service.following import Following
 from service.gpus import visible
 from service.measuring import Measured
 from service.metrics import Metrics
-from service.reading import EVIDENCE
+from service.reading import NO_ANSWER_FEATURES
 from service.settings import Settings
 from service.shared_models import SharedModels
 
@@ -160,7 +160,7 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     return Calibrations(
         retrieval=_calibration(folder / RETRIEVAL_CALIBRATION, features),
         reader=load_reader_calibration(reader or reader_folder(DEFAULT) / own.name),
-        no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, EVIDENCE),
+        no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, NO_ANSWER_FEATURES),
     )
 
 
@@ -217,7 +217,7 @@ def shipped_calibrations(features: tuple[str, ...]) -> Path:
 def _none(features: tuple[str, ...]) -> Calibrations:
     retrieval, reader, no_answer = (
         LogisticCalibration(names, (0.0,) * len(names), 0.0)
-        for names in (features, READER_FEATURES, EVIDENCE)
+        for names in (features, READER_FEATURES, NO_ANSWER_FEATURES)
     )
     return Calibrations(retrieval, ReaderCalibration(reader), no_answer)
 

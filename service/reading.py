@@ -1,4 +1,4 @@
-"""What was retrieved and read for a question, and the evidence in it that there is an answer."""
+"""What was retrieved and read for a question, and what tells whether there is an answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from index.hybrid import Candidate, Candidates
 from models.contracts import Span
 from service.types import Timings
 
-EVIDENCE_DEPTH = 10
-"""How many passages the evidence is of: those retrieved best, which are always read."""
+NO_ANSWER_DEPTH = 10
+"""How many passages the features are of: those retrieved best, which are always read."""
 
-EVIDENCE = (
+NO_ANSWER_FEATURES = (
     "best cosine of the 10 retrieved best",
     "best bm25 share of the 10 retrieved best",
     "best span score of the 10 retrieved best",
@@ -55,13 +55,13 @@ class Reading:
     unread: float | None = None
 
 
-def evidence(read: Sequence[ReadPassage]) -> tuple[float, ...]:
-    """Return what tells whether a question has an answer at all: the features of `EVIDENCE`.
+def no_answer_features(read: Sequence[ReadPassage]) -> tuple[float, ...]:
+    """Return what tells whether a question has an answer: the values of `NO_ANSWER_FEATURES`.
 
     `read` is by descending retrieval score, and not empty. Only its first passages count, so it
     is the same however many were read.
     """
-    best = read[:EVIDENCE_DEPTH]
+    best = read[:NO_ANSWER_DEPTH]
     scores = [one.span.score for one in best]
     return (
         max(one.candidate.cosine for one in best),

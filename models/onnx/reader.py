@@ -17,7 +17,7 @@ from models.onnx.session import Session
 from models.onnx.tokens import load_tokenizer, pad_id
 from models.reading import Outputs, SpanReading
 from models.span_choice import SPAN_CHOICE, SpanChoice
-from models.spans import Candidate
+from models.spans import SpanCandidate
 from models.windows import Batch, Windower
 
 
@@ -79,7 +79,7 @@ class OnnxReader:
         """Return one best span per pair of a question and a context, in the order of `pairs`."""
         return self._reading.read_pairs(pairs)
 
-    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[Candidate]]:
+    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[SpanCandidate]]:
         """Return for each pair the spans that a choice is made from, best first.
 
         Their states are the network's own where the reader was loaded without `choosing`.

@@ -45,7 +45,7 @@ function addRow(row) {
   const paper = leading(row.title, row.link);
   if (row.link) paper.rel = "noopener noreferrer external";
   const remark = row.said ? [element("p", row.said, "remark")] : [];
-  const answer = row.answer ? [row.before, element("mark", row.answer), row.after] : [];
+  const answer = row.answer ? [row.lead, element("mark", row.answer), row.tail] : [];
   const tr = element("tr", "");
   tr.append(
     number,

@@ -11,18 +11,18 @@ import pytest
 from models.contracts import ModelError
 from models.span_choice import SPAN_CHOICE, SpanChoice
 from models.span_features import FEATURES, span_features
-from models.spans import Candidate, Logits, best_span, candidates
+from models.spans import Logits, SpanCandidate, best_span, candidates
 from models.windows import Window
 
 TEXT = "The virus was found in Wuhan in December 2019. It spreads by droplets (and by touch)."
 
 
-def of(part: str, score: float) -> Candidate:
+def of(part: str, score: float) -> SpanCandidate:
     start = TEXT.index(part)
-    return Candidate(start, start + len(part), score / 2, score / 2, score)
+    return SpanCandidate(start, start + len(part), score / 2, score / 2, score)
 
 
-def row(question: str, *found: Candidate, at: int = 0) -> dict[str, float]:
+def row(question: str, *found: SpanCandidate, at: int = 0) -> dict[str, float]:
     values = span_features(question, TEXT, found)
     assert values.shape == (len(found), len(FEATURES))
     return dict(zip(FEATURES, values[at].tolist(), strict=True))
@@ -74,7 +74,7 @@ def test_any_text_has_finite_features() -> None:
         for score in range(draw.randint(1, 6), 0, -1):
             start = draw.randrange(len(text))
             end = draw.randint(start + 1, len(text))
-            found.append(Candidate(start, end, 1.0, 1.0, float(score)))
+            found.append(SpanCandidate(start, end, 1.0, 1.0, float(score)))
         question = "".join(draw.choices(pieces, k=draw.randint(0, 20)))
         assert np.isfinite(span_features(question, text, found)).all()
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.contracts import FloatArray, Span
-from models.spans import Logits, Pair, best_pair, best_span
+from models.spans import Logits, TokenPair, best_pair, best_span
 from models.windows import Window
 
 
@@ -12,19 +12,21 @@ def _logits(*values: float) -> FloatArray:
 
 def test_the_best_pair_is_in_order() -> None:
     pair = best_pair(_logits(0, 1, 5), _logits(9, 3, 2), max_tokens=9)
-    assert pair == Pair(0, 0, 9.0)  # 5 + 9 would end before it starts
+    assert pair == TokenPair(0, 0, 9.0)  # 5 + 9 would end before it starts
 
 
 def test_the_best_pair_is_short_enough() -> None:
     start, end = _logits(5, 0, 0, 1), _logits(0, 0, 1, 5)
-    assert best_pair(start, end, max_tokens=4) == Pair(0, 3, 10.0)  # four tokens
-    assert best_pair(start, end, max_tokens=3) == Pair(0, 2, 6.0)  # three: equal to (3, 3), first
-    assert best_pair(start, end, max_tokens=1) == Pair(3, 3, 6.0)
+    assert best_pair(start, end, max_tokens=4) == TokenPair(0, 3, 10.0)  # four tokens
+    assert best_pair(start, end, max_tokens=3) == TokenPair(
+        0, 2, 6.0
+    )  # three: equal to (3, 3), first
+    assert best_pair(start, end, max_tokens=1) == TokenPair(3, 3, 6.0)
 
 
 def test_forbidden_tokens_neither_start_nor_end() -> None:
     pair = best_pair(_logits(-np.inf, 1, 0), _logits(9, -np.inf, 1), max_tokens=3)
-    assert pair == Pair(1, 2, 2.0)
+    assert pair == TokenPair(1, 2, 2.0)
     assert best_pair(_logits(-np.inf), _logits(3), max_tokens=3) is None
     assert best_pair(_logits(), _logits(), max_tokens=3) is None
 
@@ -40,7 +42,7 @@ def test_the_best_pair_is_that_of_brute_force() -> None:
                 for j in range(i, min(size, i + limit))
             ]
             score, first, last = max(pairs)
-            assert best_pair(start, end, max_tokens=limit) == Pair(first, last, score)
+            assert best_pair(start, end, max_tokens=limit) == TokenPair(first, last, score)
 
 
 def _window(offsets: list[tuple[int, int]], begin: int = 2) -> Window:

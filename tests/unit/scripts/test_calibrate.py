@@ -9,7 +9,7 @@ from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.types import CorpusError, Passage
 from models.contracts import Span
 from scripts import calibrate, calibration_samples
-from service.reading import EVIDENCE, Reading, ReadPassage
+from service.reading import NO_ANSWER_FEATURES, Reading, ReadPassage
 from service.types import Timings
 from tests.making import a_paper
 
@@ -80,7 +80,7 @@ def test_samples_of_whole_questions() -> None:
     samples = calibration_samples.no_answer_samples(
         [a_reading("a")], [a_reading("b"), a_reading("c")]
     )
-    assert samples.features == EVIDENCE
+    assert samples.features == NO_ANSWER_FEATURES
     assert samples.outcomes.tolist() == [0, 1, 1]
 
 

@@ -151,7 +151,10 @@ def test_a_mistake_in_a_word_and_its_correction_are_measured() -> None:
         threshold=0.5,
     )
     assert (found.n, found.suggested, found.as_meant) == (1, 100, 100)  # "or not" is too short
-    right, wrong = evaluate_spelling.Asked(100, 100, 0), evaluate_spelling.Asked(0, 0, 100)
+    right, wrong = (
+        evaluate_spelling.AnswerFigures(100, 100, 0),
+        evaluate_spelling.AnswerFigures(0, 0, 100),
+    )
     assert (found.right, found.misspelt, found.corrected) == (right, wrong, right)
     assert "as suggested" in evaluate_spelling.table(found)
     with pytest.raises(CorpusError, match="no question has a word of 6 letters"):

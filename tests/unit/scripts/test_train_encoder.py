@@ -25,7 +25,7 @@ from models.encoder import SentenceEncoder
 from models.late import load
 from models.token_table import Tokens
 from scripts import encoder_pairs, encoder_training, train_encoder
-from scripts.encoder_training import Aims, Lessons
+from scripts.encoder_training import Aims, EncoderLessons
 from scripts.training_runs import Source
 from tests.making_models import HIDDEN, tiny_encoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -94,7 +94,7 @@ def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     found: list[contrastive.Encoded] = []
     original = encoder_training.train
 
-    def watched(model: contrastive.TrainedEncoder, lessons: Lessons, *args: Any) -> None:
+    def watched(model: contrastive.TrainedEncoder, lessons: EncoderLessons, *args: Any) -> None:
         seen.extend(pair.question for pairs in lessons._pairs for pair in pairs)
         original(model, lessons, *args)
         with torch.no_grad():

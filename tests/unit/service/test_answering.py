@@ -18,7 +18,7 @@ from service.caching import Kept
 from service.calibrations import SPAN_FEATURES, Calibrations, ReaderCalibration
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
-from service.reading import EVIDENCE, evidence
+from service.reading import NO_ANSWER_FEATURES, no_answer_features
 from service.reading_ahead import Step
 from service.shared_models import SharedModels
 from service.types import BusyError, Query
@@ -103,7 +103,7 @@ def answerer() -> Answerer:
     calibrations = Calibrations(
         retrieval=LogisticCalibration(FEATURES, (5.0, *[1.0] * 8), 0.0),
         reader=ReaderCalibration(LogisticCalibration(SPAN_FEATURES, (1.0,), 40.0)),
-        no_answer=LogisticCalibration(EVIDENCE, (-1.0,) * len(EVIDENCE), 0.0),
+        no_answer=LogisticCalibration(NO_ANSWER_FEATURES, (-1.0,) * len(NO_ANSWER_FEATURES), 0.0),
     )
     return Answerer(
         FakeIndex(),  # type: ignore[arg-type] # finds, without files
@@ -282,7 +282,7 @@ def test_sentences_are_embedded_once(answerer: Answerer, monkeypatch: pytest.Mon
 def test_evidence_of_a_question_stays_finite(answerer: Answerer) -> None:
     passages = answerer.read("How long?", 5).passages
     assert passages[0].candidate.passage.text == ""  # its span score is minus infinity
-    assert len(evidence(passages)) == len(EVIDENCE)
+    assert len(no_answer_features(passages)) == len(NO_ANSWER_FEATURES)
     found = answerer.answer(Query("How long?", 0.5, 5))
     assert 0 <= found.no_answer_probability <= 1
 
@@ -290,7 +290,7 @@ def test_evidence_of_a_question_stays_finite(answerer: Answerer) -> None:
 def test_evidence_is_the_same_however_many_were_read(answerer: Answerer) -> None:
     passages = answerer.read("How long?", 40).passages
     assert len(passages) == 60
-    assert evidence(passages) == evidence(passages[:10])
+    assert no_answer_features(passages) == no_answer_features(passages[:10])
 
 
 def test_where_no_paper_matches_there_is_no_answer(answerer: Answerer) -> None:

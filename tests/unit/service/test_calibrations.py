@@ -31,7 +31,7 @@ from service.loading import (
     cautions,
     shipped_calibrations,
 )
-from service.reading import EVIDENCE
+from service.reading import NO_ANSWER_FEATURES
 from service.settings import Settings
 
 
@@ -54,13 +54,13 @@ def beside(settings: Settings, features: tuple[str, ...]) -> None:
     }
     (folder / FITTED_WITH).write_text(json.dumps(models))
     fitted(features, 0.25).save(folder / RETRIEVAL_CALIBRATION)
-    fitted(EVIDENCE, 0.5).save(folder / NO_ANSWER_CALIBRATION)
+    fitted(NO_ANSWER_FEATURES, 0.5).save(folder / NO_ANSWER_CALIBRATION)
 
 
 def test_what_is_shipped_fits_an_index_without_words(settings: Settings) -> None:
     found = calibrations_for(settings, PLAIN_FEATURES)
     assert found.retrieval.features == PLAIN_FEATURES
-    assert found.no_answer.features == EVIDENCE
+    assert found.no_answer.features == NO_ANSWER_FEATURES
     assert found.reader.logistic.features == READER_FEATURES
 
 
@@ -76,7 +76,10 @@ def test_the_folders_of_both_kinds_differ() -> None:
 def test_those_beside_an_index_come_first(settings: Settings) -> None:
     beside(settings, FEATURES)
     found = calibrations_for(settings, FEATURES)
-    assert (found.retrieval, found.no_answer) == (fitted(FEATURES, 0.25), fitted(EVIDENCE, 0.5))
+    assert (found.retrieval, found.no_answer) == (
+        fitted(FEATURES, 0.25),
+        fitted(NO_ANSWER_FEATURES, 0.5),
+    )
     assert found.reader.logistic.features == READER_FEATURES  # the reader's own, from its folder
     own = ReaderCalibration(fitted(READER_FEATURES, 0.75), -2.0, 3.0)
     own.save(settings.index / BESIDE / READER_ON_INDEX)
