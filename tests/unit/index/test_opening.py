@@ -11,7 +11,7 @@ import pytest
 from index.builder import build_index
 from index.embedding import EncoderSpec
 from index.hybrid import FEATURES, PLAIN_FEATURES, Question
-from index.manifest import current_version, describe
+from index.manifest import current_version, describe, sha256
 from index.search import KEYWORDS, PASSAGES, VECTORS, PassageIndex, checked
 from index.types import IndexingError
 from index.vectors import EMBEDDINGS
@@ -61,8 +61,12 @@ def test_an_index_that_was_copied_answers(index_dir: Path) -> None:
 
 
 def test_opening_and_searching_leave_every_file_as_it_was(index_dir: Path) -> None:
-    for _ in range(2):
-        PassageIndex.open(index_dir, "fake").candidates(QUESTION)
+    def files() -> dict[Path, str]:
+        return {path: sha256(path) for path in index_dir.rglob("*") if path.is_file()}
+
+    before = files()
+    PassageIndex.open(index_dir, "fake").candidates(QUESTION)
+    assert files() == before
 
 
 def test_another_encoder_is_refused(index_dir: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from index.search import PassageIndex
-from index.spelling import SPELLING, Spelling
+from index.spelling import SPELLING, Spelling, write_spelling
 from index.types import IndexingError
 
 WORDS = Spelling(
@@ -108,6 +108,26 @@ def test_an_index_knows_the_words_of_its_passages(sample_index: Path) -> None:
     counts = [int(line.split("\t")[1]) for line in lines]
     assert counts == sorted(counts, reverse=True)
     assert counts[-1] >= 1
+
+
+@pytest.mark.parametrize(
+    ("counted", "pages"),
+    [(3000, "alpha beta gamma"), (2999, "alpha gamma"), (1500, "alpha gamma"), (1000, "alpha")],
+)
+def test_of_a_large_index_pages_from_all_over_it_are_counted(
+    tmp_path: Path, counted: int, pages: str
+) -> None:
+    class Store:
+        passages = 3000
+
+        def texts(self, start: int, stop: int) -> list[tuple[str, str, str]]:
+            assert stop == start + 1000
+            return [("Title", "Section", f"{('alpha', 'beta', 'gamma')[start // 1000]} word")] * 2
+
+    write_spelling(Store(), tmp_path, counted)  # type: ignore[arg-type] # has texts, without a file
+    words = pages.split()
+    rows = {f"word\t{2 * len(words)}", *(f"{word}\t2" for word in words)}
+    assert set((tmp_path / SPELLING).read_text().splitlines()) == rows
 
 
 def test_an_index_without_the_file_suggests_nothing(tmp_path: Path) -> None:

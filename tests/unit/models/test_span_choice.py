@@ -127,6 +127,16 @@ def test_a_candidate_has_the_states_of_its_own_tokens() -> None:
     assert without[0].states is None
 
 
+def test_spans_with_the_same_edges_take_no_others_place() -> None:
+    text = "Wuhan, China"
+    offsets = np.array([(0, 5), (5, 6), (7, 12)], np.int64)
+    window = Window(0, np.zeros(5, np.int64), np.zeros(5, np.int64), 1, offsets)
+    start = np.array([0, 9, -9, 0, 0], np.float32)
+    end = np.array([0, 6, 5, 0, 0], np.float32)  # the two best are "Wuhan" and "Wuhan,"
+    found = candidates(text, [window], [Logits(start, end)], max_answer_tokens=3, most=2)
+    assert [text[one.start : one.end] for one in found] == ["Wuhan", "Wuhan, China"]
+
+
 def test_a_choice_is_kept_in_the_readers_folder(tmp_path: Path) -> None:
     assert SpanChoice.load(tmp_path, "reader", 4) is None
     states = tuple(tuple(place + n / 8 for n in range(4)) for place in range(3))

@@ -2,6 +2,7 @@ import math
 import time
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -242,6 +243,17 @@ def test_what_was_dropped_or_replaced_is_not_read(answerer: Answerer, offered: l
     gone = weakref.ref(answerer.recalibrated(answerer.calibrations))
     assert gone() is None  # so it refers to nothing that keeps it
     assert not _Rest(gone, Query("How long?", 0.0, 20), 1)()
+
+
+def test_other_calibrations_make_nothing_of_remembered_scores(answerer: Answerer) -> None:
+    query = Query("How long?", 0.0, 5)
+    before = answerer.answer(query)
+    weights = (-5.0, *[-1.0] * 8)
+    other = replace(answerer.calibrations, retrieval=LogisticCalibration(FEATURES, weights, 0.0))
+    after = answerer.recalibrated(other).answer(query)
+    assert before.answers[0].passage.id == 59
+    assert after.answers[0].passage.id == 0  # what was the least is the best
+    assert answerer.answer(query).answers == before.answers
 
 
 def test_reading_ahead_begins_when_it_is_told_to(answerer: Answerer) -> None:

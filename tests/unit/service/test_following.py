@@ -15,6 +15,7 @@ import pytest
 
 from index.builder import build_index
 from index.manifest import current_version
+from index.types import IndexingError
 from service.following import Following
 from service.loading import StartError, snapshot
 from service.metrics import Metrics
@@ -212,6 +213,30 @@ def test_a_missing_current_changes_nothing(
     (index / "elsewhere").rename(index / "CURRENT")
     following.look()
     assert served(following) == before
+
+
+@pytest.mark.parametrize("failures", [5, 6])
+def test_a_snapshot_is_tried_again_while_newer_versions_come(index: Path, failures: int) -> None:
+    pointer, tried = index / "CURRENT", 0
+
+    class New:
+        source = type("Source", (), {"index_version": "new"})
+
+    def take() -> New:
+        nonlocal tried
+        tried += 1
+        if tried <= failures:
+            (index / "next").write_text(f"version {tried}")
+            (index / "next").replace(pointer)
+            raise IndexingError("gone")
+        return New()
+
+    if failures == 5:
+        assert Following(pointer, take, every=0)._snapshot.source.index_version == "new"  # type: ignore[arg-type] # names itself
+    else:
+        with pytest.raises(IndexingError, match="gone"):
+            Following(pointer, take, every=0)  # type: ignore[arg-type] # likewise
+    assert tried == 6
 
 
 def test_an_unexpected_error_is_told_with_its_traceback(
