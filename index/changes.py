@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from index.databases import read_only
 from index.types import Paper
 
 _PAPER = (*(field.name for field in fields(Paper)), "full_text", "passages")
@@ -88,8 +89,7 @@ def changes(old: Path, new: Path) -> Changes:
     """
     with closing(sqlite3.connect("file::memory:", uri=True)) as db:
         for name, path in (("old", old), ("new", new)):
-            uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-            db.execute(f"ATTACH ? AS {name}", (uri,))
+            db.execute(f"ATTACH ? AS {name}", (read_only(path),))
         db.execute(_DIFFERING)
         papers_old, papers_new, passages_old, passages_new = (
             _number(db, f"SELECT COUNT(*) FROM {name}")  # noqa: S608 - our tables

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.databases import read_only
 from index.manifest import Manifest, current_version, differences, read_manifest
 from index.search import PASSAGES, PassageIndex, missing_parts
 from index.types import IndexingError
@@ -101,8 +102,7 @@ def inspect_index(index_dir: Path, samples: int = 3) -> Inspection:
 def read_contents(path: Path, samples: int) -> Contents:
     """Return what the passage store at `path` holds. Raises IndexingError when it is not one."""
     try:
-        address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        with closing(sqlite3.connect(address, uri=True)) as db:
+        with closing(sqlite3.connect(read_only(path), uri=True)) as db:
             return _contents(db, samples)
     except sqlite3.DatabaseError as error:
         raise IndexingError(

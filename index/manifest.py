@@ -28,7 +28,7 @@ FORMAT = 2
 CURRENT = "CURRENT"
 """The name of the file that names the current version."""
 
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _NO_MANIFEST = (ValueError, LookupError, TypeError, AttributeError)  # what parsing nonsense raises
 _VERSION = re.compile(r"\d{8}T\d{6}\.\d{6}-[0-9a-f]{8}")
 
@@ -62,7 +62,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into `folder`."""
-        write_durably(folder / _MANIFEST, json.dumps(asdict(self), indent=2) + "\n")
+        write_durably(folder / MANIFEST, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def version_name(built_at: datetime, checksum: str) -> str:
@@ -78,7 +78,7 @@ def describe(folder: Path, without: Collection[str] = ()) -> dict[str, tuple[int
     return {
         path.relative_to(folder).as_posix(): (path.stat().st_size, sha256(path))
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in {_MANIFEST, *without}
+        if path.is_file() and path.name not in {MANIFEST, *without}
     }
 
 
@@ -145,7 +145,7 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises MisfitError for one of another format, and IndexingError for what is no manifest.
     """
-    path = folder / _MANIFEST
+    path = folder / MANIFEST
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         found = data["format"]

@@ -15,7 +15,7 @@ from typing import IO, cast
 
 from index.corpora.parses import checked as checked_name
 from index.corpora.tar import DamagedError, Member, open_tar
-from index.manifest import CURRENT, Manifest, publish
+from index.manifest import CURRENT, MANIFEST, Manifest, publish
 from index.search import PassageIndex, checked
 from index.types import CorpusError, IndexingError
 
@@ -37,7 +37,7 @@ def pack(index_dir: Path, target: Path, encoder: str | None = None) -> tuple[str
     target = target.resolve()
     version, manifest = checked(index_dir, encoder)
     PassageIndex.of(version, manifest)
-    names = [f"{version.name}/manifest.json"]
+    names = [f"{version.name}/{MANIFEST}"]
     names += [f"{version.name}/{name}" for name in sorted(manifest.files)]
     fitted = sorted((index_dir / CALIBRATION).glob("*.json"))
     names += [f"{CALIBRATION}/{path.name}" for path in fitted]
@@ -176,7 +176,7 @@ def _only_version(archive: Path, staging: Path, encoder: str | None) -> Path:
         raise IndexingError(
             f"{archive.name} holds no index that can be served: {_without(staging, error)}"
         ) from error
-    known = {"manifest.json", *manifest.files}
+    known = {MANIFEST, *manifest.files}
     for path in version.rglob("*"):
         if path.is_file() and path.relative_to(version).as_posix() not in known:
             path.unlink()

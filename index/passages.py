@@ -14,6 +14,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
+from index.databases import read_only
 from index.filters import Attributes, Facets, Filters
 from index.papers import PaperColumns
 from index.types import IndexingError, Paper, Passage
@@ -130,8 +131,7 @@ class PassageStore:
         """Open the store at `path`. Raises IndexingError when it is not one."""
         self._turn = Lock()
         try:
-            uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-            self._db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._db = sqlite3.connect(read_only(path), uri=True, check_same_thread=False)
             self._closing = finalize(self, self._db.close)
             counts = "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages)"
             ((self.papers, self.passages),) = self._rows(counts)

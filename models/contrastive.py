@@ -18,16 +18,15 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import AutoModel
 
-from models.contracts import ModelError
+from models.contracts import IntArray, ModelError
 from models.late import LateConfig, LateInteraction, late_scores
 from models.late import load as load_head
 from models.onnx.pooling import MEAN, longest_text, pooling_of
 from models.onnx.tokens import load_tokenizer
 from models.pieces import without_surrogates
-from models.pretrained import load_pretrained
+from models.pretrained import load_pretrained, without_dropout
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
-from models.words import IntArray
 
 QUESTION_TOKENS = 64
 _COSINE_SCALE = 20.0  # what all-MiniLM-L6-v2 was trained with
@@ -78,11 +77,7 @@ class TrainedEncoder(nn.Module):
             # the gradient of the fused attention costs a third more on a CPU
             attention="sdpa" if torch.cuda.is_available() else "eager",
         )
-        for module in self.transformer.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0  # attention dropout leaves the fast path on a CPU
-            if hasattr(module, "dropout_prob"):
-                module.dropout_prob = 0.0
+        without_dropout(self.transformer)
         self.longest = longest_text(folder)
         self.tokenizer: Any = load_tokenizer(folder)
         self.tokenizer.no_padding()

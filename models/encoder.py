@@ -10,11 +10,11 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Encoding, Tokenizer
 
 from models import late
-from models.contracts import Embedded, FloatArray, ModelError
+from models.contracts import Embedded, FloatArray, IntArray, ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, without_progress_bars
 from models.pieces import without_surrogates
 from models.tensors import on_device
-from models.words import IntArray, Words, words_of
+from models.words import Words, words_of
 
 _SORTED = 4096  # texts that are sorted by length together, to bound the memory
 

@@ -17,7 +17,7 @@ from transformers import AutoModelForQuestionAnswering
 
 from models.contracts import ModelError
 from models.fused import fuse_attention
-from models.pretrained import load_pretrained, takes_types
+from models.pretrained import load_pretrained, takes_types, without_dropout
 from models.tensors import fast_in_bfloat16, on_device
 from models.windows import Batch
 
@@ -48,11 +48,7 @@ def load_network(folder: Path, device: str, *, new_head: bool) -> Network:
         head = network.get_submodule(_HEAD)
         nn.init.normal_(head.weight, std=network.config.initializer_range)
         nn.init.zeros_(head.bias)
-    for module in network.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-        if hasattr(module, "dropout_prob"):
-            module.dropout_prob = 0.0
+    without_dropout(network)
     for name, parameter in network.named_parameters():
         if _EMBEDDINGS.intersection(name.split(".")) and "LayerNorm" not in name:
             parameter.requires_grad_(False)

@@ -23,8 +23,17 @@ def fuse_attention(network: nn.Module) -> None:
             module.forward = partial(_attend, module)  # type: ignore[method-assign]
 
 
+def heads_of(attention: Any, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401 - transformers is not typed
+    """Return queries, keys and values, each of shape (n, heads, tokens, hidden / heads)."""
+    shape = (*hidden.shape[:2], attention.num_attention_heads, attention.attention_head_size)
+    query, key, value = (
+        part(hidden).view(shape).transpose(1, 2) for part in (attention.q, attention.k, attention.v)
+    )
+    return query, key, value
+
+
 def _attend(
-    attention: Any,  # noqa: ANN401 - transformers is not typed
+    attention: Any,  # noqa: ANN401 - likewise
     hidden: Tensor,
     attention_mask: Tensor | None = None,
     position_bias: Tensor | None = None,
@@ -34,11 +43,7 @@ def _attend(
     """Return what `MPNetSelfAttention.forward` does: shape (n, tokens, hidden), and no weights."""
     if output_attentions:
         raise ValueError("fused attention has no weights to return")
-    count, tokens, _width = hidden.shape
-    shape = (count, tokens, attention.num_attention_heads, attention.attention_head_size)
-    query, key, value = (
-        part(hidden).view(shape).transpose(1, 2) for part in (attention.q, attention.k, attention.v)
-    )
+    query, key, value = heads_of(attention, hidden)
     added = [one for one in (attention_mask, position_bias) if one is not None]
     mask = sum(added[1:], added[0]).to(query.dtype) if added else None
     read = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)

@@ -6,13 +6,11 @@ from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-IntArray: TypeAlias = NDArray[np.int64]
+from models.contracts import IntArray
 
 _BLANKS = np.array([chr(point).isspace() for point in range(0x3002)])  # none is beyond
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -12,24 +12,22 @@ fused attention, with the relative bias as its mask.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import MPNetModel
 
-from models.contracts import ModelError
+from models.contracts import IntArray, ModelError
+from models.fused import heads_of
 from models.loading import max_positions, read_config
 from models.onnx.tokens import load_tokenizer
 from models.pieces import without_surrogates
-from models.pretrained import load_pretrained
-
-IntArray: TypeAlias = NDArray[np.int64]
+from models.pretrained import load_pretrained, without_dropout
 
 BEGIN, PAD, END = 0, 1, 2
 """Tokens `<s>`, `<pad>` and `</s>`; a question is written from one END to the next."""
@@ -85,9 +83,7 @@ class QuestionGenerator(nn.Module):
             PASSAGE_TOKENS, config.max_position_embeddings - PAD - 1 - QUESTION_TOKENS - 2
         )
         self.has_trained_head = False
-        for module in backbone.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
+        without_dropout(backbone)
         for name, parameter in backbone.named_parameters():
             if "_embeddings" in name or "relative_attention_bias" in name or "pooler" in name:
                 parameter.requires_grad_(False)
@@ -208,7 +204,7 @@ class QuestionGenerator(nn.Module):
         """
         kept = []
         for layer in self.backbone.encoder.layer:
-            query, key, value = heads_of(layer, hidden)
+            query, key, value = heads_of(layer.attention.attn, hidden)
             read = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
             hidden = after_attention(layer, hidden, read)
             if keep:
@@ -220,16 +216,6 @@ def padding_of(ids: Tensor, passage: int) -> Tensor:
     """Tell where passages are padded: boolean of shape (n, passage)."""
     lengths = (ids[:, :passage] != PAD).sum(1, keepdim=True)
     return torch.arange(passage, device=ids.device) < passage - lengths
-
-
-def heads_of(layer: Any, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401 - transformers is not typed
-    """Return queries, keys and values of a layer, each (n, heads, tokens, hidden / heads)."""
-    attention = layer.attention.attn
-    shape = (*hidden.shape[:2], attention.num_attention_heads, attention.attention_head_size)
-    query, key, value = (
-        part(hidden).view(shape).transpose(1, 2) for part in (attention.q, attention.k, attention.v)
-    )
-    return query, key, value
 
 
 def after_attention(layer: Any, hidden: Tensor, read: Tensor) -> Tensor:  # noqa: ANN401 - as above

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.contracts import IntArray
 from models.question_generation import (
     END,
     PAD,
-    IntArray,
     QuestionGenerator,
     columns_for,
     padded,

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from models.contracts import IntArray
+from models.fused import heads_of
 from models.question_generation import (
     BEGIN,
     END,
     PAD,
     QUESTION_TOKENS,
-    IntArray,
     QuestionGenerator,
     after_attention,
     columns_for,
-    heads_of,
     padded,
     padding_of,
 )
@@ -142,7 +142,7 @@ def next_logits(model: QuestionGenerator, kept: Kept, last: Tensor, place: int) 
     mask = model.mask(columns[column : column + 1], kept.padding, (columns > column)[None])
     hidden = model.embedded(last, kept.padding, column)
     for number, layer in enumerate(model.backbone.encoder.layer):
-        query, key, value = heads_of(layer, hidden)
+        query, key, value = heads_of(layer.attention.attn, hidden)
         keys, values = kept.keys[number, :, :, :used], kept.values[number, :, :, :used]
         keys[:, :, column : column + 1] = key
         values[:, :, column : column + 1] = value

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from models.contracts import IntArray
 from models.pieces import without_surrogates
-from models.words import NO_WORD, IntArray, words_of
+from models.words import NO_WORD, words_of
 
 _PART = 1024  # texts that a process cuts at a time: the tokenizer, which it reads anew, costs 50 ms
 

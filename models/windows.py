@@ -7,16 +7,12 @@ stand around the question and the context is read off the tokenizer's own templa
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from models.contracts import ModelError
+from models.contracts import IntArray, ModelError
 from models.pieces import Cutter
-
-IntArray: TypeAlias = NDArray[np.int64]
 
 ENOUGH = 512
 """Tokens from which on a CPU gains nothing by more of them in a batch."""

@@ -2,13 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Encoding
 
-IntArray: TypeAlias = NDArray[np.int64]
+from models.contracts import IntArray
 
 NO_WORD = -1
 

@@ -19,7 +19,7 @@ from models.finite import finite_loss
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
 from scripts.encoder_pairs import PairSet
-from scripts.training_plan import TextBatch, drawn, excluded, planned, rate_at
+from scripts.training_plan import TextBatch, drawn, excluded, planned, rate_after, rate_at
 
 _CHECKPOINT_SECONDS = 300
 _LOG_SECONDS = 5
@@ -102,7 +102,7 @@ class Aims:
         if self.minutes is None:
             return rate_at(step, steps)
         done = max(step / steps, seconds / (60 * self.minutes))
-        return rate_at(round(1000 * done), 1000) if done < 1 else None
+        return rate_after(done) if done < 1 else None
 
 
 def train(

@@ -30,7 +30,8 @@ from scripts.training_arguments import add_course, add_sources, command
 from scripts.training_runs import expect_to_replace, replacing, share
 
 if TYPE_CHECKING:
-    from models.question_generation import IntArray, QuestionGenerator
+    from models.contracts import IntArray
+    from models.question_generation import QuestionGenerator
 
 _BATCH_TOKENS = {"cpu": 2048, "cuda": 32_768}
 _TIMES = 8  # as many tokens are kept of passages as one batch of training has

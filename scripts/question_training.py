@@ -15,11 +15,12 @@ from index.corpora.squad import GoldQuestion
 from index.types import CorpusError
 from scripts.gold_questions import learnable
 from scripts.reader_examples import Asked, Draw, planned
-from scripts.training_plan import rate_at
+from scripts.training_plan import rate_after
 from scripts.training_runs import Source
 
 if TYPE_CHECKING:
-    from models.question_generation import IntArray, QuestionGenerator
+    from models.contracts import IntArray
+    from models.question_generation import QuestionGenerator
     from models.question_learning import QuestionBatch
 
 _Made = TypeVar("_Made")
@@ -152,7 +153,7 @@ def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.
         if done >= 1:
             break
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * rate_at(round(1000 * done), 1000)
+            group["lr"] = rate * rate_after(done)
         loss = question_loss(model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

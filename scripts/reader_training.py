@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from index.types import CorpusError
-from scripts.training_plan import rate_at
+from scripts.training_plan import rate_after
 
 if TYPE_CHECKING:
     from models.finetuning import Network
@@ -80,7 +80,7 @@ def train(
         if done >= 1:
             break
         for group in optimizer.param_groups:
-            group["lr"] = options.rate * rate_at(round(1000 * done), 1000)
+            group["lr"] = options.rate * rate_after(done)
         loss = loss_of(network, step.lesson, teacher)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

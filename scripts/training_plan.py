@@ -104,3 +104,12 @@ def rate_at(step: int, steps: int) -> float:
     """
     rise = max(1, round(_WARM_UP * steps))
     return (step + 1) / rise if step < rise else (steps - step) / max(1, steps - rise)
+
+
+def rate_after(done: float) -> float:
+    """Return the same after a share of a run whose steps are not counted, such as one of minutes.
+
+    >>> [rate_after(done) for done in (0.099, 0.55, 1.0)]
+    [1.0, 0.5, 0.0]
+    """
+    return rate_at(round(1000 * done), 1000)

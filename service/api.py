@@ -14,14 +14,12 @@ from service.batch import Batches, Outcome, outcomes
 from service.errors import MalformedJSONError, Problem
 from service.feedback import FeedbackOffError, FeedbackStore, feedback_on
 from service.origins import refuse_other_sites
-from service.replies import FeedbackBody, batch_line
+from service.replies import NDJSON, FeedbackBody, batch_line
 from service.requests import AnswersRequest, BatchRequest, FeedbackRequest
 from service.schemas import AnswersBody
 from service.settings import Settings
 from service.types import AnswererProtocol, AnswerList
 from service.validation import FieldProblem, InvalidQueryError, checked, parse_query
-
-NDJSON = "application/x-ndjson"
 
 
 def create_api(

@@ -20,13 +20,14 @@ from pydantic_core import to_json
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from service.api import NDJSON, problem_response, streamed
+from service.api import problem_response, streamed
 from service.background import NotReadyError, answerer_of
 from service.batch import MOST_QUESTIONS, Batches, Outcome, outcomes
 from service.batch_rows import Row, row_of
 from service.errors import Problem, problem_of
 from service.forms import Form
 from service.lists import MOST_BYTES, QuestionList, UnreadableListError, read_file, read_text
+from service.replies import NDJSON
 from service.settings import Settings
 from service.tables import BOM, HEADER, csv_text
 from service.types import AnswererProtocol, BusyError, Query

@@ -16,7 +16,7 @@ from threading import Condition, Thread
 from typing import Any, Generic, TypeVar
 
 from service.metrics import Metrics
-from service.patience import ClientGoneError, DeadlineError, Patience, current
+from service.patience import TOO_LONG, ClientGoneError, DeadlineError, Patience, current
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -150,9 +150,7 @@ class Batcher:
             job.done.result(None if patience.ends == math.inf else patience.left)
         except TimeoutError:
             job.done.cancel()
-            raise DeadlineError(
-                "This took too long: the service is busy. Try again soon."
-            ) from None
+            raise DeadlineError(TOO_LONG) from None
         finally:
             self._metrics.waiting.dec()
         return job.results

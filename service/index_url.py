@@ -6,7 +6,6 @@ INDEX/FETCHED          the SHA-256 of the file that the index came from, once it
 """
 
 import fcntl
-import hashlib
 import logging
 import urllib.parse
 import urllib.request
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index.corpora.fetching import Patience, fetch
-from index.corpora.megabytes import MEGABYTE, in_megabytes
+from index.corpora.megabytes import MEGABYTE, sha256_watched
 from index.corpora.remote import Advice, shown
 from index.manifest import current_name, versions, write_durably
 from index.packing import unpack
@@ -31,7 +30,6 @@ log = logging.getLogger(__name__)
 FETCHED = "FETCHED"
 _UNFINISHED = "unfinished"
 _WORK = ".fetching"
-_CHUNK = 1 << 20  # bytes
 _ADVICE = Advice(
     gone="correct COVIDQUEST_INDEX_URL and restart",
     later="a restart goes on",
@@ -109,7 +107,7 @@ def _fetch(settings: Settings, encoder: str, progress: Progress, patience: Patie
     limit = settings.index_limit * MEGABYTE
     archive = _archive(settings, progress, patience, limit)
     ours = archive.parent == settings.index / _WORK
-    found = _sha256(archive, progress)
+    found = sha256_watched(archive, progress)
     if found != settings.index_sha256:
         if ours:
             archive.unlink()
@@ -152,14 +150,3 @@ def _archive(settings: Settings, progress: Progress, patience: Patience | None, 
     if not archive.is_file():
         fetch(settings.index_url, archive, progress, patience, limit=limit, advice=_ADVICE)
     return archive
-
-
-def _sha256(path: Path, progress: Progress) -> str:
-    progress.stage("checking", path.stat().st_size // MEGABYTE, 0, "MB")
-    advance = in_megabytes(progress)
-    computed = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            computed.update(chunk)
-            advance(len(chunk))
-    return computed.hexdigest()

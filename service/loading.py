@@ -8,6 +8,7 @@ from pathlib import Path
 
 from index.hybrid import FEATURES, PLAIN_FEATURES
 from index.manifest import CURRENT
+from index.packing import CALIBRATION
 from index.search import PassageIndex, checked
 from index.types import IndexingError
 from models import calibration
@@ -32,7 +33,7 @@ from service.reading import NO_ANSWER_FEATURES
 from service.settings import Settings
 from service.shared_models import SharedModels
 
-BESIDE = "calibration"
+BESIDE = CALIBRATION
 """The folder, beside the versions of an index, of the calibrations that were fitted on it."""
 RETRIEVAL_CALIBRATION = "retrieval.json"
 NO_ANSWER_CALIBRATION = "no_answer.json"

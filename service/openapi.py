@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.replies import (
+    NDJSON,
     BatchAnswered,
     BatchFailed,
     FeedbackBody,
@@ -34,7 +35,6 @@ _RESPONSES: tuple[type[BaseModel], ...] = (
 )
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
-_NDJSON = "application/x-ndjson"
 
 _ERRORS = {
     400: "The body is not JSON, or the address has a query.",
@@ -85,7 +85,7 @@ def _paths(*, figures: bool) -> Json:
         "A question that cannot be answered has a `problem` on its line, and does not end the "
         "batch. Whoever closes the connection stops it.",
         request=BatchRequest,
-        response=_content(_NDJSON, BatchAnswered, BatchFailed),
+        response=_content(NDJSON, BatchAnswered, BatchFailed),
         errors=_USUAL,
     )
     feedback = _operation(

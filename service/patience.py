@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from service.types import BusyError
 
+TOO_LONG = "This took too long: the service is busy. Try again soon."
+"""Said when a deadline has passed."""
+
 
 class DeadlineError(BusyError):
     """A request could not be answered in its time."""
@@ -44,7 +47,7 @@ class Patience:
     def check(self) -> None:
         """Raise DeadlineError or ClientGoneError where there is no point in going on."""
         if time.monotonic() >= self.ends:
-            raise DeadlineError("This took too long: the service is busy. Try again soon.")
+            raise DeadlineError(TOO_LONG)
         if self.gone():
             raise ClientGoneError("The client has closed the connection.")
 

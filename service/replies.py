@@ -8,6 +8,9 @@ from service.batch import Outcome
 from service.errors import problem_of
 from service.schemas import AnswersBody
 
+NDJSON = "application/x-ndjson"
+"""The type of a reply to a batch: an object a line."""
+
 
 class ErrorBody(BaseModel):
     """What is wrong with one field of a request. `pointer` is an RFC 6901 one, as a fragment."""

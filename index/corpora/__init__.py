@@ -1,1 +1,1 @@
-"""Readers of corpus formats: each yields `Document`s, one at a time."""
+"""A release of CORD-19 is fetched, checked and read to `Document`s; `squad` reads questions."""

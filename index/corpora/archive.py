@@ -18,6 +18,7 @@ from typing import IO
 from index.corpora.megabytes import MEGABYTE, in_megabytes
 from index.corpora.parses import FOLDER, LARGEST, FolderParses, Parses, checked
 from index.corpora.tar import Member, open_tar
+from index.databases import read_only
 from index.types import Progress
 
 _NAMES = (f"{FOLDER}.tar.gz", f"{FOLDER}.tgz", f"{FOLDER}.tar")
@@ -126,8 +127,7 @@ class ArchivedParses:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        uri = f"{self.scratch.resolve().as_uri()}?mode=ro&immutable=1"
-        with closing(sqlite3.connect(uri, uri=True)) as db:
+        with closing(sqlite3.connect(read_only(self.scratch), uri=True)) as db:
             yield db
 
     def discard(self) -> None:

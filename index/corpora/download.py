@@ -5,7 +5,6 @@ Releases: https://github.com/allenai/cord19 (the README's "Historical releases")
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from index.corpora.fetching import Patience, fetch
-from index.corpora.megabytes import MEGABYTE, in_megabytes
+from index.corpora.megabytes import MEGABYTE, in_megabytes, sha256_watched
 from index.corpora.metadata import read_metadata
 from index.corpora.parses import checked
 from index.corpora.tar import DamagedError, open_tar
@@ -76,7 +75,7 @@ def download(
             archive = output / _WORK / name
             if not archive.is_file():
                 fetch(f"{base.rstrip('/')}/{name}", archive, progress, patience, note=progress.note)
-            computed = _sha256(archive, progress)
+            computed = sha256_watched(archive, progress)
             if sha256 and computed != sha256.lower():
                 archive.unlink()
                 raise CorpusError(
@@ -133,17 +132,6 @@ def _already(output: Path, name: str, sha256: str | None) -> str:
             f"{output} holds a metadata.csv that this command did not get: give another --output"
         )
     return ""
-
-
-def _sha256(archive: Path, progress: Progress) -> str:
-    progress.stage("checking", archive.stat().st_size // MEGABYTE, 0, "MB")
-    advance = in_megabytes(progress)
-    computed = hashlib.sha256()
-    with archive.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            computed.update(chunk)
-            advance(len(chunk))
-    return computed.hexdigest()
 
 
 def _unpack(archive: Path, output: Path, progress: Progress) -> dict[str, int]:

@@ -8,14 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.contracts import ModelError
+from models.contracts import IntArray, ModelError
 from models.question_generation import (
     BEGIN,
     END,
     HEAD,
     PAD,
     QUESTION_TOKENS,
-    IntArray,
     QuestionGenerator,
     padded,
     padding_of,
