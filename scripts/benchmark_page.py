@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from scripts.arguments import at_least
-from scripts.screenshots import chromium, serving
+from scripts.benchmark_processes import MeasuringError, serving
+from scripts.screenshots import chromium
 from service.questions import QUESTIONS
 
 if TYPE_CHECKING:
@@ -99,7 +101,12 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = arguments.add_argument
-    add("--index", default="var/sample", help="the index to answer from (default: var/sample)")
+    add(
+        "--index",
+        type=Path,
+        default=Path("var/sample"),
+        help="the index to answer from (default: var/sample)",
+    )
     add("--questions", type=at_least(1), default=12, metavar="N", help="how many (default: 12)")
     return arguments
 
@@ -108,9 +115,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
-        with chromium() as browser, bare() as empty, serving(options.index) as service:
-            beyond = measure(browser, service, empty, options.questions)
-    except RuntimeError as error:
+        index = {"COVIDQUEST_INDEX": str(options.index.absolute())}
+        with chromium() as browser, bare() as empty, serving(index) as server:
+            beyond = measure(browser, server.url, empty, options.questions)
+    except (MeasuringError, RuntimeError) as error:
         print(f"benchmark_page: {error}", file=sys.stderr)
         return 1
     print("milliseconds beyond the service's latency, until an answer is seen")

@@ -5,20 +5,15 @@ It serves an index on a free port of this machine, and needs Chromium and the pa
 """
 
 import argparse
-import os
 import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
+
+from scripts.benchmark_processes import MeasuringError, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -27,41 +22,18 @@ SIZES = {"": (1280, 900), "-phone": (390, 844)}
 """The ends of the pictures' names, and the widths and heights of the windows, in CSS pixels."""
 SCHEMES = {"": "light", "-dark": "dark"}
 _QUESTION = "What is the median incubation period of COVID-19?"
-_LOADING = 120  # seconds until the service must be ready
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
     parse = argparse.ArgumentParser(prog="python -m scripts.screenshots", description=__doc__)
-    parse.add_argument("--index", default="var/sample", help="the index to answer from")
+    parse.add_argument(
+        "--index", type=Path, default=Path("var/sample"), help="the index to answer from"
+    )
     parse.add_argument("--question", default=_QUESTION, help="the question that is asked")
     parse.add_argument("--output", type=Path, default=Path("docs/images"), help="a folder")
     parse.add_argument("--whole", action="store_true", help="the whole page, not only the window")
     return parse
-
-
-@contextmanager
-def serving(index: str) -> Iterator[str]:
-    """Serve an index; yield the address when it is ready. Raises RuntimeError when it never is."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    changes = {"PORT": str(port), "COVIDQUEST_HOST": "127.0.0.1", "COVIDQUEST_INDEX": index}
-    command = [sys.executable, "-m", "gunicorn", "service.wsgi:application"]
-    with (
-        tempfile.TemporaryFile() as log,
-        subprocess.Popen(command, env=os.environ | changes, stderr=log) as process,  # noqa: S603 - our own command
-    ):
-        address = f"http://127.0.0.1:{port}"
-        try:
-            if not _ready(address, process):
-                log.seek(0)
-                raise RuntimeError(
-                    f"the service does not start: {log.read().decode(errors='replace')}"
-                )
-            yield address
-        finally:
-            process.terminate()
 
 
 @contextmanager
@@ -77,17 +49,6 @@ def chromium() -> Iterator["Browser"]:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
-
-
-def _ready(address: str, process: subprocess.Popen[bytes]) -> bool:
-    end = time.monotonic() + _LOADING
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/readyz"):  # noqa: S310 - our own address
-                return True
-        except urllib.error.URLError:  # not listening yet, or loading
-            time.sleep(0.2)
-    return False
 
 
 def take(browser: "Browser", address: str, options: argparse.Namespace) -> Iterator[Path]:
@@ -113,13 +74,14 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
         options.output.mkdir(parents=True, exist_ok=True)
-        with chromium() as browser, serving(options.index) as address:
-            for file in take(browser, address, options):
+        index = {"COVIDQUEST_INDEX": str(options.index.absolute())}
+        with chromium() as browser, serving(index) as server:
+            for file in take(browser, server.url, options):
                 print(file)
     except OSError as error:
         print(f"screenshots: {options.output} cannot be written to: {error}", file=sys.stderr)
         return 1
-    except RuntimeError as error:
+    except (MeasuringError, RuntimeError) as error:
         print(f"screenshots: {error}", file=sys.stderr)
         return 1
     return 0

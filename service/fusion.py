@@ -21,7 +21,12 @@ def fuse(reader: float, retrieval: float, weight: float) -> float:
 
 def ranked(answers: Iterable[Answer]) -> list[Answer]:
     """Return the answers by descending final score; equal ones by the order of the index."""
-    return sorted(answers, key=lambda answer: (-answer.final_score, answer.passage.id))
+    return sorted(answers, key=rank_key)
+
+
+def rank_key(answer: Answer) -> tuple[float, int]:
+    """Return what answers are ranked by: the least comes first."""
+    return -answer.final_score, answer.passage.id
 
 
 def reweighed(answers: Iterable[Answer], weight: float) -> list[Answer]:

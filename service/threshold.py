@@ -9,7 +9,7 @@ passage could still become. Pure, but for the reading itself.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from service.fusion import fuse, ranked, without_repeats
+from service.fusion import fuse, rank_key, ranked, without_repeats
 from service.types import Answer
 
 
@@ -26,17 +26,12 @@ class Pool:
     reader_bound: Callable[[float], float]
 
     def limit(self, read: int, weight: float) -> tuple[float, int]:
-        """Return what `rank_key` is at the least for all passages from place `read` on.
+        """Return what `fusion.rank_key` is at the least for all passages from place `read` on.
 
         Rounding keeps order, so this holds for the sums as they are computed.
         """
         score = self.scores[read]
         return -fuse(self.reader_bound(score), score, weight), min(self.ids[read:])
-
-
-def rank_key(answer: Answer) -> tuple[float, int]:
-    """Return what `ranked` sorts by: the least comes first."""
-    return -answer.final_score, answer.passage.id
 
 
 def settled(answers: Sequence[Answer], top_k: int, limit: tuple[float, int]) -> bool:

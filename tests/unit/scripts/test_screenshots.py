@@ -9,7 +9,7 @@ from tests.browsing import CHROMIUM
 def test_the_options_have_defaults_that_the_readme_relies_on() -> None:
     options = screenshots.parser().parse_args([])
     assert options.output == Path("docs/images")
-    assert options.index == "var/sample"
+    assert options.index == Path("var/sample")
     assert not options.whole
 
 
@@ -35,4 +35,4 @@ def test_a_service_that_does_not_start_is_told(
 ) -> None:
     options = ["--index", str(tmp_path / "none"), "--output", str(tmp_path)]
     assert screenshots.main(options) == 1
-    assert "the service does not start" in capsys.readouterr().err
+    assert "the server did not get ready" in capsys.readouterr().err

@@ -7,8 +7,8 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.fusion import fuse, ranked, without_repeats
-from service.threshold import Pool, rank_key, read_enough, settled
+from service.fusion import fuse, rank_key, ranked, without_repeats
+from service.threshold import Pool, read_enough, settled
 from service.types import Answer
 from tests.making import an_answer
 
