@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from index.corpora.formulas import without_formulas
 from index.corpora.line_numbers import without_line_numbers
 from index.corpora.markup import plain
 
@@ -152,7 +153,7 @@ def clean(text: str) -> str:
     >>> clean("R 0 = 2 . 6 ( 95 % CI, 2 . 4 - 2 . 8 ) in P&#x000e4;diatrie&nbsp; [3] .")
     'R 0 = 2.6 (95 % CI, 2.4 - 2.8) in Pädiatrie [3].'
     """
-    text = _CONTROL.sub(" ", _INVISIBLE.sub("", plain(text)))
+    text = without_formulas(_CONTROL.sub(" ", _INVISIBLE.sub("", plain(text))))
     if any(sign in text for sign in _SIGNS):
         text = _WATERMARK.sub(" ", text)
     text = _SPACES.sub(" ", text).strip()
