@@ -50,6 +50,16 @@ def test_what_is_not_certain_stays(text: str, elsewhere: str) -> None:
     assert joined(text, elsewhere) == text
 
 
+def test_where_many_words_are_broken_so_are_those_that_nothing_tells() -> None:
+    words = ["environ- mental", "influ- enza", "mil- lion", "sec- ond", "pos- sible", "peri- ods"]
+    words += ["lit- tle", "the- ory"]
+    text = " ".join([*words, *(word.replace("- ", "") for word in words)])
+    assert joined("domi- nant", text) == "dominant"
+    assert joined("pre- and domi- As", text) == "pre- and domi- As"
+    assert joined("virus- mental", f"{text} virus") == "virus- mental"
+    assert joined("domi- nant", text.removeprefix(words[0])) == "domi- nant"
+
+
 def test_a_broken_word_is_no_evidence_of_itself() -> None:
     assert joined("a vac- cine, the vac- cine") == "a vac- cine, the vac- cine"
     assert without_broken_words([]) == []
