@@ -20,7 +20,7 @@ from index.types import IndexingError, Paper, Progress, Watched
 from index.unfinished import PARSES, PLAN
 from index.words import count_words, has_words
 
-READING = 2
+READING = 3
 """Another one when records are brought together, or papers read, otherwise than before."""
 
 _PAPERS_PER_COMMIT = 200
