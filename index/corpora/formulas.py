@@ -1,12 +1,14 @@
 r"""Makes plain text of LaTeX, and removes characters that figures and formulas left one by one."""
 
 import re
+from collections.abc import Sequence
 
 _DOCUMENT = re.compile(  # PMC's parses have it before the formula's own text
     r"\\documentclass\b(?:(?!\\documentclass\b).)*?\\end\{document\}", re.DOTALL
 )
 _INLINE = re.compile(
-    r"\$(?=[^$\n]{0,60}[\\^_]|[A-Za-z]\$)(?!\s)((?:(?![a-z]{2,} [a-z]{2,})[^$\n]){1,80})(?<!\s)\$"
+    r"(?:(?<!\w)\$|\$(?=[\\^]))(?=[^$\n]{0,60}[\\^_]|[A-Za-z]\$)(?!\s)"
+    r"((?:(?![a-z]{2,} [a-z]{2,})[^$\n]){1,80})(?<!\s)\$"
 )
 _PERCENT = re.compile(r"(?<=\d)\\%")
 _COMMAND = re.compile(r"\\([A-Za-z]+|[%&#_,])\s?")
@@ -23,6 +25,9 @@ _SIGNS = {
     **dict(zip(("leq", "geq", "le", "ge", "neq"), "≤≥≤≥≠", strict=True)),
     **dict.fromkeys((",", "mathrm", "mathbf", "mathit", "mathcal", "text", "textit", "rm"), ""),
 }
+_RELATIONS = frozenset("=<>≤≥−")
+_LONGEST = 100  # characters of a formula; a longer one is no use
+_MOST_LETTERS = 0.7  # of them; where it is more, words have come apart
 _CHARACTER = r"[^\s\u0600-\u1cff\u3040-\ud7ff\uf900-\ufaff]"  # of a script that has words of many
 _RUN = re.compile(
     rf"(?<!\S)(?!\S[.:;]\s)(?:[^\w\s]?({_CHARACTER})\1{{0,9}}[^\w\s]?(?:\s+|\Z)){{30,}}"
@@ -44,7 +49,17 @@ def without_formulas(text: str) -> str:
         text = _PERCENT.sub("%", _DOCUMENT.sub(" ", text))
     if "$" in text:
         text = _INLINE.sub(lambda formula: _read(formula[1]), text)
-    return _RUN.sub(" ", text)
+    return _RUN.sub(lambda run: run[0] if _is_formula(run[0].split()) else " ", text)
+
+
+def _is_formula(characters: Sequence[str]) -> bool:
+    """Tell whether a run is one that authors wrote: "y = (S h , I h , R h)"."""
+    letters = sum(character.strip("(),.;|").isalpha() for character in characters)
+    return (
+        len(characters) < _LONGEST
+        and letters < _MOST_LETTERS * len(characters)
+        and not _RELATIONS.isdisjoint(characters)
+    )
 
 
 def _read(formula: str) -> str:

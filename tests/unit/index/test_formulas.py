@@ -34,6 +34,8 @@ def test_latex_becomes_text(text: str, cleaned: str) -> None:
         r"KN90\KN95\KN100 of A\Ck\Scot\59",
         r"\documentclass without an end",
         "the rates a 1 , c 1 , g 1 , t 1 ; a 2 , c 2 , g 2 , t 2 ; a 3 , and",
+        "with " + "y = (y 1 , y 2 , y 3 ) and ".replace("and", "= ") * 4 + "and so on",
+        "res.q$plot_infection #res.q$plot_removed",
         "新 型 冠 状 病 毒 " * 10,
         "It is so. " * 20,
         "1. A b c " + "de f " * 40,
@@ -51,7 +53,7 @@ def test_other_text_stays(text: str) -> None:
         "+ ++ + " * 20,
         ". " * 40,
         "T a b l e 4 S e t t i n g s o f p a t i e n t s w i t h S A R S -C o V -2 (n = 4 ) ",
-        "1 − 3 9 2 − " * 10,
+        "1 − 3 9 2 − " * 20,
     ],
 )
 def test_what_figures_left_goes(run: str) -> None:
