@@ -18,7 +18,7 @@ _C1 = {
     for code in range(0x80, 0xA0)
     if code not in {0x81, 0x85, 0x8D, 0x8F, 0x90, 0x9D}  # a line's end, and none of cp1252
 }
-_REST = f"\\x80-\\xbf{''.join(_C1.values())}"
+_REST = f"\\x80-\\xbf…{''.join(_C1.values())}"
 _MISREAD = re.compile(  # UTF-8 that was read as Latin-1 or cp1252
     f"[ÂÃ][\\x80-\\xbf]|[ÎÏÐÑ][{_REST}]|â[{_REST}]{{2}}"
 )

@@ -25,7 +25,7 @@ _SIGNS = {
     **dict(zip(("leq", "geq", "le", "ge", "neq"), "≤≥≤≥≠", strict=True)),
     **dict.fromkeys((",", "mathrm", "mathbf", "mathit", "mathcal", "text", "textit", "rm"), ""),
 }
-_RELATIONS = frozenset("=<>≤≥−")
+_OF_FORMULAS = frozenset("=<>≤≥−,;")
 _LONGEST = 100  # characters of a formula; a longer one is no use
 _MOST_LETTERS = 0.7  # of them; where it is more, words have come apart
 _CHARACTER = r"[^\s\u0600-\u1cff\u3040-\ud7ff\uf900-\ufaff]"  # of a script that has words of many
@@ -58,7 +58,7 @@ def _is_formula(characters: Sequence[str]) -> bool:
     return (
         len(characters) < _LONGEST
         and letters < _MOST_LETTERS * len(characters)
-        and not _RELATIONS.isdisjoint(characters)
+        and not _OF_FORMULAS.isdisjoint(characters)
     )
 
 

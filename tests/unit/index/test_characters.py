@@ -40,7 +40,7 @@ def test_what_is_seen_or_has_a_meaning_stays(text: str) -> None:
     ("text", "cleaned"),
     [
         ("HRâ\x80¯=â\x80¯0.45, ([â\x89¥]16y), â€œOnâ€\x9d", "HR = 0.45, ([≥]16y), “On”"),
-        ("Ð’Ð²ÐµÐ´: Ñ\x81Ð¾, Î³-CoV, StudentÂ´s, naÃ¯ve", "Введ: со, γ-CoV, Student´s, naïve"),
+        ("Ñ… Ð’Ð²ÐµÐ´: Ñ\x81Ð¾, Î³-CoV, StudentÂ´s, naÃ¯ve", "х Введ: со, γ-CoV, Student´s, naïve"),
         ("7.5\x89 of \x93only\x94 a\x81b", "7.5‰ of “only” a b"),
         ("knowl\u00adedge, knowl\u00ad edge, API \u00ad A", "knowledge, knowledge, API A"),
         ("corona\u200cvirus \u200epractice", "coronavirus practice"),

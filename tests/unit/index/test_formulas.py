@@ -33,7 +33,7 @@ def test_latex_becomes_text(text: str, cleaned: str) -> None:
         "It cost $5 and $6, or US$50 000; $10^6 of $2 million",
         r"KN90\KN95\KN100 of A\Ck\Scot\59",
         r"\documentclass without an end",
-        "the rates a 1 , c 1 , g 1 , t 1 ; a 2 , c 2 , g 2 , t 2 ; a 3 , and",
+        "the rates a 1 , c 1 , g 1 , t 1 ; a 2 , c 2 , g 2 , t 2 ; a 3 , c 3 , g 3 , t 3 .",
         "with " + "y = (y 1 , y 2 , y 3 ) and ".replace("and", "= ") * 4 + "and so on",
         "res.q$plot_infection #res.q$plot_removed",
         "新 型 冠 状 病 毒 " * 10,
