@@ -6,10 +6,29 @@ from dataclasses import dataclass
 
 from index.words import count_words, word_spans
 
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:al|Fig|Figs|Tab|Ref|Refs|Eq|Eqs|No|Nos|vs|cf|e\.g|i\.e|approx|ca|resp|Dr|Prof|Mr|Mrs"
-    r"|Ms|St|Inc|Ltd|Co|Corp|Vol|vol|pp|ed|eds|sp|spp|var|Suppl|etc|viz|Jan|Feb|Mar|Apr|Jun|Jul"
-    r"|Aug|Sep|Sept|Oct|Nov|Dec|min|max|temp|incl|excl|U\.S|U\.K)|\b[A-Z])\.$"
+_BEFORE_MORE = re.compile(  # abbreviations that no sentence ends with
+    r"\b(?:Figs?|Tab|Refs?|Eqs?|Nos?|vs|cf|e\.g|i\.e|approx|ca|resp|Dr|Prof|Mr|Mrs|Ms|St|Vol|vol|pp"
+    r"|eds?|var|Suppl|viz|incl|excl)\.$"
+)
+_AT_END = re.compile(  # those that a sentence may end with: a new one must clearly begin
+    r"(?:\b(?P<plain>etc|min|max|spp|Inc|Ltd)"
+    r"|(?P<unit>(?:[°º] ?|\d )[CFKLMVW])"
+    r"|\b(?:al|sp|Co|Corp|temp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|U\.S|U\.K|[A-Z]))\.$"
+)
+_SENTENCE = re.compile(r"""\s+["“(\[]?[A-Z][a-z]*,? (?!(?:et|and)\b)[a-z]""")
+_FIRST_WORD = re.compile(  # of a sentence, and nobody's name
+    r"""\s+["“(\[]?(?:
+        A\ (?=[a-z])
+      | (?:Also|Finally|First|Further|Here|Lastly|Next|Now|Second|Third|[A-Z][a-z]+ly),
+      | (?:After|Although|All|Among|An|Another|Any|As|At|Because|Before|Besides|Both|But|By|Compared
+        |Considering|Data|Despite|Due|During|Each|Either|For|Four|From|Furthermore|Given|He|Hence|Here
+        |However|If|In|Indeed|Instead|It|Its|Likewise|Many|Moreover|Most|Nevertheless|No|None|Not|Of
+        |On|One|Only|Other|Others|Our|Overall|Patients|Prior|Regarding|Results|Several|She|Since|Some
+        |Such|That|The|Their|Then|There|Therefore|These|They|This|Those|Three|Thus|To|Together|Two
+        |Under|Unlike|Until|Upon|Using|We|What|When|Where|Whereas|Whether|Which|While|With|Within
+        |Without|Yet),?\ (?!(?:et|and)\b|&)
+    )""",
+    re.VERBOSE,
 )
 _MARK = re.compile(r"\s*\d{1,2}")
 _BOUNDARY = re.compile(
@@ -40,7 +59,7 @@ class Chunker:
     @property
     def name(self) -> str:
         """What identifies the way of cutting, for the index's manifest."""
-        return f"sentences/{self.words}w/{self.overlap}s/v3"
+        return f"sentences/{self.words}w/{self.overlap}s/v4"
 
     def chunks(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield the half-open code point ranges of the passages of `text`, in order.
@@ -84,28 +103,40 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
     """
     start = 0
     for boundary in _BOUNDARY.finditer(text):
-        if boundary[0][0] == "." and _goes_on(text, start, boundary.start()):
+        if boundary[0][0] == "." and _goes_on(text, start, boundary):
             continue
         yield from _trimmed(text, start, boundary.end())
         start = boundary.end()
     yield from _trimmed(text, start, len(text))
 
 
-def _goes_on(text: str, start: int, stop: int) -> bool:
-    """Tell whether the full stop at `stop` ends no sentence: that of an abbreviation or a number.
+def _goes_on(text: str, start: int, boundary: re.Match[str]) -> bool:
+    """Tell whether a full stop ends no sentence: that of an abbreviation or a number.
 
     A number that is all there is of a sentence is the mark of a list or of references ("1. Masks
     help"). Numbers have lost their way as "(41. 5%)" only within brackets: elsewhere a sentence may
     begin with one.
     """
-    if _ABBREVIATION.search(text[max(start, stop - 12) : stop + 1]):
+    stop = boundary.start()
+    before = text[max(start, stop - 12) : stop + 1]
+    if _BEFORE_MORE.search(before):
         return True
+    if short := _AT_END.search(before):
+        return not _begins(text, boundary.end(), any_word=bool(short["plain"] or short["unit"]))
     if _MARK.fullmatch(text, start, stop):
         return True
     if not text[stop - 1 : stop].isdigit():
         return False
     inside = text.count("(", start, stop) > text.count(")", start, stop)
     return text[stop + 1 : stop + 2].isdigit() or (inside and text[stop + 2 : stop + 3].isdigit())
+
+
+def _begins(text: str, place: int, *, any_word: bool) -> bool:
+    """Tell whether a sentence clearly begins: by a word that begins many ("vitamin D. The ...").
+
+    With `any_word` any capital word will do that one in lower case follows.
+    """
+    return bool(_FIRST_WORD.match(text, place) or (any_word and _SENTENCE.match(text, place)))
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

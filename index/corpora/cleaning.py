@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from index.corpora.characters import visible
+from index.corpora.formulas import without_formulas
 from index.corpora.line_numbers import without_line_numbers
 from index.corpora.markup import plain
 
@@ -95,10 +97,6 @@ _THANKS = re.compile(
     re.IGNORECASE,
 )
 _LEGEND = re.compile(r"\b(?:Fig(?:ure)?s?\b|Table)")
-_INVISIBLE = re.compile(
-    r"[\u00ad\u115f\u1160\u200b\u202a-\u202e\u2060\u2066-\u2069\u3164\ue000-\uf8ff\ufeff\uffa0]"
-)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 _SPACES = re.compile(r"[ \xa0\u2000-\u200a\u202f\u3000]+")
 _SPACED_OPEN = re.compile(r"(?<=[(\[]) (?=\S)")
 _SPACED_CLOSE = re.compile(r"(?<=\S) (?=[)\]])|(?<=[a-z)\]]) (?=[,;.](?:\s|$))")
@@ -152,7 +150,7 @@ def clean(text: str) -> str:
     >>> clean("R 0 = 2 . 6 ( 95 % CI, 2 . 4 - 2 . 8 ) in P&#x000e4;diatrie&nbsp; [3] .")
     'R 0 = 2.6 (95 % CI, 2.4 - 2.8) in Pädiatrie [3].'
     """
-    text = _CONTROL.sub(" ", _INVISIBLE.sub("", plain(text)))
+    text = without_formulas(visible(plain(text)))
     if any(sign in text for sign in _SIGNS):
         text = _WATERMARK.sub(" ", text)
     text = _SPACES.sub(" ", text).strip()

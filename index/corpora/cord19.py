@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from index.corpora.broken_words import without_broken_words
 from index.corpora.cleaning import (
     clean,
     clean_abstract,
@@ -73,6 +74,10 @@ def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
     full_text = any(section.heading != "Abstract" for section in sections)
     if not sections and count_words(title) >= _FEWEST_WORDS:
         sections = [Section("Title", title)]
+    whole = without_broken_words([section.text for section in sections])
+    sections = [
+        Section(section.heading, text) for section, text in zip(sections, whole, strict=True)
+    ]
     if not sections:
         return ReadPaper(None, "no abstract and no full text", tuple(unreadable))
     return ReadPaper(
