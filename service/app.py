@@ -3,13 +3,20 @@
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, jsonify, request
 from jinja2 import StrictUndefined
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestTimeout,
+)
 
 from service.api import create_api
 from service.background import (
@@ -136,6 +143,10 @@ def _read_body() -> None:
     except RequestEntityTooLarge:
         _pass_over(request.content_length or 0)
         raise too_large from None
+    except ClientDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):  # see `service.receiving`
+            raise RequestTimeout("The request did not come in time. Send it again.") from None
+        raise
     except HTTPException:
         raise
     except Exception as error:  # the server has kinds of its own for broken chunks
@@ -152,8 +163,9 @@ def _pass_over(size: int) -> None:
     """
     if size > PASSED_OVER:
         return
-    while size > 0 and (taken := len(request.environ["wsgi.input"].read(min(size, _CHUNK)))):
-        size -= taken
+    with suppress(TimeoutError):
+        while size > 0 and (taken := len(request.environ["wsgi.input"].read(min(size, _CHUNK)))):
+            size -= taken
 
 
 def _add_probes(app: Flask, answerer: Future[AnswererProtocol]) -> None:
