@@ -54,6 +54,11 @@ PASSED_OVER = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _NO_HOST = "covidquest.no_host"  # in the environment of a request, its Host header
 
+UNSHARED = "private, no-cache"
+"""For whoever asked alone: pages and files hold what was asked, and links to the host that was
+named. A browser may go back to one, and asks again otherwise. The static files, which Flask gives
+an ETag, and batches, which are stored nowhere, say their own."""
+
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -103,6 +108,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     @app.after_request
     def secure(response: Response) -> Response:
         response.headers.update(SECURITY_HEADERS)
+        response.headers.setdefault("Cache-Control", UNSHARED)
         return response
 
     app.wsgi_app = _with_sane_host(app.wsgi_app)  # type: ignore[method-assign,assignment] # as in Flask
