@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 FIRST_BYTE = 10.0
 """Seconds that a new connection may be silent; it takes up no thread for so long."""
 REQUEST = 30.0
-"""Seconds that a request may take to come, of which all it needs is waited for without a thread."""
+"""Seconds that a request may take to come; it takes up no thread for so long."""
 BODY = 120.0
-"""Seconds that the rest of a larger one may take: at 70 kbit/s that is 1 MB, the largest file."""
+"""Seconds that the rest of a large one may take, on a thread: at 70 kbit/s that is 1 MB."""
 UNREAD = 30
 """Seconds that a client may take nothing of its response, before its connection is closed."""
 LINGER = 2.0
