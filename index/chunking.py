@@ -30,7 +30,7 @@ _FIRST_WORD = re.compile(  # of a sentence, and nobody's name
     )""",
     re.VERBOSE,
 )
-_MARK = re.compile(r"\s*\d{1,2}")
+_MARK = re.compile(r"\s{0,9}\d{1,2}")
 _BOUNDARY = re.compile(
     r"""[.!?。！？]["'”’)\]]*                               # closing marks
         (?:\ ?\[?\d{1,3}(?:[,–-]\ ?\d{1,3})*\]?          # citations: 27, [3,5-7], [1] [2]
@@ -48,13 +48,15 @@ class Chunker:
     `words`: a passage is closed before it would grow past this many words.
     `overlap`: so many sentences begin a passage again that ended the one before.
     `longest_sentence`: a sentence with more words (a table, a list) is cut at that length.
+    `characters`: no passage has more, white space among them; only text that nobody wrote would.
 
-    Words are those of `index.words`.
+    Words are those of `index.words`, of 100 characters at most.
     """
 
     words: int = 120
     overlap: int = 1
     longest_sentence: int = 120
+    characters: int = 13_000
 
     @property
     def name(self) -> str:
@@ -72,7 +74,12 @@ class Chunker:
         first = 0
         while first < len(sentences):
             last, total = first, lengths[first]
-            while last + 1 < len(sentences) and total + lengths[last + 1] <= self.words:
+            longest = sentences[first][0] + self.characters
+            while (
+                last + 1 < len(sentences)
+                and total + lengths[last + 1] <= self.words
+                and sentences[last + 1][1] <= longest
+            ):
                 last += 1
                 total += lengths[last]
             yield sentences[first][0], sentences[last][1]
@@ -82,16 +89,23 @@ class Chunker:
             while repeat and sum(lengths[last + 1 - repeat : last + 1]) > self.words // 2:
                 repeat -= 1
             following = last + 1 - repeat
-            if sum(lengths[following : last + 2]) > self.words:  # no room for anything new
+            if (  # no room for anything new
+                sum(lengths[following : last + 2]) > self.words
+                or sentences[last + 1][1] - sentences[following][0] > self.characters
+            ):
                 following = last + 1
             first = following
 
     def _bounded_sentences(self, text: str) -> Iterator[tuple[int, int]]:
         for start, end in sentences(text):
             words = word_spans(text[start:end])
-            for at in range(0, len(words), self.longest_sentence):
+            at = 0
+            while at < len(words):
                 piece = words[at : at + self.longest_sentence]
+                while len(piece) > 1 and piece[-1][1] - piece[0][0] > self.characters:
+                    piece.pop()
                 yield start + piece[0][0], start + piece[-1][1]
+                at += len(piece)
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
@@ -101,21 +115,26 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
     >>> [text[a:b] for a, b in sentences(text)]
     ['R0 was high (Li et al. 2020).', 'It fell later.']
     """
-    start = 0
+    start = counted = open_brackets = 0
     for boundary in _BOUNDARY.finditer(text):
-        if boundary[0][0] == "." and _goes_on(text, start, boundary):
-            continue
+        if boundary[0][0] == ".":
+            stop = boundary.start()
+            open_brackets += text.count("(", counted, stop) - text.count(")", counted, stop)
+            counted = stop
+            if _goes_on(text, start, boundary, inside=open_brackets > 0):
+                continue
         yield from _trimmed(text, start, boundary.end())
-        start = boundary.end()
+        start = counted = boundary.end()
+        open_brackets = 0
     yield from _trimmed(text, start, len(text))
 
 
-def _goes_on(text: str, start: int, boundary: re.Match[str]) -> bool:
+def _goes_on(text: str, start: int, boundary: re.Match[str], *, inside: bool) -> bool:
     """Tell whether a full stop ends no sentence: that of an abbreviation or a number.
 
     A number that is all there is of a sentence is the mark of a list or of references ("1. Masks
-    help"). Numbers have lost their way as "(41. 5%)" only within brackets: elsewhere a sentence may
-    begin with one.
+    help"). Numbers have lost their way as "(41. 5%)" only `inside` brackets: elsewhere a sentence
+    may begin with one.
     """
     stop = boundary.start()
     before = text[max(start, stop - 12) : stop + 1]
@@ -127,7 +146,6 @@ def _goes_on(text: str, start: int, boundary: re.Match[str]) -> bool:
         return True
     if not text[stop - 1 : stop].isdigit():
         return False
-    inside = text.count("(", start, stop) > text.count(")", start, stop)
     return text[stop + 1 : stop + 2].isdigit() or (inside and text[stop + 2 : stop + 3].isdigit())
 
 

@@ -8,7 +8,7 @@ _DOCUMENT = re.compile(  # PMC's parses have it before the formula's own text
 )
 _INLINE = re.compile(
     r"(?:(?<!\w)\$|\$(?=[\\^]))(?=[^$\n]{0,60}[\\^_]|[A-Za-z]\$)(?!\s)"
-    r"((?:(?![a-z]{2,} [a-z]{2,})[^$\n]){1,80})(?<!\s)\$"
+    r"((?:(?![a-z]{2,80}+ [a-z]{2})[^$\n]){1,80})(?<!\s)\$"
 )
 _PERCENT = re.compile(r"(?<=\d)\\%")
 _COMMAND = re.compile(r"\\([A-Za-z]+|[%&#_,])\s?")
@@ -30,7 +30,7 @@ _LONGEST = 100  # characters of a formula; a longer one is no use
 _MOST_LETTERS = 0.7  # of them; where it is more, words have come apart
 _CHARACTER = r"[^\s\u0600-\u1cff\u3040-\ud7ff\uf900-\ufaff]"  # of a script that has words of many
 _RUN = re.compile(
-    rf"(?<!\S)(?!\S[.:;]\s)(?:[^\w\s]?({_CHARACTER})\1{{0,9}}[^\w\s]?(?:\s+|\Z)){{30,}}"
+    rf"(?<!\S)(?!\S[.:;]\s)(?>[^\w\s]?({_CHARACTER})\1{{0,9}}[^\w\s]?(?:\s+|\Z)){{30,}}+"
 )
 """At least 30 characters by themselves, or each some times ("qq"), beside a mark ("-C", "u,")."""
 

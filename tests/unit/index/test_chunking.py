@@ -203,3 +203,32 @@ def test_a_passage_has_the_sentences_that_it_was_made_of() -> None:
 
 def test_the_name_tells_chunkers_apart() -> None:
     assert len({Chunker(words=w, overlap=o).name for w in (100, 120) for o in (0, 1)}) == 4
+
+
+def test_no_passage_has_more_characters_than_the_limit() -> None:
+    gap = " " * 2_000
+    text = f"Masks{gap}were{gap}worn. All{gap}nurses wore{gap}them.{gap * 20}Gowns fell{gap}down."
+    chunker = Chunker(characters=5_000)
+    ranges = list(chunker.chunks(text))
+    assert all(0 < end - start <= 5_000 for start, end in ranges)
+    covered = " ".join(text[start:end] for start, end in ranges).split()
+    assert list(dict.fromkeys(covered)) == text.split()
+    assert list(Chunker(characters=3).chunks("Masks help")) == [(0, 5), (6, 10)]  # whole words
+    genome = "ACGT" * 500_000
+    assert max(end - start for start, end in Chunker().chunks(genome)) == 12_000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_passages_with_gaps_cover_the_text_and_keep_to_the_limits(seed: int) -> None:
+    draw = random.Random(seed)
+    pieces = ["Masks ", "help. ", " " * 50, " " * 300, "\n", "1. ", "x" * 150, "。"]
+    text = "".join(draw.choices(pieces, k=300))
+    ranges = list(Chunker(words=20, longest_sentence=10, characters=400).chunks(text))
+    covered = bytearray(len(text))
+    for start, end in ranges:
+        assert end - start <= 400
+        assert count_words(text[start:end]) <= 20
+        covered[start:end] = b"\1" * (end - start)
+    assert all(covered[at] for at, character in enumerate(text) if not character.isspace())
+    ends = [end for _, end in ranges]
+    assert ends == sorted(set(ends))
