@@ -4,8 +4,8 @@ Without bounds one record with a title of megabytes takes as much of every page 
 """
 
 from index.corpora.metadata import Record
+from index.lengths import LONGEST_UID
 
-LONGEST_UID = 100
 LONGEST_TEXT = 5_000_000  # characters of a parse's paragraphs
 LONGEST_ABSTRACT = 1_000_000
 TOO_LONG = f"has more than {LONGEST_TEXT:,} characters of text; the rest is left out"

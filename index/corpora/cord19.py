@@ -12,7 +12,6 @@ from typing import Any
 from index.corpora.bounds import (
     LONGEST_ABSTRACT,
     LONGEST_TEXT,
-    LONGEST_UID,
     TOO_LONG,
     cut,
     first_paragraphs,
@@ -37,6 +36,7 @@ from index.corpora.line_numbers import without_line_numbers
 from index.corpora.metadata import Record
 from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask
+from index.lengths import LONGEST_UID
 from index.types import Document, Paper, Section
 from index.words import count_words
 
