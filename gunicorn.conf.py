@@ -54,6 +54,9 @@ graceful_timeout = int(max(25, settings.deadline + 1))
 keepalive = 130
 sendfile = False  # its wait for a client that reads nothing has no end, and counts as 0 bytes
 limit_request_line = 8190  # bytes: a question of 500 emoji is 6000 when percent-encoded
+# None: what a proxy does not take away, a client could send, and so be let in where it keeps others
+# out (SCRIPT_NAME). X-Forwarded-Proto is believed all the same, from `forwarded_allow_ips`.
+forwarder_headers = ""
 control_socket_disable = True  # nobody here talks to it, and it writes into the home folder
 
 # Threads of the models that wait for each other sleep. By default they spin, and on a machine

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from index.databases import read_only
 from index.filters import Attributes, Facets, Filters
+from index.lengths import LONGEST_NAME, LONGEST_UID, paper_of, passage_of
 from index.papers import PaperColumns
 from index.types import IndexingError, Paper, Passage
 
@@ -123,6 +124,7 @@ class PassageWriter:
 class PassageStore:
     """Reads a passage store. Safe to use from several threads, which take turns.
 
+    Passages, and what is known of papers, are cut where they are too long (see `index.lengths`).
     The file is opened once, so a store goes on reading when its index folder is deleted. It is
     closed by `close`, or when nothing refers to the store any more.
     """
@@ -133,12 +135,20 @@ class PassageStore:
         try:
             self._db = sqlite3.connect(read_only(path), uri=True, check_same_thread=False)
             self._closing = finalize(self, self._db.close)
-            counts = "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages)"
-            ((self.papers, self.passages),) = self._rows(counts)
+            ((self.papers, self.passages, longest),) = self._rows(
+                "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages),"
+                " (SELECT MAX(length(cord_uid)) FROM papers)"
+            )
         except sqlite3.DatabaseError as error:
             raise IndexingError(
                 f"{path} is not a passage store ({error}): build the index again"
             ) from error
+        if (longest or 0) > LONGEST_UID:
+            self.close()
+            raise IndexingError(
+                f"{path} has a paper whose cord_uid is {longest:,} characters long, and"
+                f" {LONGEST_UID} are possible: correct metadata.csv and build the index again"
+            )
         self._columns = cache(partial(_columns, self._db, self._turn))
         self._remembered = lru_cache(_REMEMBERED)(partial(_matching, self._columns))
 
@@ -149,7 +159,7 @@ class PassageStore:
     def get(self, ids: Sequence[int]) -> list[Passage]:
         """Return the passages of these ids, in their order. Raises KeyError for an unknown id."""
         found = {
-            row[0]: Passage(*row)
+            row[0]: passage_of(row)
             for row in self._select(
                 'SELECT id, cord_uid, section, text, "start", "end" FROM passages WHERE id IN',
                 ids,
@@ -161,7 +171,7 @@ class PassageStore:
         """Return the papers of these cord_uids, by cord_uid."""
         columns = ", ".join(_PAPER_COLUMNS)
         rows = self._select(f"SELECT {columns} FROM papers WHERE cord_uid IN", cord_uids)  # noqa: S608 - our columns
-        return {row[0]: Paper(*row) for row in rows}
+        return {row[0]: paper_of(row) for row in rows}
 
     def of_paper(self, cord_uid: str) -> list[Passage]:
         """Return the passages of a paper, by id; none where the store does not have it."""
@@ -171,7 +181,7 @@ class PassageStore:
             " (SELECT first_passage + passages FROM papers WHERE cord_uid = ?1) ORDER BY id",
             (cord_uid,),
         )
-        return [Passage(*row) for row in rows]
+        return [passage_of(row) for row in rows]
 
     def _select(self, query: str, keys: Sequence[int] | Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for at in range(0, len(keys), 500):  # well under SQLite's bound on placeholders
@@ -239,11 +249,12 @@ class PassageStore:
 def _columns(db: sqlite3.Connection, turn: Lock) -> PaperColumns:
     """Read what filters look at of all papers; not before a filter or a list of names is wanted."""
     with turn:
+        rows = db.execute(
+            "SELECT first_passage, passages, publish_time, source, journal, full_text FROM papers"
+        )
         return PaperColumns(
-            db.execute(
-                "SELECT first_passage, passages, publish_time, source, journal, full_text"
-                " FROM papers"
-            )
+            (first, count, published, source[:LONGEST_NAME], journal[:LONGEST_NAME], full_text)
+            for first, count, published, source, journal, full_text in rows
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from index.chunking import Chunker
 from index.corpora.archive import find_parses
+from index.corpora.bounds import TOO_LONG
 from index.corpora.cord19 import read_paper
 from index.corpora.metadata import read_metadata
 from index.corpora.parses import COLUMNS, Parses, paths
@@ -18,9 +19,9 @@ from index.parallel import cores, in_order
 from index.passages import PassageStore, PassageWriter
 from index.types import IndexingError, Paper, Progress, Watched
 from index.unfinished import PARSES, PLAN
-from index.words import count_words
+from index.words import count_words, has_words
 
-READING = 2
+READING = 4
 """Another one when records are brought together, or papers read, otherwise than before."""
 
 _PAPERS_PER_COMMIT = 200
@@ -105,7 +106,7 @@ def read_corpus(
 
 def _parses_read(plan: RecordPlan, passages: Path) -> ParsesRead:
     with closing(PassageStore(passages)) as store:
-        unreadable = sum(store.unreadable().values())
+        unreadable = sum(n for why, n in store.unreadable().items() if why != TOO_LONG)
     return ParsesRead(sum(1 for _ in _named(plan)) if unreadable else 0, unreadable)
 
 
@@ -162,11 +163,15 @@ def _chunk(parses: Parses, chunker: Chunker, task: PaperTask) -> _Chunked:
         (section.heading, section.text[start:end], start, end)
         for section in read.document.sections
         for start, end in chunker.chunks(section.text)
-        if count_words(section.text[start:end]) >= _FEWEST_WORDS
+        if _is_passage(section.text[start:end])
     ]
     return _Chunked(
         task, read.document.paper, read.document.full_text, passages, "", read.unreadable
     )
+
+
+def _is_passage(text: str) -> bool:
+    return count_words(text) >= _FEWEST_WORDS and has_words(text)
 
 
 def _store(writer: PassageWriter, chunked: _Chunked) -> None:

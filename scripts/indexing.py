@@ -167,6 +167,8 @@ def corpus_lines(report: BuildReport | Survey) -> list[str]:
     ]
     if odd.dates:
         lines.append(f"unreadable {odd.dates:>10,}  dates of publication")
+    if odd.too_long:
+        lines.append(f"cut        {odd.too_long:>10,}  records with fields that are too long")
     if odd.malformed:
         lines.append(f"malformed  {odd.malformed:>10,}  records, first at line {odd.first_line:,}")
     return lines

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _DEPTH = 40  # passages that BM25 finds, from which the wrong ones are taken
 _NEGATIVES = 20  # wrong passages kept for a question
+_LINE_END = re.compile(r"(?<=[a-z])-\s*\n\s*(?=[a-z])")
 _AROUND = 400  # characters on either side of an answer that tell which of several places is meant
 
 
@@ -49,6 +50,18 @@ def normalised(text: str) -> str:
     return " ".join(["", *re.findall(r"\w+", text.lower()), ""])
 
 
+def normalised_answers(answers: Sequence[str]) -> tuple[str, ...]:
+    r"""Return answers normalised, those with a word that a line's end broke whole as well.
+
+    Such words are whole in an index, and broken in the contexts of some question sets.
+
+    >>> normalised_answers(["influ-\nenza", "masks"])
+    (' influ enza ', ' influenza ', ' masks ')
+    """
+    forms = (form for answer in answers for form in (answer, _LINE_END.sub("", answer)))
+    return tuple(dict.fromkeys(map(normalised, forms)))
+
+
 def holds_answer(text: str, answers: Sequence[str]) -> bool:
     """Tell whether a text holds one of some normalised answers, word for word.
 
@@ -60,7 +73,7 @@ def holds_answer(text: str, answers: Sequence[str]) -> bool:
 
 def gold_passages(answerer: "Answerer", gold: GoldQuestion) -> list[int]:
     """Return the ids of the passages of the gold paper that hold a gold answer."""
-    answers = [normalised(answer) for answer in gold.answers]
+    answers = normalised_answers(gold.answers)
     return [
         passage.id
         for passage in answerer.index.of_paper(gold.cord_uid)
@@ -81,7 +94,7 @@ def corpus_pairs(questions: Sequence[GoldQuestion], version: Path) -> list[Pair]
     pairs = []
     with closing(PassageStore(version / PASSAGES)) as store:
         for gold in tqdm(questions, desc="mining", unit=" questions", mininterval=1):
-            answers = tuple(normalised(answer) for answer in gold.answers)
+            answers = normalised_answers(gold.answers)
             positive = gold.context
             if gold.cord_uid:
                 own = _own_passage(store, gold, answers)
@@ -108,7 +121,7 @@ def wrong_passages(questions: Sequence[GoldQuestion], version: Path) -> list[lis
             [
                 passage.text
                 for passage in _wrong_passages(
-                    store, keywords, gold.question, tuple(map(normalised, gold.answers))
+                    store, keywords, gold.question, normalised_answers(gold.answers)
                 )
             ]
             for gold in tqdm(questions, desc="mining", unit=" questions", mininterval=1)
@@ -147,7 +160,7 @@ def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
         )
         keywords = KeywordIndex(Path(scratch) / KEYWORDS)
         for gold in tqdm(questions, desc="mining", unit=" questions", mininterval=1):
-            answers = tuple(normalised(answer) for answer in gold.answers)
+            answers = normalised_answers(gold.answers)
             hits = keywords.search(keywords.query(gold.question), _DEPTH)
             found = (contexts[hit.passage_id] for hit in hits)
             wrong = [text for text in found if not holds_answer(text, answers)]

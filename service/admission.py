@@ -9,7 +9,7 @@ from threading import Lock
 
 from service.metrics import Metrics
 from service.patience import Patience, current
-from service.types import BusyError
+from service.types import BusyError, TooLateError
 
 _RECENT = 0.2
 """The share of the last answer in the mean of what answers take of the models' time."""
@@ -60,14 +60,15 @@ class Gate:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Be inside. Raises BusyError where there is no room, or not enough time."""
+        """Be inside. Raises BusyError where there is no room, TooLateError where no time."""
         patience = current()
         with self._turn:
-            if self._inside >= self._most or self._is_late(patience):
+            full = self._inside >= self._most
+            if full or self._is_late(patience):
                 if not patience.asks_again:
                     self._refused.append(time.monotonic())
                     self._overloaded |= self._refused[-1] - self._refused[0] < _WITHIN
-                raise BusyError(
+                raise (BusyError if full else TooLateError)(
                     "The service has more questions than it can answer. Try again soon."
                 )
             if not self._inside:

@@ -3,13 +3,20 @@
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, jsonify, request
 from jinja2 import StrictUndefined
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestTimeout,
+)
 
 from service.api import create_api
 from service.background import (
@@ -46,6 +53,11 @@ PASSED_OVER = 16 * 1024 * 1024
 
 _CHUNK = 64 * 1024
 _NO_HOST = "covidquest.no_host"  # in the environment of a request, its Host header
+
+UNSHARED = "private, no-cache"
+"""For whoever asked alone: pages and files hold what was asked, and links to the host that was
+named. A browser may go back to one, and asks again otherwise. The static files, which Flask gives
+an ETag, and batches, which are stored nowhere, say their own."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
@@ -96,6 +108,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     @app.after_request
     def secure(response: Response) -> Response:
         response.headers.update(SECURITY_HEADERS)
+        response.headers.setdefault("Cache-Control", UNSHARED)
         return response
 
     app.wsgi_app = _with_sane_host(app.wsgi_app)  # type: ignore[method-assign,assignment] # as in Flask
@@ -136,6 +149,10 @@ def _read_body() -> None:
     except RequestEntityTooLarge:
         _pass_over(request.content_length or 0)
         raise too_large from None
+    except ClientDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):  # see `service.receiving`
+            raise RequestTimeout("The request did not come in time. Send it again.") from None
+        raise
     except HTTPException:
         raise
     except Exception as error:  # the server has kinds of its own for broken chunks
@@ -152,8 +169,9 @@ def _pass_over(size: int) -> None:
     """
     if size > PASSED_OVER:
         return
-    while size > 0 and (taken := len(request.environ["wsgi.input"].read(min(size, _CHUNK)))):
-        size -= taken
+    with suppress(TimeoutError):
+        while size > 0 and (taken := len(request.environ["wsgi.input"].read(min(size, _CHUNK)))):
+            size -= taken
 
 
 def _add_probes(app: Flask, answerer: Future[AnswererProtocol]) -> None:

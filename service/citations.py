@@ -34,7 +34,10 @@ _TEX = str.maketrans(
 )
 
 
-_FOOTNOTE = re.compile(r"\d*[#*†‡§¶‖]+\d*|(?<=[a-z])\d+(?![\w-])")
+_FOOTNOTE = re.compile(
+    r"(?:(?<!\d)\d+)?[#*†‡§¶‖]+\d*"  # from the first digit: a run is gone through once
+    r"|(?<=[a-z])\d+(?![\w-])"
+)
 
 
 @dataclass(frozen=True, slots=True)

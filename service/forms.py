@@ -15,6 +15,7 @@ from service.settings import Settings
 from service.standing import WEIGHTS
 from service.types import Query
 from service.validation import (
+    NAMES,
     TOP_K,
     FieldProblem,
     InvalidQueryError,
@@ -23,6 +24,7 @@ from service.validation import (
 )
 
 TOP_K_CHOICES = (5, 10, 20, 30, 50)
+_SHOWN = NAMES + 1  # names that are kept of those entered: one more is refused, and all others too
 _LONGEST_VERSION = 100  # characters of a version that are repeated; an index's own has about 30
 
 
@@ -64,8 +66,8 @@ class Form:
             top_k=_plain(values.get("top_k", "").strip()) or form.top_k,
             published_from=values.get("published_from", ""),
             published_to=values.get("published_to", ""),
-            sources=_filled(values.getlist("sources")),
-            journals=_filled(values.getlist("journals")),
+            sources=_filled(values.getlist("sources"))[:_SHOWN],
+            journals=_filled(values.getlist("journals"))[:_SHOWN],
             full_text=values.get("full_text", ""),
             index=values.get("index", "").strip()[:_LONGEST_VERSION],
             repeated=tuple(name for name in _SINGLE if len(values.getlist(name)) > 1),

@@ -22,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.patience import ClientGoneError, DeadlineError
-from service.types import AnswerList, BusyError, Source
+from service.types import AnswerList, BusyError, Source, TooLateError
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -110,8 +110,9 @@ class Metrics:
         except DeadlineError:
             self._rejections.labels("deadline").inc()
             raise
-        except BusyError:
-            self._rejections.labels("asked again" if again else "queue full").inc()
+        except BusyError as error:
+            reason = "too slow" if isinstance(error, TooLateError) else "queue full"
+            self._rejections.labels("asked again" if again else reason).inc()
             raise
         except ClientGoneError:
             self._rejections.labels("client gone").inc()

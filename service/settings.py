@@ -73,7 +73,7 @@ class Settings:
             "COVIDQUEST_INDEX_URL",
             ADDRESS,
             "Where the index is fetched from at the start, packed by `scripts/pack_index.py`. It "
-            "goes into `COVIDQUEST_INDEX`, which must be set too.",
+            "goes into `COVIDQUEST_INDEX`; set that too.",
             default="not fetched",
         ),
     )
@@ -82,9 +82,8 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_INDEX_SHA256",
             SHA256,
-            "The checksum of the file at `COVIDQUEST_INDEX_URL`, which must be given with it. An "
-            "index that was fetched with the same one before is not fetched again unless it was "
-            "damaged since.",
+            "The checksum of the file at `COVIDQUEST_INDEX_URL`, needed with it. An index that was "
+            "fetched with the same checksum is not fetched again unless it was damaged since.",
             default="–",
         ),
     )
@@ -128,8 +127,8 @@ class Settings:
             "COVIDQUEST_BACKEND",
             one_of("auto", "onnx", "torch"),
             "What the models run on. `onnx` (ONNX Runtime, 8-bit integers) is for CPUs and needs "
-            "no torch; auto takes torch on CUDA, and elsewhere ONNX Runtime where the model's "
-            "folder has an ONNX file.",
+            "no torch. auto takes torch on CUDA; elsewhere it takes ONNX Runtime if the model's "
+            "folder has an ONNX file, else torch.",
         ),
     )
     candidates: int = field(
@@ -137,8 +136,8 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_CANDIDATES",
             whole(1, 500),
-            "How many passages are retrieved for a question. As many of them are read as its "
-            "answers need: more find more, and take longer.",
+            "The most passages retrieved for a question. The reader reads only as many of them as "
+            "the answers need. A higher number finds more and takes longer.",
             unit="passages",
         ),
     )
@@ -165,7 +164,8 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_NO_ANSWER_THRESHOLD",
             number(0, 1),
-            "Above this probability of no answer the page says that it found no reliable one.",
+            "Above this probability of no answer the page, the API, exports, batches and "
+            "`scripts/ask.py` say that no reliable answer was found.",
         ),
     )
     feedback: Path | None = field(
@@ -202,8 +202,8 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_WEB_THREADS",
             whole(2, 256),
-            "Requests that a worker handles at once: more than `COVIDQUEST_QUEUE`, so that one is "
-            "free to refuse the surplus.",
+            "Requests that a worker handles at once. Must be more than `COVIDQUEST_QUEUE`, so that "
+            "a thread is free to refuse the surplus.",
             unit="threads",
         ),
     )
@@ -212,8 +212,8 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_QUEUE",
             whole(1, 255),
-            "Questions that a worker answers at once, most of them waiting for the models. "
-            "The surplus is refused at once, with 503 and Retry-After.",
+            "The most questions that a worker answers at once; most of them wait for the models. "
+            "A further question gets 503 with Retry-After at once.",
             unit="questions",
         ),
     )
@@ -222,8 +222,9 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_DEADLINE",
             number(0.1, 600),
-            "How long a question may take; one that takes longer ends with 503 and Retry-After. "
-            "A server that is told to stop takes as long to finish, and at least 25 seconds.",
+            "How long a question may take; one that takes longer gets 503 with Retry-After. "
+            "A server that is told to stop has a second more than that to finish, and at least "
+            "25 seconds.",
             unit="seconds",
         ),
     )
@@ -232,8 +233,7 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_CACHE",
             whole(0, 100_000),
-            "Questions of which a worker remembers what the models made of them, about 50 KB "
-            "each; 0 remembers none.",
+            "Questions whose results a worker remembers, about 50 KB each; 0 remembers none.",
             unit="questions",
         ),
     )
@@ -264,9 +264,9 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_READ_AHEAD",
             one_of("on", "off"),
-            "Whether the rest of a question's passages are read while the service has nothing else "
-            "to do, so that a moved slider need not wait for them. Never with several workers on "
-            "a CPU, which don't know of each other, or without a cache.",
+            "Whether the service reads the rest of a question's passages while it has nothing else "
+            "to do, so that a moved slider need not wait. It never does with several workers on a "
+            "CPU, which don't know of each other, or without a cache.",
         ),
     )
     log_level: str = field(

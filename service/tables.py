@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from service.cards import cautions_of, paper_link
@@ -52,6 +53,10 @@ HEADER = (
 """
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA_WITHIN = re.compile(
+    r"([;\t\r\n][ \"]*)"
+    r"([=@＝＠]|[+\-＋－](?=[^;\t\r\n]*[(|!]))"  # a number calls nothing: "5; -2", "5; +3"
+)
 
 
 def answer_rows(
@@ -80,7 +85,8 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
     """Write rows as CSV (RFC 4180); no cell begins as a formula does.
 
     Spreadsheets run a cell that begins with one of `= + - @`, so that such a text gets an
-    apostrophe before it (OWASP, "CSV Injection"). Numbers stay as they are.
+    apostrophe before it (OWASP, "CSV Injection"). So does one within a cell, where a spreadsheet
+    that is set to another language splits it: at a semicolon, or a tab. Numbers stay as they are.
     """
     file = io.StringIO()
     csv.writer(file).writerows([_safe(cell) for cell in row] for row in rows)
@@ -91,6 +97,7 @@ def _safe(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
     text = cell.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written
+    text = _FORMULA_WITHIN.sub(r"\1'\2", text)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 

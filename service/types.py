@@ -146,6 +146,10 @@ class BusyError(Exception):
     """Too many questions are waiting to be answered."""
 
 
+class TooLateError(BusyError):
+    """A question could not be answered in time at the pace of the last ones."""
+
+
 class AnswererProtocol(Protocol):
     """What the web application needs: anything that answers a query."""
 

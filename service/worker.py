@@ -9,30 +9,39 @@ from functools import partial
 from select import select
 from selectors import EVENT_READ
 from socket import SHUT_WR, SO_SNDTIMEO, SOL_SOCKET, socket
+from threading import Semaphore
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from service.hooks import arrived
+from service.receiving import Incoming, PunctualUnreader
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 FIRST_BYTE = 10.0
 """Seconds that a new connection may be silent; it takes up no thread for so long."""
+REQUEST = 30.0
+"""Seconds that a request may take to come; it takes up no thread for so long."""
+BODY = 120.0
+"""Seconds that the rest of a large one may take, on a thread: at 70 kbit/s that is 1 MB."""
 UNREAD = 30
 """Seconds that a client may take nothing of its response, before its connection is closed."""
 LINGER = 2.0
 """Seconds that a client has to close its end, once all of its response was sent."""
 _RECEIVED = 65_536  # bytes that are thrown away at once, of what a client sends after its request
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _PAUSE = 1.0  # seconds without accepting, where the system gives no more files
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """Differs from `ThreadWorker` in six things.
+    """Differs from `ThreadWorker` in seven things.
 
     A new connection waits in the poller and not on a thread for its first byte, so that silent
-    ones don't hold up the others. The application is told when a request came. When it is told to
+    ones don't hold up the others, and so does a request until it is whole, or too large for that:
+    then a quarter of the threads may wait for more of such ones. Both have a time to come in
+    (`service.receiving`). The application is told when a request came. When it is told to
     stop, it accepts what the kernel holds for it already and closes the listening sockets at once:
     `ThreadWorker` leaves them open until its last request is done, and whoever connects meanwhile
     waits for a reset. A client that does not read its response does not keep a thread for ever,
@@ -45,7 +54,9 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
 
     def init_process(self) -> None:
         """Begin to serve; gunicorn returns from it when the worker ends."""
+        self._receiving: deque[TConn] = deque()  # some of a request is there; the oldest first
         self._lingering: deque[TConn] = deque()  # their responses are sent; the oldest first
+        self._places = Semaphore(max(1, self.cfg.threads // 4))
         super().init_process()
 
     def accept(self, listener: socket) -> None:
@@ -60,10 +71,9 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             super().set_accept_enabled(False)
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Hand a connection to a thread, once there is something to read."""
+        """Wait for a request without a thread, once there is something to read."""
         if conn.initialized or conn.data_ready:
-            conn.arrived = time.monotonic()
-            super().enqueue_req(conn)
+            self._begin(conn)
             return
         conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + FIRST_BYTE
@@ -71,9 +81,51 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         readable = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, EVENT_READ, readable)
 
+    def _begin(self, conn: TConn) -> None:
+        """Begin to take in a request."""
+        conn.arrived = time.monotonic()
+        if self.cfg.is_ssl:  # what comes can be read on a thread only
+            super().enqueue_req(conn)
+            return
+        if not conn.initialized:
+            conn.init()
+            conn.parser.unreader = PunctualUnreader(conn.sock, self._places)
+        conn.sock.setblocking(False)
+        conn.incoming = Incoming()
+        if conn.incoming.add(conn.parser.unreader.take_buffered()) or self._receive(conn):
+            self._hand_over(conn)
+            return
+        conn.timeout = conn.arrived + REQUEST
+        self._receiving.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._on_more, conn))
+
+    def _receive(self, conn: TConn) -> bool:
+        """Take what has come of a request; tell whether a thread can go on with it."""
+        try:
+            data = conn.sock.recv(_RECEIVED)
+        except BlockingIOError:
+            return False
+        except OSError:  # as a thread will find, too
+            return True
+        return not data or conn.incoming.add(data)
+
+    def _on_more(self, conn: TConn, _: socket) -> None:
+        """Take more of a request."""
+        if self._receive(conn):
+            self._forget(conn, self._receiving)
+            self._hand_over(conn)
+
+    def _hand_over(self, conn: TConn) -> None:
+        """Hand a request to a thread."""
+        conn.parser.unreader.unread(bytes(conn.incoming.data))
+        conn.incoming = None
+        super().enqueue_req(conn)
+
     def handle(self, conn: TConn) -> Any:  # noqa: ANN401 - as gunicorn has it
         """Handle a request, on a thread."""
         arrived.set(conn.arrived)
+        if conn.initialized:
+            conn.parser.unreader.until = time.monotonic() + BODY
         conn.sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", UNREAD, 0))
         return super().handle(conn)
 
@@ -105,8 +157,15 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
-        """Close the connections whose clients had their time: to begin, or to end."""
+        """Close the connections whose clients had their time: to begin, to ask, or to end."""
         super().murder_pending()
+        while self._receiving and self._receiving[0].timeout <= time.monotonic():
+            conn = self._receiving[0]
+            self._forget(conn, self._receiving)
+            self.log.debug("No whole request came in %g s.", REQUEST)
+            with suppress(OSError):
+                conn.sock.send(_TOO_SLOW)
+            self._linger(conn)
         while self._lingering and self._lingering[0].timeout <= time.monotonic():
             self._let_go(self._lingering[0])
 
@@ -137,8 +196,11 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         if ended:
             self._let_go(conn)
 
-    def _let_go(self, conn: TConn) -> None:
-        self._lingering.remove(conn)
+    def _forget(self, conn: TConn, waiting: "deque[TConn]") -> None:
+        waiting.remove(conn)
         self.poller.unregister(conn.sock)
+
+    def _let_go(self, conn: TConn) -> None:
+        self._forget(conn, self._lingering)
         self.nr_conns -= 1
         conn.close()

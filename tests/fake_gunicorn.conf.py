@@ -1,7 +1,8 @@
 """The service's own gunicorn.conf.py, beside a stand-in for the module that loads index and models.
 
 `FAKE_FAILURE` makes one of its two functions fail: `preflight` or `load_following`. Every answer
-takes `FAKE_SECONDS`. A client has `FAKE_UNREAD` seconds to begin to read what it asked for.
+takes `FAKE_SECONDS`. A client has `FAKE_UNREAD` seconds to begin to read what it asked for,
+`FAKE_REQUEST` to ask, and `FAKE_BODY` to send the rest of a large request.
 """
 
 import os
@@ -35,5 +36,7 @@ def load_following(settings: Settings, _: Metrics) -> AnswererProtocol:
 loading = ModuleType("service.loading")
 vars(loading).update(StartError=StartError, preflight=preflight, load_following=load_following)
 sys.modules["service.loading"] = loading
+service.worker.REQUEST = float(os.environ.get("FAKE_REQUEST", service.worker.REQUEST))
+service.worker.BODY = float(os.environ.get("FAKE_BODY", service.worker.BODY))
 service.worker.UNREAD = int(os.environ.get("FAKE_UNREAD", service.worker.UNREAD))
 globals().update(runpy.run_path(str(Path(__file__).parents[1] / "gunicorn.conf.py")))

@@ -5,13 +5,19 @@ PDF extraction scatters through the paragraphs, in any order and often cut in pi
 """
 
 import re
+from bisect import insort
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 
+from index.corpora.characters import visible
+from index.corpora.formulas import without_formulas
 from index.corpora.line_numbers import without_line_numbers
 from index.corpora.markup import plain
 
-_DOI = r"(?:doi:\s*)?https?:\ ?//(?:dx\.)?doi\.org\ ?/\ ?10\.1101/[\d.\ ]*\d(?:\ //doi\.\S*)*"
+_DOI = (
+    r"(?:doi:\s*)?https?:\ ?//(?:dx\.)?doi\.org\ ?/\ ?10\.1101/[\d.\ ]*\d"
+    r"(?:\ //doi\.\S{0,100}+){0,9}+"
+)
 _UNREVIEWED = r"which\ was\ not\ (?:peer-?reviewed|certified\ by\ peer\ review)"
 _ANCHOR = rf"""(?:                        # what only a watermark says
     (?:All\ rights\ )?reserved\.?\ No\ reuse\ allowed\ without\ permission
@@ -75,8 +81,8 @@ _FEWEST_LISTED = 8  # names or times
 _WORDS_A_NAME = 8  # for each name at most, the titles of what they wrote among them
 _WORDS_A_TIME = 40  # for each time
 _AUTHORS = re.compile(  # and their addresses, before the first label of an abstract
-    r"(?:(?:[A-ZÀ-Ž]{1,3}|[A-Z]-[A-Z]) [A-ZÀ-Ž][\w'’-]+(?: [A-ZÀ-Ž][\w'’-]+)*\d+(?:,\d+)*, "
-    r"|\d[A-Z])"
+    r"(?:(?:[A-ZÀ-Ž]{1,3}|[A-Z]-[A-Z])(?: [A-ZÀ-Ž][\w'’-]{1,60}){1,9}"
+    r"(?<=\d)(?<! [A-ZÀ-Ž]\d)(?:,\d{1,3}){0,20}, |\d[A-Z])"
     r"[^:]{0,2500}?(?=\b(?:Background|Introduction|Objectives?|Aims?|Purpose|Methods): )"
 )
 _BACK_MATTER = re.compile(
@@ -95,11 +101,7 @@ _THANKS = re.compile(
     re.IGNORECASE,
 )
 _LEGEND = re.compile(r"\b(?:Fig(?:ure)?s?\b|Table)")
-_INVISIBLE = re.compile(
-    r"[\u00ad\u115f\u1160\u200b\u202a-\u202e\u2060\u2066-\u2069\u3164\ue000-\uf8ff\ufeff\uffa0]"
-)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
-_SPACES = re.compile(r"[ \xa0\u2000-\u200a\u202f\u3000]+")
+_SPACES = re.compile(r"\s+")
 _SPACED_OPEN = re.compile(r"(?<=[(\[]) (?=\S)")
 _SPACED_CLOSE = re.compile(r"(?<=\S) (?=[)\]])|(?<=[a-z)\]]) (?=[,;.](?:\s|$))")
 _SPACED_DECIMAL = re.compile(r"(?<=[=<>(,–-] )(\d{1,2}) \. (\d{1,3})(?![\d.])")
@@ -129,7 +131,7 @@ _AFTER_TITLE = re.compile(
     re.VERBOSE,
 )
 _NUMBER_ALONE = re.compile(r"(?<!\S)[1-9]\d?(?!\S| %)")
-_LAST_NUMBERS = re.compile(r"(?:\s+\d{1,3})+$")
+_LAST_NUMBERS = re.compile(r"(?:\d{1,3}\s+)+")  # of a reversed title
 _SHORTEST_LINE = 12  # characters between two numbers of lines in a title
 _SHORTEST_HEAD = 5  # words that are left of a title
 _ISSUE = re.compile(r"\.\s+(?:19|20)\d\d(?:\s+[A-Z][a-z]{2}\b.*)?$")  # of a whole citation
@@ -137,8 +139,10 @@ _SPOILT_PLACE = re.compile(r"(?<=[a-z])[(1](?=[A-Z][a-z]+\)$)")
 _HEADING_NUMBERS = re.compile(
     r"^\d{1,2}(?:\.\d{1,2})*(?=[A-Z][a-z])"  # 2.1Methods
     r"|^(?:\d{1,3}(?:\.\d{1,2})*[\s.:;|)]+)+"  # 2.1. Methods
-    r"|(?:\s+\d{1,4})+$"  # Methods 112: line numbers
 )
+_LAST_LINE_NUMBERS = re.compile(r"(?:\d{1,4}\s+)+")  # Methods 112: of a reversed heading
+_LONGEST_TITLE = 5_000  # characters that are looked at, likewise below
+_LONGEST_HEADING = 2_000
 
 _SHORTEST_TITLE = 20  # characters; a shorter one may be how the text itself begins
 
@@ -152,7 +156,7 @@ def clean(text: str) -> str:
     >>> clean("R 0 = 2 . 6 ( 95 % CI, 2 . 4 - 2 . 8 ) in P&#x000e4;diatrie&nbsp; [3] .")
     'R 0 = 2.6 (95 % CI, 2.4 - 2.8) in Pädiatrie [3].'
     """
-    text = _CONTROL.sub(" ", _INVISIBLE.sub("", plain(text)))
+    text = without_formulas(visible(plain(text)))
     if any(sign in text for sign in _SIGNS):
         text = _WATERMARK.sub(" ", text)
     text = _SPACES.sub(" ", text).strip()
@@ -253,7 +257,7 @@ def clean_title(text: str) -> str:
     >>> clean_title("Title 1 Masks in three wards of 2 one hospital in winter 3 4 Authors 5")
     'Masks in three wards of one hospital in winter'
     """
-    text = _BEFORE_TITLE.sub("", _without_numbered_lines(clean(text)))
+    text = _BEFORE_TITLE.sub("", _without_numbered_lines(clean(text[:_LONGEST_TITLE])))
     title = _AFTER_TITLE.split(text, maxsplit=1)[0].rstrip()
     return _without_numbered_lines(title) if len(title.split()) >= _SHORTEST_HEAD else text
 
@@ -264,16 +268,27 @@ def _without_numbered_lines(title: str) -> str:
     Two of them stand side by side, as of lines without text, or the last one ends the title.
     """
     runs: list[list[re.Match[str]]] = []
+    ending: dict[int, list[int]] = {}  # by their last number: the places of runs, ascending
     for number in _NUMBER_ALONE.finditer(title):
-        before = [run for run in runs if int(run[-1][0]) + 1 == int(number[0])]
-        if before:
-            before[-1].append(number)
+        value = int(number[0])
+        if before := ending.get(value - 1):
+            run = before.pop()
+            runs[run].append(number)
         else:
+            run = len(runs)
             runs.append([number])
-    lines = [number for run in runs if _are_of_lines(run, title) for number in run]
-    for number in sorted(lines, key=re.Match.start, reverse=True):
-        title = title[: number.start()] + title[number.end() :]
-    return _SPACES.sub(" ", _LAST_NUMBERS.sub("", title)).strip() if lines else title
+        insort(ending.setdefault(value, []), run)
+    lines = {n.span() for run in runs if _are_of_lines(run, title) for n in run}
+    if not lines:
+        return title
+    rest = _NUMBER_ALONE.sub(lambda n: "" if n.span() in lines else n[0], title)
+    return _SPACES.sub(" ", _without_end(_LAST_NUMBERS, rest)).strip()
+
+
+def _without_end(backwards: re.Pattern[str], text: str) -> str:
+    """Return a text without its end, which a pattern finds from behind: from each place is slow."""
+    found = backwards.match(text[::-1])
+    return text[: len(text) - found.end()] if found else text
 
 
 def _are_of_lines(run: Sequence[re.Match[str]], title: str) -> bool:
@@ -290,7 +305,7 @@ def clean_journal(text: str) -> str:
     >>> clean_journal("Medicine1Baltimore)"), clean_journal("Rev. Assoc. Med. Bras. (1992)")
     ('Medicine (Baltimore)', 'Rev. Assoc. Med. Bras. (1992)')
     """
-    return _SPOILT_PLACE.sub(" (", _ISSUE.sub("", clean(text)))
+    return _SPOILT_PLACE.sub(" (", _ISSUE.sub("", clean(text[:_LONGEST_TITLE])))
 
 
 def clean_heading(heading: str) -> str:
@@ -299,7 +314,8 @@ def clean_heading(heading: str) -> str:
     >>> clean_heading("2.1. 2019-nCoV and COVID-19:"), clean_heading("RESULTS 112")
     ('2019-nCoV and COVID-19', 'RESULTS')
     """
-    heading = _HEADING_NUMBERS.sub("", clean(heading).strip(" .:;|")).strip(" .:;|")
+    heading = _HEADING_NUMBERS.sub("", clean(heading[:_LONGEST_HEADING]).strip(" .:;|"))
+    heading = _without_end(_LAST_LINE_NUMBERS, heading).strip(" .:;|")
     letters = sum(character.isalpha() for character in heading)
     return heading if letters > 1 and not re.fullmatch(r"[ivxIVX]+", heading) else ""
 
@@ -312,9 +328,7 @@ def without_title(paragraphs: Sequence[str], title: str) -> list[str]:
     rest = list(paragraphs)
     if rest and len(title) > _SHORTEST_TITLE and rest[0][: len(title)].lower() == title.lower():
         rest[0] = rest[0][len(title) :].lstrip(" .:")
-    while rest and (not rest[0] or _is_front_matter(rest[0])):
-        rest.pop(0)
-    return rest
+    return list(dropwhile(lambda text: not text or _is_front_matter(text), rest))
 
 
 _FRONT_MATTER = re.compile(

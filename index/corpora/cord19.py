@@ -9,6 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from index.corpora.bounds import (
+    LONGEST_ABSTRACT,
+    LONGEST_TEXT,
+    TOO_LONG,
+    cut,
+    first_paragraphs,
+    whole,
+)
+from index.corpora.broken_words import without_broken_words
 from index.corpora.cleaning import (
     clean,
     clean_abstract,
@@ -27,6 +36,7 @@ from index.corpora.line_numbers import without_line_numbers
 from index.corpora.metadata import Record
 from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask
+from index.lengths import LONGEST_UID
 from index.types import Document, Paper, Section
 from index.words import count_words
 
@@ -42,7 +52,7 @@ _PLACEHOLDER = re.compile(  # of an abstract
 class ReadPaper:
     """One paper as read: its document, or None and the reason.
 
-    `unreadable` holds the path of each parse that could not be read, and why.
+    `unreadable` holds the path of each parse that could not be read, or not all of it, and why.
     """
 
     document: Document | None
@@ -55,7 +65,10 @@ def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
 
     A parse that is missing or broken is noted and passed over; the abstract still counts.
     """
-    records = _ranked(task.records)
+    fitting = tuple(r for r in task.records if len(r["cord_uid"]) <= LONGEST_UID)
+    if not fitting:
+        return ReadPaper(None, f"a cord_uid of more than {LONGEST_UID} characters")
+    records = _ranked(fitting)
     record = _merged(records)
     if not record["cord_uid"]:
         return ReadPaper(None, "no cord_uid")
@@ -73,6 +86,10 @@ def read_paper(task: PaperTask, parses: Parses) -> ReadPaper:
     full_text = any(section.heading != "Abstract" for section in sections)
     if not sections and count_words(title) >= _FEWEST_WORDS:
         sections = [Section("Title", title)]
+    texts = without_broken_words([section.text for section in sections])
+    sections = [
+        Section(section.heading, text) for section, text in zip(sections, texts, strict=True)
+    ]
     if not sections:
         return ReadPaper(None, "no abstract and no full text", tuple(unreadable))
     return ReadPaper(
@@ -84,7 +101,7 @@ def _title(record: dict[str, str], parsed: "_Parse | None") -> str:
     """Return the title of a paper's record; the parse's where that is none, or holds an address."""
     title = clean_title(record["title"])
     is_title = "@" not in title and any(character.isalpha() for character in title)
-    return title if is_title or not parsed else parsed.title or title
+    return cut(title if is_title or not parsed else parsed.title or title, 1_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,7 @@ class _Parse:
     abstract: str
     paragraphs: tuple[tuple[str, str], ...]
     from_pdf: bool
+    is_cut: bool
 
     def words(self) -> int:
         return sum(count_words(text) for _, text in self.paragraphs)
@@ -103,23 +121,24 @@ class _Parse:
         texts = [clean(text) for _, text in self.paragraphs]
         if self.from_pdf:
             texts = without_line_numbers(texts)
-        front = len(texts) - len(without_title(texts, title))
-        texts = [""] * front + without_title(texts, title)
-        sections: list[Section] = []
+        rest = without_title(texts, title)
+        texts = [""] * (len(texts) - len(rest)) + rest
+        sections: list[tuple[str, list[str]]] = []
         for (raw_heading, _), text in zip(self.paragraphs, texts, strict=True):
             if not any(character.isalpha() for character in text):
                 continue
             heading = clean_heading(raw_heading)
             if is_back_matter(heading, text) or is_contents(text):
                 continue
-            if sections and heading == sections[-1].heading:
-                before = sections[-1].text
-                gap = "\n" if before.endswith((".", "!", "?", ":", ")", "]")) else " "
-                sections[-1] = Section(heading, before + gap + text)
+            if sections and heading == sections[-1][0]:
+                pieces = sections[-1][1]
+                gap = "\n" if pieces[-1].endswith((".", "!", "?", ":", ")", "]")) else " "
+                pieces += (gap, text)
             else:
-                sections.append(Section(heading, text))
+                sections.append((heading, [text]))
         return [
-            Section(one.heading, without_stray_stops(without_authors(one.text))) for one in sections
+            Section(heading, without_stray_stops(without_authors("".join(pieces))))
+            for heading, pieces in sections
         ]
 
 
@@ -136,6 +155,8 @@ def _best_parse(
             except ValueError as error:
                 unreadable.append((path, str(error)))
             else:
+                if parse.is_cut:
+                    unreadable.append((path, TOO_LONG))
                 if best is None or parse.words() > best.words():
                     best = parse
         if best and best.words() >= _ENOUGH_WORDS:
@@ -157,10 +178,16 @@ def _parse(content: bytes, *, from_pdf: bool) -> _Parse:
     if not parts and body != []:
         raise ValueError("not a CORD-19 parse")
     paragraphs = tuple((_text(part.get("section")), _text(part["text"])) for part in parts)
+    kept = first_paragraphs(paragraphs, LONGEST_TEXT)
     metadata = data.get("metadata")
     title = _text(metadata.get("title")) if isinstance(metadata, dict) else ""
+    abstract = _abstract(data.get("abstract"))
     return _Parse(
-        clean_title(title), clean_abstract(_abstract(data.get("abstract"))), paragraphs, from_pdf
+        clean_title(title),
+        clean_abstract(abstract[:LONGEST_ABSTRACT]),
+        kept,
+        from_pdf,
+        is_cut=kept is not paragraphs or len(abstract) > LONGEST_ABSTRACT,
     )
 
 
@@ -209,13 +236,13 @@ def _paper(record: Record, title: str) -> Paper:
     return Paper(
         cord_uid=record["cord_uid"],
         title=title,
-        authors=clean(record.get("authors", "")),
-        journal=clean_journal(record.get("journal", "")),
+        authors=cut(clean(record.get("authors", "")), 20_000, ";"),
+        journal=cut(clean_journal(record.get("journal", "")), 300),
         publish_time=read_date(record.get("publish_time", "")),
-        doi=normal_doi(record.get("doi", "")),
-        pmcid=normal_pmcid(record.get("pmcid", "")),
-        pubmed_id=normal_pubmed_id(record.get("pubmed_id", "")),
-        url=clean(record.get("url", "").split(";")[0]),
-        license=clean(record.get("license", "")),
-        source=clean(record.get("source_x", "")),
+        doi=whole(normal_doi(record.get("doi", "")), 200),
+        pmcid=whole(normal_pmcid(record.get("pmcid", "")), 200),
+        pubmed_id=whole(normal_pubmed_id(record.get("pubmed_id", "")), 200),
+        url=whole(clean(record.get("url", "").split(";")[0]), 2_000),
+        license=cut(clean(record.get("license", "")), 200),
+        source=cut(clean(record.get("source_x", "")), 200),
     )

@@ -10,6 +10,7 @@ _NEXT = re.compile(r"\s|[;,|](?=(?:10\.|doi\b|https?:))", re.IGNORECASE)
 _DOI = re.compile(r"10\.\d[\d.]*/\S+", re.ASCII)
 _PMC = re.compile(r"(?:PMC)?\s*(\d+)(?:\.\d+)?(?:\s*[;,].*)?", re.ASCII | re.IGNORECASE)
 _PUBMED = re.compile(r"(?:PMID:?)?\s*(\d+)(?:\.0)?(?:\s*[;,].*)?", re.ASCII | re.IGNORECASE)
+_LONGEST = 1_000  # characters that are looked at
 
 
 def normal_doi(text: str) -> str:
@@ -18,7 +19,7 @@ def normal_doi(text: str) -> str:
     >>> normal_doi("https://doi.org/10.1016/J.CELL.2020.01.001"), normal_doi("doi:10.1/x; 10.1/y")
     ('10.1016/j.cell.2020.01.001', '10.1/x')
     """
-    text = text.strip()
+    text = text[:_LONGEST].strip()
     while found := _LABEL.match(text) or _ADDRESS.match(text):
         text = text[found.end() :]
         if found.re is _ADDRESS:
@@ -33,7 +34,7 @@ def normal_pmcid(text: str) -> str:
     >>> normal_pmcid("7000001"), normal_pmcid("pmc7000001; PMC7000002")
     ('PMC7000001', 'PMC7000001')
     """
-    found = _PMC.fullmatch(text.strip())
+    found = _PMC.fullmatch(text[:_LONGEST].strip())
     return f"PMC{found[1]}" if found else ""
 
 
@@ -43,5 +44,5 @@ def normal_pubmed_id(text: str) -> str:
     >>> normal_pubmed_id("PMID: 32000001"), normal_pubmed_id("32000001.0")
     ('32000001', '32000001')
     """
-    found = _PUBMED.fullmatch(text.strip())
+    found = _PUBMED.fullmatch(text[:_LONGEST].strip())
     return found[1] if found else ""

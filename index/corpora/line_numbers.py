@@ -41,11 +41,22 @@ def without_line_numbers(paragraphs: Sequence[str]) -> list[str]:
     >>> without_line_numbers([" ".join(lines)])[0][:60]
     'words that fill a line of a manuscript words that fill a lin'
     """
-    kept = list(paragraphs)
+    found: dict[int, list[tuple[int, int]]] = {}
     for one in (*_even(paragraphs), *_rising(paragraphs)):
-        text = kept[one.paragraph]
-        kept[one.paragraph] = text[: one.start] + " " * (one.end - one.start) + text[one.end :]
-    return [_SPACES.sub(" ", text).strip() for text in kept]
+        found.setdefault(one.paragraph, []).append((one.start, one.end))
+    return [
+        _SPACES.sub(" ", _without(text, found.get(number, []))).strip()
+        for number, text in enumerate(paragraphs)
+    ]
+
+
+def _without(text: str, ranges: list[tuple[int, int]]) -> str:
+    """Return a text with a space for each of the half-open ranges, which may overlap."""
+    pieces, at = [], 0
+    for start, end in sorted(ranges):
+        pieces.append(text[at:start])
+        at = max(at, end)
+    return " ".join([*pieces, text[at:]])
 
 
 def _even(paragraphs: Sequence[str]) -> set[_Number]:

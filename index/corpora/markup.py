@@ -11,11 +11,12 @@ _LETTERS = dict(
 )
 _FONTS = {
     **{0xF000 + ord(key): letter for key, letter in _LETTERS.items()},
-    **{0xF000 + ord(sign): sign for sign in "()+=[]<>%&/.,:;0123456789~"},
+    **{0xF000 + ord(sign): sign for sign in " ()*+=[]<>%&/.,:;0123456789~"},
     **dict(zip(range(0xFB00, 0xFB07), ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True)),
     0xF02D: "−",
     0xF0A2: "′",
     0xF0A3: "≤",
+    0xF0A5: "∞",
     0xF0AE: "→",
     0xF0B0: "°",
     0xF0B1: "±",
@@ -24,8 +25,9 @@ _FONTS = {
     0xF0B4: "×",
     0xF0B7: "•",
     0xF0BB: "≈",
+    0xF0E0: "→",
 }
-"""Adobe's Symbol font, where PDF extraction puts its characters, and ligatures."""
+"""Adobe's Symbol font, where PDF extraction puts its characters, Wingdings' arrow and ligatures."""
 _IN_FONTS = re.compile("[\uf020-\uf0ff\ufb00-\ufb06]")
 _POWER = re.compile(r"(?<=\d)\s*(?:<sup\s*>|\[sup\])\s*(?=[-−+]?\d)", re.IGNORECASE)
 _TAG = re.compile(

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.corpora.bounds import bounded
 from index.corpora.dates import read_date
 from index.corpora.identity import Evidence, Identity, are_one_paper
 from index.corpora.metadata import Malformed, Record, read_metadata
@@ -19,7 +20,7 @@ from index.corpora.metadata import Malformed, Record, read_metadata
 _CACHE = 64  # MiB of the file that SQLite keeps in memory while the plan is made
 _COMPARED = 20  # records of a paper that a further one is compared with
 _MOST_RECORDS = 100  # records of a paper that are read; of the others only the cord_uid is kept
-_MADE = 2
+_MADE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,14 @@ class PaperTask:
 class Oddities:
     """What of metadata.csv could be read in part only, though nothing was skipped for it.
 
-    Records with another number of fields than the header and the line of the first, and dates.
+    Records with another number of fields than the header and the line of the first, dates, and
+    records with fields that are too long to be kept whole (see `index.corpora.bounds`).
     """
 
     malformed: int
     first_line: int
     dates: int
+    too_long: int
 
 
 class RecordPlan:
@@ -67,15 +70,17 @@ class RecordPlan:
                 "CREATE INDEX by_paper ON records (paper, position);"
                 "CREATE TABLE keys (key INT, position INT, PRIMARY KEY (key, position))"
                 " WITHOUT ROWID;"
-                "CREATE TABLE oddities (malformed INT, first_line INT, dates INT);"
+                "CREATE TABLE oddities (malformed INT, first_line INT, dates INT, too_long INT);"
             )
-            malformed, dates = Malformed(), 0
-            for position, record in enumerate(read_metadata(metadata, limit, malformed)):
+            malformed, dates, too_long = Malformed(), 0, 0
+            for position, given in enumerate(read_metadata(metadata, limit, malformed)):
+                record = bounded(given)
+                too_long += record != given
                 _add(db, position, record)
                 published = record.get("publish_time", "")
                 dates += bool(published and not read_date(published))
-            row = (malformed.records, malformed.line, dates)
-            db.execute("INSERT INTO oddities VALUES (?,?,?)", row)
+            row = (malformed.records, malformed.line, dates, too_long)
+            db.execute("INSERT INTO oddities VALUES (?,?,?,?)", row)
             db.commit()
         with self._path.open("rb") as file:  # before it is called made: SQLite did not wait for it
             os.fsync(file.fileno())

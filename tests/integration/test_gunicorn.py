@@ -21,6 +21,27 @@ def test_the_server_answers_and_stops_when_told() -> None:
         assert server.stop() == 0
 
 
+def test_a_client_cannot_say_where_the_service_is_mounted() -> None:
+    with serving(*FAKE, limit=LIMIT) as server:
+
+        def asked(path: str, header: str) -> bytes:
+            head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", server.port), LIMIT) as client:
+                client.sendall(head.encode())
+                return b"".join(iter(lambda: client.recv(65_536), b""))
+
+        assert asked("/x/metrics", "SCRIPT_NAME: /x").startswith(b"HTTP/1.1 404 ")
+        assert asked("/batch", "SCRIPT_NAME: /other").startswith(b"HTTP/1.1 200 ")
+        assert (
+            b"//evil" not in asked("//evil/batch", "SCRIPT_NAME: //evil").partition(b"\r\n\r\n")[2]
+        )
+        assert b"covidquest_" not in asked("/healthz", "PATH_INFO: /metrics")
+        export = "/export.bib?question=masks"
+        assert b"https://x/" in asked(export, "X-Forwarded-Proto: https")
+        assert b"http://x/" in asked(export, "X-Forwarded-Proto: http")
+        assert server.stop() == 0
+
+
 def test_clients_that_read_nothing_of_a_file_hold_up_nobody() -> None:
     settings = {"COVIDQUEST_WEB_THREADS": "2", "COVIDQUEST_QUEUE": "1", "FAKE_UNREAD": "1"}
     with serving(*FAKE, limit=LIMIT, **settings) as server, ExitStack() as opened:

@@ -90,6 +90,17 @@ def test_the_surplus_is_refused_and_the_rest_answered(index: Path) -> None:
         assert "Traceback" not in server.logged()
 
 
+def test_what_would_be_late_is_refused_and_told_from_a_full_queue(index: Path) -> None:
+    with loaded(index, 0.05, COVIDQUEST_DEADLINE="4") as server, ThreadPoolExecutor(10) as clients:
+        assert server.post_json(body()).status == 200  # takes half a second
+        replies = list(clients.map(lambda _: server.post_json(body()), range(10)))
+        late = [reply for reply in replies if reply.status == 503]
+        assert all(int(reply.headers["Retry-After"]) > 0 for reply in late)
+        assert metric(server, 'covidquest_rejections_total{reason="too slow"}') > 0
+        assert metric(server, 'covidquest_rejections_total{reason="queue full"}') == 0
+        assert server.stop() == 0
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_no_accepted_request_is_lost_when_the_server_is_stopped(index: Path, workers: str) -> None:
     settings = {"COVIDQUEST_QUEUE": "30", "COVIDQUEST_WEB_THREADS": "40"}

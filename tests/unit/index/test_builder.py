@@ -61,6 +61,18 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return index_dir
 
 
+def test_a_table_of_nothing_but_numbers_is_no_passage(tmp_path: Path) -> None:
+    numbers = "5.1 ± 2.2* 3.9 ± 1.4# " * 40 + "days"
+    body = parse(numbers, ("Discussion", sentences(30)), ("Tables", f"{sentences(1)} {numbers}"))
+    record = {"cord_uid": "a1", "title": "Masks", "pdf_json_files": "p.json"}
+    corpus = write_release(tmp_path / "corpus", [record], {"p.json": body})
+    build(corpus, tmp_path / "index")
+    passages, *_ = contents(tmp_path / "index")
+    assert "Results" not in {passage.section for passage in passages}
+    (last,) = (passage for passage in passages if passage.section == "Tables")
+    assert last.text.startswith(sentences(1))  # its sentence is there
+
+
 def test_the_sample_corpus(undisturbed: Path) -> None:
     passages, vectors, _, skips = contents(undisturbed)
     assert skips == {}

@@ -26,6 +26,14 @@ def split(text: str) -> list[str]:
         "It was 2.2 (Li et al. 2020).",
         "IC50 was 7.6 μg/ml at 12.5 M NaCl and 0.655 [3].",
         "Many were ill (41. 5%) and more (see 3. 1) followed.",
+        "Salmonella S. Typhimurium is one, E. coli and C. difficile are others.",
+        "It was shown by J. B. Smith who, as R. Koch did, wrote.",
+        "Treatment vs. The best care (cf. The others, e.g. The last) of St. Vincent.",
+        "Ask J. He et al. and B. An and others",
+        "Baidu, Inc. Beijing, and Roche Ltd. Basel",
+        "in Xiangyang No. Hospital of Dr. Of",
+        "Novick, P., C. Field, and R. Schekman, et al. Cell",
+        "The U.S. Department of Health and the U.S. Food chain",
         "one sentence without an end",
     ],
 )
@@ -53,6 +61,20 @@ def test_no_sentence_ends_at_an_abbreviation_or_in_a_number(text: str) -> None:
         ("Mean was 5. 80% rose.", ["Mean was 5.", "80% rose."]),
         ("It fell (in 3). 5% rose.", ["It fell (in 3).", "5% rose."]),
         ("It fell. In 12 it rose.", ["It fell.", "In 12 it rose."]),
+        ("Spun for 5 min. Serum was kept.", ["Spun for 5 min.", "Serum was kept."]),
+        ("Masks, gowns, etc. The virus fell.", ["Masks, gowns, etc.", "The virus fell."]),
+        ("for 24 h. We saw it.", ["for 24 h.", "We saw it."]),
+        ("of type B. Besides the genes", ["of type B.", "Besides the genes"]),
+        ("Give vitamin D. The dose rose.", ["Give vitamin D.", "The dose rose."]),
+        ("at −20°C. Proteins were kept.", ["at −20°C.", "Proteins were kept."]),
+        ("up to 0.5 L. Oxygen flow rose.", ["up to 0.5 L.", "Oxygen flow rose."]),
+        ("of E1B 55K. E4orf3 has", ["of E1B 55K.", "E4orf3 has"]),
+        ("by Zhao et al. We saw it.", ["by Zhao et al.", "We saw it."]),
+        ("Aspergillus spp. Cases were few.", ["Aspergillus spp.", "Cases were few."]),
+        ("in the U.S. It rose.", ["in the U.S.", "It rose."]),
+        ("on 30 Jan. The end", ["on 30 Jan.", "The end"]),
+        ("RNase L. A small one", ["RNase L.", "A small one"]),
+        ("group A. Surprisingly, B fell", ["group A.", "Surprisingly, B fell"]),
         ("It was 5.1. Then 6.", ["It was 5.1.", "Then 6."]),
         ("A line\nanother line", ["A line", "another line"]),
         ("It fell. Ágnes rose. Ωmega too.", ["It fell.", "Ágnes rose.", "Ωmega too."]),
@@ -181,3 +203,32 @@ def test_a_passage_has_the_sentences_that_it_was_made_of() -> None:
 
 def test_the_name_tells_chunkers_apart() -> None:
     assert len({Chunker(words=w, overlap=o).name for w in (100, 120) for o in (0, 1)}) == 4
+
+
+def test_no_passage_has_more_characters_than_the_limit() -> None:
+    gap = " " * 2_000
+    text = f"Masks{gap}were{gap}worn. All{gap}nurses wore{gap}them.{gap * 20}Gowns fell{gap}down."
+    chunker = Chunker(characters=5_000)
+    ranges = list(chunker.chunks(text))
+    assert all(0 < end - start <= 5_000 for start, end in ranges)
+    covered = " ".join(text[start:end] for start, end in ranges).split()
+    assert list(dict.fromkeys(covered)) == text.split()
+    assert list(Chunker(characters=3).chunks("Masks help")) == [(0, 5), (6, 10)]  # whole words
+    genome = "ACGT" * 500_000
+    assert max(end - start for start, end in Chunker().chunks(genome)) == 12_000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_passages_with_gaps_cover_the_text_and_keep_to_the_limits(seed: int) -> None:
+    draw = random.Random(seed)
+    pieces = ["Masks ", "help. ", " " * 50, " " * 300, "\n", "1. ", "x" * 150, "。"]
+    text = "".join(draw.choices(pieces, k=300))
+    ranges = list(Chunker(words=20, longest_sentence=10, characters=400).chunks(text))
+    covered = bytearray(len(text))
+    for start, end in ranges:
+        assert end - start <= 400
+        assert count_words(text[start:end]) <= 20
+        covered[start:end] = b"\1" * (end - start)
+    assert all(covered[at] for at, character in enumerate(text) if not character.isspace())
+    ends = [end for _, end in ranges]
+    assert ends == sorted(set(ends))

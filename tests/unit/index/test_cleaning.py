@@ -390,3 +390,10 @@ def test_first_sentences_stay(paragraphs: list[str]) -> None:
 def test_a_title_whose_lower_case_is_longer() -> None:
     title = "İstanbul'da maskeler ve hastaneler"
     assert without_title([f"{title} Maske iyidir."], title) == ["Maske iyidir."]
+
+
+@pytest.mark.parametrize("space", ["\u205f", "\u1680", "\x85", "\u2028", "\x0b", "\x1f", "\u3000"])
+def test_white_space_of_any_kind_is_one_space(space: str) -> None:
+    assert clean(f"Masks{space * 3}help") == "Masks help"
+    assert clean_title(f"{space}Masks in{space * 900}three wards") == "Masks in three wards"
+    assert clean_heading(f"2.1{space * 2}Methods{space * 900}112") == "Methods"

@@ -333,4 +333,4 @@ def test_what_can_be_read_in_part_only_is_counted(tmp_path: Path) -> None:
     plan = RecordPlan(tmp_path / "plan.sqlite")
     plan.make(path)
     assert plan.counts()[0] == 3
-    assert plan.oddities() == Oddities(malformed=2, first_line=5, dates=1)
+    assert plan.oddities() == Oddities(malformed=2, first_line=5, dates=1, too_long=0)

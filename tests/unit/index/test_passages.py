@@ -1,7 +1,7 @@
 import shutil
 import sqlite3
 import threading
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +51,32 @@ def test_ids_count_from_zero_without_gaps(path: Path, writer: PassageWriter) -> 
     assert store.texts(1, 9) == [("Masks", "Results", "Two."), ("Fever", "Results", "Three.")]
     assert store.get_papers(["b", "a", "zz"]) == {"a": PAPER, "b": OTHER}
     store.close()
+
+
+def test_what_is_too_long_is_cut(path: Path, writer: PassageWriter) -> None:
+    endless = "ab" * 1_000_000
+    paper = replace(Paper("a", *[endless] * 10), publish_time="2020")
+    writer.add(paper, [(endless, endless, 7, 7 + len(endless))], full_text=True)
+    writer.commit(0)
+    writer.close()
+    store = PassageStore(path)
+    (passage,) = store.get([0])
+    assert passage == Passage(0, "a", endless[:1000], endless[:13_000], 7, 13_007)
+    assert store.of_paper("a") == [passage]
+    known = store.get_papers(["a"])["a"]
+    assert (known.title, known.authors) == (endless[:1000], endless[:20_000])
+    assert sum(map(len, astuple(known))) == 1 + 1000 + 20_000 + 2000 + 4 + 6 * 300
+    assert store.matching(Filters(journals=(known.journal,))).tolist() == [0]
+    assert store.texts(0, 1) == [(endless, endless, endless)]  # as it was built
+    store.close()
+
+
+def test_a_store_with_an_endless_key_is_refused(path: Path, writer: PassageWriter) -> None:
+    writer.add(replace(PAPER, cord_uid="x" * 101), rows("One."), full_text=False)
+    writer.commit(0)
+    writer.close()
+    with pytest.raises(IndexingError, match=r"cord_uid is 101 characters long.* build"):
+        PassageStore(path)
 
 
 def test_thousands_of_ids(path: Path, writer: PassageWriter) -> None:

@@ -11,6 +11,7 @@ from scripts.pairs import (
     corpus_pairs,
     holds_answer,
     normalised,
+    normalised_answers,
     right_passages,
 )
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -53,6 +54,8 @@ def test_answers_are_held_word_for_word() -> None:
     assert not holds_answer("It took 15.1 days.", [normalised("5.1 days")])
     assert not holds_answer("It took 5.1 daystars.", [normalised("5.1 days")])
     assert not holds_answer("It took long.", [])
+    assert holds_answer("An influenza virus.", normalised_answers(["influ-\nenza virus"]))
+    assert holds_answer("A long-term risk.", normalised_answers(["long-\nterm risk"]))
     assert not holds_answer("It took long.", [normalised("±")])  # which has no word
 
 

@@ -7,7 +7,7 @@ from service.admission import Gate
 from service.errors import RETRY_AFTER
 from service.metrics import Metrics
 from service.patience import ENDLESS, DeadlineError, Patience
-from service.types import BusyError
+from service.types import BusyError, TooLateError
 
 
 class Clock:
@@ -64,6 +64,21 @@ def test_who_could_not_be_answered_in_time_is_refused_at_once(clock: Clock) -> N
     gate = Gate(12, Metrics())
     answer(gate, clock, 2.0)
     assert fill(gate, 12) == 5  # 10 of 20 seconds
+
+
+def test_whether_the_queue_is_full_or_the_service_too_slow_is_told(clock: Clock) -> None:
+    gate = Gate(3, Metrics())
+    answer(gate, clock, 9.0)
+    patience.use(Patience(clock.monotonic() + 20))
+    with gate.entered(), gate.entered():
+        with pytest.raises(TooLateError), gate.entered():
+            pytest.fail("27 of 20 seconds")
+        patience.use(Patience(clock.monotonic() + 200))
+        with gate.entered():
+            with pytest.raises(BusyError) as full, gate.entered():
+                pytest.fail("there is no room")
+            assert not isinstance(full.value, TooLateError)
+    patience.use(ENDLESS)
 
 
 def test_two_are_let_in_whatever_the_last_ones_took(clock: Clock) -> None:

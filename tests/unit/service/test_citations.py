@@ -1,11 +1,12 @@
 import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from index.types import Paper
-from service.citations import Name, bibtex, cite, doi_of, is_preprint, ris
+from service.citations import Name, authors_of, bibtex, cite, doi_of, is_preprint, ris
 from tests.fake_app import make_paper
 
 LINK = "https://doi.org/10.7326/M20-0504"
@@ -64,6 +65,19 @@ def test_names_are_taken_apart(text: str, family: str, initials: str) -> None:
 )
 def test_marks_of_footnotes_are_no_authors(authors: str, cited: str) -> None:
     assert cite(make_paper(authors=authors)).startswith(f"{cited}. ")
+
+
+@given(st.text("12ax#*†-. ", max_size=20))
+def test_marks_are_what_they_are_also_where_digits_are_looked_at_once(name: str) -> None:
+    plain = re.sub(r"\d*[#*†‡§¶‖]+\d*|(?<=[a-z])\d+(?![\w-])", "", " ".join(name.split())).strip()
+    assert authors_of(name) == ([plain] if any(map(str.isalpha, plain)) else [])
+
+
+@pytest.mark.parametrize("run", ["1", "#", "1#", "a1"])
+def test_an_endless_name_takes_no_time(run: str) -> None:
+    began = time.process_time()
+    authors_of(run * 100_000)
+    assert time.process_time() - began < 2  # a minute, were it quadratic
 
 
 def test_the_files_name_authors_without_marks() -> None:

@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import re
+import time
 
 import pytest
 from flask.testing import FlaskClient
@@ -62,6 +64,30 @@ def test_no_cell_is_a_formula(mark: str) -> None:
     (cell,) = next(csv.reader(io.StringIO(csv_text([[f"{mark}1+cmd|' /C calc'!A0"]]), newline="")))
     assert cell.startswith("'")
     assert csv_text([[-1.5, "5-6 days", 'say "5"']]) == '-1.5,5-6 days,"say ""5"""\r\n'
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("mark", ["=", "+", "-2+3+", "@", " =", "＝", '"=', ' "+'])
+def test_no_part_of_a_cell_is_a_formula_where_it_is_split_otherwise(
+    delimiter: str, mark: str
+) -> None:
+    for end in (delimiter, f"{delimiter}{delimiter}"):
+        text = csv_text([["a", f"Masks{end}{mark}cmd|' /C calc'!A0", "b"]])
+        for cell in next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)):
+            assert not re.match(r"[\s\"]*[=+\-@＝]", cell)
+
+
+@pytest.mark.parametrize(
+    "text", ["5.1 days; -0.5 to 3", "A; B; C-D", "x = 1; y", "a; (-2)", "Lauer, S.; Grantz, K."]
+)
+def test_what_is_no_formula_stays_in_its_cell_as_it_was(text: str) -> None:
+    assert next(csv.reader(io.StringIO(csv_text([[text]])))) == [text]
+
+
+def test_an_endless_cell_takes_no_time() -> None:
+    began = time.process_time()
+    csv_text([["a" + run * 100_000] for run in (";", "; ", ";-", '"', ";+1", "; -")])
+    assert time.process_time() - began < 5
 
 
 def test_a_formula_in_a_paper_is_exported_as_text() -> None:

@@ -5,7 +5,7 @@ import pytest
 from service.measuring import Measured
 from service.metrics import Metrics
 from service.patience import ClientGoneError, DeadlineError
-from service.types import BusyError, Query, Source
+from service.types import BusyError, Query, Source, TooLateError
 from tests.fake_app import FACETS, FakeAnswerer
 
 QUERY = Query("a secret question", 0.5, 2)
@@ -36,6 +36,7 @@ def test_answers_are_measured_and_logged_without_their_question(
     ("error", "reason"),
     [
         (BusyError("full"), "queue full"),
+        (TooLateError("slow"), "too slow"),
         (DeadlineError("late"), "deadline"),
         (ClientGoneError("gone"), "client gone"),
     ],

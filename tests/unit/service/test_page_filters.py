@@ -159,6 +159,16 @@ def test_a_bad_filter_is_explained_in_place_and_kept(
     assert page.by_id("question")["value"] == "Why?"
 
 
+@pytest.mark.parametrize("name", ["sources", "journals"])
+def test_a_flood_of_names_is_not_echoed(client: FlaskClient, name: str) -> None:
+    few, many = (
+        client.post("/top_k_results", data={"question": "Why?", name: [str(n) for n in names]})
+        for names in (range(100, 121), range(100, 3100))
+    )
+    assert (few.status_code, many.status_code) == (422, 422)
+    assert many.data == few.data
+
+
 def test_too_many_sources_are_explained(client: FlaskClient) -> None:
     response = ask(client, question="Why?", sources=[f"s{n}" for n in range(21)])
     assert response.status_code == 422

@@ -152,3 +152,35 @@ def test_the_page_is_self_contained_and_strict(client: FlaskClient, path: str) -
     assert {field["id"] for field in fields} <= labelled
     identifiers = [a["id"] for _, a in page.found if "id" in a]
     assert len(identifiers) == len(set(identifiers))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/top_k_results?question=How+long%3F",
+        "/export.csv?question=How+long%3F",
+        "/export.json?question=How+long%3F",
+        "/batch",
+        "/docs",
+        "/readyz",
+        "/nowhere",
+        "/static/nothing.css",
+    ],
+)
+def test_no_shared_cache_keeps_what_someone_asked(client: FlaskClient, path: str) -> None:
+    assert client.get(path).headers["Cache-Control"] == "private, no-cache"
+
+
+def test_static_files_are_asked_for_again_by_their_version(client: FlaskClient) -> None:
+    file = client.get("/static/page.css")
+    assert file.headers["Cache-Control"] == "no-cache"
+    again = client.get("/static/page.css", headers={"If-None-Match": file.headers["ETag"]})
+    assert again.status_code == 304
+    assert again.headers["Cache-Control"] == "no-cache"
+
+
+def test_answers_of_the_api_are_kept_by_no_shared_cache(client: FlaskClient) -> None:
+    for values in ({"question": "How long?"}, {"question": ""}):
+        response = client.post("/api/v1/answers", json=values)
+        assert response.headers["Cache-Control"] == "private, no-cache"

@@ -11,6 +11,7 @@ class Connection:
     """What gunicorn hands to a thread, as far as `Worker.handle` looks at it."""
 
     arrived = 0.0
+    initialized = False
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock

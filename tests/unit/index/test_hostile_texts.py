@@ -1,0 +1,147 @@
+"""No text, of whatever kind, takes more than time in proportion to its length to be read."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from index.chunking import Chunker, sentences
+from index.corpora import cleaning
+from index.corpora.broken_words import without_broken_words
+from index.corpora.characters import visible
+from index.corpora.dates import read_date
+from index.corpora.formulas import without_formulas
+from index.corpora.identifiers import normal_doi, normal_pmcid, normal_pubmed_id
+from index.corpora.identity import Identity
+from index.corpora.line_numbers import without_line_numbers
+from index.corpora.markup import plain
+from index.passages import digest
+from index.words import count_words, has_words
+
+LENGTH = 60_000  # characters
+LIMIT = 2  # seconds of CPU: what is linear takes a tenth, what is quadratic more
+
+DOI = "https://doi.org/10.1101/1"
+TEXTS = [  # what comes before, what is repeated, and what spoils the match at last
+    *[("a", space, "\x01x") for space in (" ", "\u205f", "\u1680", "\xa0", "\n", "\t", "\r\n")],
+    *[("a ", " " + "\u205f" * 40 + "1", "x"), ("", " a.", ""), ("a", " .", "x"), ("(", ". ", "A")],
+    *[("a ", "1 ", "x"), ("", "1 2 3 ", ""), ("", "1.1.", "x"), ("1", ".1", "x"), ("", "1", "x")],
+    *[("A Bb", "1", "x"), ("A", " Bb1", "x"), ("A Bb1", ",1", "x"), ("", "A. ", ""), ("", "A", "")],
+    *[("", "A. Bb", "a"), ("A.", " de", "x"), ("", "12.00-13.00 ", ""), ("", "A. Bb-Cc ", "")],
+    *[("(1.", "1. 5 ", ""), ("(1", "A. ", ""), ("", "1. ", ""), ("", "。", ""), ("", ".)", "")],
+    *[
+        (".", "1,1", "x"),
+        (".", " [1]", "x"),
+        ("", "( 1 . 2 ", ""),
+        ("", "a (", ""),
+        ("", "Fig. ", ""),
+    ],
+    *[(f"CC-BY-NC-ND 0.0 International license {DOI} //doi.", ".", "\x01")],
+    *[("", f"{DOI} //doi.", "x"), (f"author/funder. {DOI}", " 1 .", "x"), ("", f"{DOI} ", "")],
+    *[
+        ("author/funder ", "the a is ", "x"),
+        ("", "author/funder. ", "x"),
+        ("doi", "//doi.org/10. ", ""),
+    ],
+    *[
+        ("", "It is made available under a ", "preprint"),
+        ("doi:", " ", DOI),
+        ("", "reserved. ", ""),
+    ],
+    *[("", "doi:", "10.1/x"), ("", "https://doi.org/", ""), ("PMC1", ";", "\n"), ("PMC", " ", "x")],
+    *[
+        ("", "\\documentclass", ""),
+        ("$", "a \\", ""),
+        ("", "$a_", "x"),
+        ("$_", "a", ""),
+        ("", "$_ ", ""),
+    ],
+    *[
+        ("", "q " * 29 + "word ", ""),
+        ("", "-- " * 29 + "word ", ""),
+        ("", "q", ""),
+        ("", "-q- ", "x"),
+    ],
+    *[("", "a-", "_"), ("", "a- ", "_"), ("", "a- b-", ""), ("a- ", "b", "-"), ("", "ab- cd ", "")],
+    *[
+        ("", "&amp;", ""),
+        ("", "&#1", ""),
+        ("<p", ' a=""', "<"),
+        ("", "<p ", ""),
+        ("1", " ", "<sup>"),
+    ],
+    *[("", "[b]a", ""), ("", "<sup> ", ""), ("", "\xad ", "A"), ("", "Â", ""), ("", "\u200d", "")],
+    *[
+        ("abstract", " ", "available"),
+        ("Abstract", ".", "x"),
+        ("", "Background", ""),
+        ("", "@a", ""),
+    ],
+    *[("", ".Methods", ""), ("", "the . ", "A"), ("p=0 01 ", "1 0 ", ""), ("", "Authors ", "")],
+    *[(". 2020 Mar", " ", "\x01"), ("", ". 2020 ", "x"), ("", "\u0130", ""), ("", "Ab, ", "")],
+]
+RECORD = ("cord_uid", "title", "abstract", "authors", "doi", "pmcid", "pubmed_id")
+FUNCTIONS: dict[str, Callable[[str], object]] = {
+    "abstract": cleaning.clean_abstract,
+    "title": cleaning.clean_title,
+    "heading": cleaning.clean_heading,
+    "journal": cleaning.clean_journal,
+    "back matter": lambda text: cleaning.is_back_matter("Funding", text),
+    "back matter's heading": lambda text: cleaning.is_back_matter(text, "We thank them."),
+    "contents": cleaning.is_contents,
+    "authors": cleaning.without_authors,
+    "stray stops": cleaning.without_stray_stops,
+    "front matter": lambda text: cleaning.without_title([text, "", text], "x" * 30),
+    "line numbers": lambda text: without_line_numbers([text]),
+    "formulas": without_formulas,
+    "characters": visible,
+    "markup": plain,
+    "broken words": lambda text: without_broken_words([text]),
+    "DOI": normal_doi,
+    "PMC": normal_pmcid,
+    "PubMed": normal_pubmed_id,
+    "date": read_date,
+    "identity": lambda text: Identity.of(dict.fromkeys(RECORD, text)).keys(),
+    "sentences": lambda text: list(sentences(text)),
+    "passages": lambda text: list(Chunker().chunks(text)),
+    "words": lambda text: (count_words(text), has_words(text), digest(text)),
+}
+
+
+@contextmanager
+def deadline(what: str) -> Iterator[None]:
+    def late(*_: object) -> None:
+        raise AssertionError(f"more than {LIMIT} s for {what}")
+
+    before = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "ITIMER_VIRTUAL"), reason="no timer of CPU seconds here")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_text_is_read_in_linear_time(name: str) -> None:
+    for before, repeated, after in TEXTS:
+        what = f"{name}: {before!r} {repeated!r} {after!r}"
+        text = before + repeated * (LENGTH // len(repeated)) + after
+        with deadline(what):
+            FUNCTIONS[name](text)
+
+
+@pytest.mark.skipif(not hasattr(signal, "ITIMER_VIRTUAL"), reason="no timer of CPU seconds here")
+@pytest.mark.parametrize(
+    "paragraphs",
+    [["Abc."] * 20_000, [""] * LENGTH, ["a@b.c"] * 20_000, [f"{n} words" for n in range(20_000)]],
+    ids=lambda paragraphs: repr(paragraphs[0]),
+)
+def test_many_paragraphs_are_read_in_linear_time(paragraphs: list[str]) -> None:
+    for function in (without_line_numbers, without_broken_words):
+        with deadline(function.__name__):
+            function(paragraphs)
+    with deadline("without_title"):
+        cleaning.without_title(paragraphs, "")
