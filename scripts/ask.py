@@ -132,7 +132,7 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
         facts = (card.authors, card.paper.journal, card.published, card.section, card.link)
         scores = "  ".join(f"{name.lower()} {value:.2f}" for name, value in card.scores)
         before, text, after = map(_printable, (card.before, card.answer, card.after))
-        marks = _printable(" · ".join(map(str, card.cautions)))
+        marks = textwrap.fill(_printable(" · ".join(map(str, card.cautions))), _WIDTH)
         marked = "\n".join(textwrap.wrap(f"{before}\x02{text}\x03{after}", _WIDTH))
         blocks.append(
             f"{bold}{rank}. {_printable(card.paper.title)}{plain}\n"
