@@ -92,6 +92,8 @@ def _unnamed(question: str, answer: Answer) -> Iterator[Caution]:
     of_pandemic = _PANDEMIC.search(text) and paper.publish_time >= _FIRST_YEAR
     if covid and not (COVID.search(text) or of_pandemic):
         yield NO_COVID
+    if not names:
+        return
     words = Words.of(f"{text}\n{paper.journal}\n{paper.authors}\n{paper.publish_time}")
     missing = dict.fromkeys(name.text for name in names if not is_named(name, words))
     if missing:

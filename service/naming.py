@@ -195,6 +195,8 @@ def _is_misspelt(name: str, words: Words) -> bool:
 
 def _unaccented(text: str) -> str:
     """Return a text without accents: Guillain-Barre."""
+    if text.isascii():
+        return text
     plain = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 

@@ -47,7 +47,8 @@ class AnswerBody(BaseModel):
 
     `sentence` is what it was marked in, and more than one where it spans several. `link` is where
     the paper can be read, null where its record has no address; `citation` cites it. `cautions`
-    names the marks that the page shows beside the answer.
+    names the marks that the page shows beside the answer, for its sentence, its paper and the
+    question.
     """
 
     rank: int
