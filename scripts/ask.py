@@ -124,18 +124,20 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
     if found.did_you_mean:
         blocks.append(f"Did you mean: {found.did_you_mean}")
     if found.unknown:
-        blocks.append(found.unknown)
+        blocks.append(f"{bold}{found.unknown}{plain} The answers leave it out.")
     for rank, answer in enumerate(found.answers, start=1):
-        card = Card.of(rank, answer, found.query.weight)
+        card = Card.of(rank, answer, found.query.weight, question=found.query.question)
         facts = (card.authors, card.paper.journal, card.published, card.section, card.link)
         scores = "  ".join(f"{name.lower()} {value:.2f}" for name, value in card.scores)
         before, text, after = map(_printable, (card.before, card.answer, card.after))
+        marks = textwrap.fill(_printable(" · ".join(map(str, card.cautions))), _WIDTH)
         marked = "\n".join(textwrap.wrap(f"{before}\x02{text}\x03{after}", _WIDTH))
         blocks.append(
             f"{bold}{rank}. {_printable(card.paper.title)}{plain}\n"
             f"{dim}{_printable(' · '.join(fact for fact in facts if fact))}{plain}\n"
             f"{marked.replace(chr(2), mark).replace(chr(3), end)}\n"
-            f"{dim}{scores}{plain}"
+            + (f"{bold}{marks}{plain}\n" if marks else "")
+            + f"{dim}{scores}{plain}"
         )
     source, took = found.source, found.took_ms
     among = f"{found.passages_searched:,} of " if found.query.filters else ""

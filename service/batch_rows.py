@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from service.batch import Outcome
-from service.cards import paper_link
+from service.cards import cautions_of, paper_link
 from service.errors import problem_of
 from service.exports import permalink
 from service.fusion import answer_sentence
@@ -16,7 +16,8 @@ class Row:
     """One question in the table; `lead + answer + tail` is the sentence of its best answer.
 
     `address` shows all its answers, `link` its best paper; `said` is what there is to say beside
-    an answer, or in its place. `csv` has the rows of all its answers.
+    an answer, or in its place; `marks` are the best answer's. `csv` has the rows of all its
+    answers.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Row:
     link: str = ""
     published: str = ""
     score: str = ""
+    marks: str = ""
 
 
 def row_of(outcome: Outcome, page: str, threshold: float) -> Row:
@@ -69,9 +71,11 @@ def row_of(outcome: Outcome, page: str, threshold: float) -> Row:
         link=paper_link(best.paper) or "",
         published=best.paper.publish_time[:4],
         score=f"{best.final_score:.2f}",
+        marks=" · ".join(map(str, cautions_of(best, outcome.question))),
     )
 
 
 def _said(found: AnswerList, threshold: float) -> str:
     warning = found.warning(threshold)
-    return found.nothing or (f"{warning} This comes closest." if warning else "")
+    closest = "This comes closest." if warning else ""
+    return found.nothing or " ".join(filter(None, [found.unknown, warning, closest]))

@@ -8,8 +8,11 @@ from typing import Self
 from urllib.parse import quote, urlsplit
 
 from index.types import Paper
-from service.cautions import Caution, cautions
+from service.asked import asked_cautions
+from service.cautions import Caution, cautions, retraction
+from service.chances import chance_of
 from service.citations import authors_of, cite, doi_of, is_preprint
+from service.emphasis import Piece, pieces
 from service.fusion import answer_sentence, sentence_of
 from service.types import Answer
 
@@ -29,8 +32,9 @@ class Link:
 class Card:
     """One answer. `before + answer + after` is the passage's text.
 
-    `lead + answer + tail` is the sentence that holds the answer, or those. `reader_part` and
-    `retrieval_part` make up the final score. `told` are the numbers of `Standing`.
+    `parts` are the sentence that holds the answer, or those: what is before it, the answer, and
+    what is behind. `reader_part` and `retrieval_part` make up the final score. `told` are the
+    numbers of `Standing`.
     """
 
     rank: int
@@ -46,10 +50,9 @@ class Card:
     kind: str
     section: str
     before: str
-    lead: str
     answer: str
-    tail: str
     after: str
+    parts: tuple[tuple[Piece, ...], ...]
     cautions: tuple[Caution, ...]
     final: float
     reader: float
@@ -65,13 +68,17 @@ class Card:
         answer: Answer,
         weight: float,
         *,
+        question: str = "",
         steady: bool = False,
         told: tuple[int, ...] = (),
     ) -> Self:
-        """Prepare the answer at `rank`, from 1, to a question asked with `weight`."""
+        """Prepare the answer at `rank`, from 1, to a question asked with `weight`.
+
+        Without the question it has no marks that depend on it.
+        """
         text, paper = answer.passage.text, answer.paper
         start, end = answer_sentence(answer)
-        preprint = is_preprint(paper)
+        preprint, marks = is_preprint(paper), cautions_of(answer, question)
         return cls(
             rank=rank,
             passage_id=answer.passage.id,
@@ -86,11 +93,10 @@ class Card:
             kind="Preprint" if preprint else "Journal article" if paper.journal else "",
             section=answer.passage.section,
             before=text[: answer.start],
-            lead=text[start : answer.start],
             answer=text[answer.start : answer.end],
-            tail=text[answer.end : end],
             after=text[answer.end :],
-            cautions=cautions_of(answer),
+            parts=pieces(text[start:end], marks, answer.start - start, answer.end - start),
+            cautions=marks,
             final=answer.final_score,
             reader=answer.reader_score,
             retrieval=answer.retrieval_score,
@@ -103,6 +109,11 @@ class Card:
     def scores(self) -> tuple[tuple[str, float], ...]:
         """The scores in [0, 1] with the names that the page gives them."""
         return ("Final", self.final), ("Reader", self.reader), ("Retrieval", self.retrieval)
+
+    @property
+    def chance(self) -> str:
+        """How likely the answer is right, in a word."""
+        return chance_of(self.final)
 
     @property
     def shares(self) -> tuple[str, str]:
@@ -120,18 +131,22 @@ class Card:
         return (1 - self.weight) * self.retrieval
 
 
-def cautions_of(answer: Answer) -> tuple[Caution, ...]:
-    """Return the marks that an answer has, for its sentence and for its paper.
+def cautions_of(answer: Answer, question: str = "") -> tuple[Caution, ...]:
+    """Return the marks that an answer has: for its paper, its question and its sentence.
 
     What the introduction of a paper tells need not be of its own matter.
     """
     paper = answer.paper
-    preprint = is_preprint(paper)
-    if _INTRODUCES.search(answer.passage.section):
-        return cautions(sentence_of(answer), preprint=preprint)
-    return cautions(
-        sentence_of(answer), preprint=preprint, journal=paper.journal, title=paper.title
+    introduces = _INTRODUCES.search(answer.passage.section)
+    grave = retraction(paper.title)
+    of_sentence = cautions(
+        sentence_of(answer),
+        preprint=is_preprint(paper),
+        journal="" if introduces else paper.journal,
+        title="" if introduces else paper.title,
     )
+    of_question = asked_cautions(question, answer) if question else ()
+    return (*([grave] if grave else []), *of_question, *of_sentence)
 
 
 def written(weight: float) -> str:

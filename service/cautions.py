@@ -20,11 +20,25 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """A mark: its name, the words it is there for (empty for a whole paper), and its meaning."""
+    """A mark: its name, the words it is there for (empty for a whole paper), and its meaning.
+
+    `place` is the half-open range of the words in the sentence, None where they are not from it.
+    A `grave` mark warns of all that a paper says.
+    """
 
     name: str
     words: str
     meaning: str
+    place: tuple[int, int] | None = None
+    grave: bool = False
+
+    def __str__(self) -> str:
+        """Write the mark in a line of text.
+
+        >>> str(Caution("Hedged", "may", "The authors do not claim it."))
+        'Hedged: “may”'
+        """
+        return f"{self.name}: “{self.words}”" if self.words else self.name
 
 
 _AVOIDED = (  # as advice: who washes hands to avoid an infection denies nothing
@@ -130,6 +144,19 @@ PREPRINT = Caution(
     "The paper was put on a preprint server: when this index was made, no journal had reviewed it.",
 )
 
+_RETRACTION = re.compile(
+    r"^\W*(?:(?P<concern>(?:editorial )?expression of concern)"
+    r"|(?:retracted|withdrawn)(?: article| paper)?\W{0,2}[:\]]|(?-i:RETRACTED|WITHDRAWN)\b"
+    r"|(?:retraction|withdrawal)(?:| notice| note)(?: (?:of|to))?\W{0,2}[:\]“‘\"'\[]"
+    r"|(?:retraction|withdrawal) (?:notice|note) )"
+    r"|[(\[](?:retracted|withdrawn)[^()\[\]]{0,40}[)\]]",
+    re.IGNORECASE,
+)
+RETRACTED = "Retracted"
+CONCERN = "Expression of concern"
+_RETRACTED = "The paper was retracted or withdrawn: do not rely on anything that it says."
+_CONCERN = "The editors warn that what the paper says may not be right."
+
 
 def cautions(
     sentence: str, *, preprint: bool, journal: str = "", title: str = ""
@@ -142,12 +169,31 @@ def cautions(
     >>> [(mark.name, mark.words) for mark in cautions("It may help in mice.", preprint=False)]
     [('Hedged', 'may'), ('Animals', 'mice')]
     """
-    found = {rule: _first(rule.words, sentence) for rule in RULES}
-    marks = [Caution(rule.name, words, rule.meaning) for rule, words in found.items() if words]
-    if not found[ANIMALS] and not _PEOPLE.search(sentence):
+    marks = [mark for rule in RULES if (mark := mark_of(rule, sentence))]
+    if ANIMALS.name not in {mark.name for mark in marks} and not _PEOPLE.search(sentence):
         of_paper = animals_studied(journal, title)
         marks += [Caution(ANIMALS.name, of_paper, _OF_PAPER)] if of_paper else []
     return (*marks, PREPRINT) if preprint else tuple(marks)
+
+
+def mark_of(rule: Rule, sentence: str) -> Caution | None:
+    """Return the mark of a rule for a sentence, None where it finds no word."""
+    found = rule.words.search(sentence)
+    return Caution(rule.name, found[0], rule.meaning, found.span()) if found else None
+
+
+def retraction(title: str) -> Caution | None:
+    """Return the mark of a paper whose title says that it was retracted, or is doubted.
+
+    >>> retraction("[WITHDRAWN: False positives]").name, retraction("Gallbladder retraction")
+    ('Retracted', None)
+    """
+    found = _RETRACTION.search(title)
+    if not found:
+        return None
+    if found["concern"]:
+        return Caution(CONCERN, "", _CONCERN, grave=True)
+    return Caution(RETRACTED, "", _RETRACTED, grave=True)
 
 
 def animals_studied(journal: str, title: str) -> str:

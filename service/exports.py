@@ -112,7 +112,7 @@ def _cited(
 
 def _note(question: str, answer: Answer, warning: str) -> str:
     """Return an answer as a note, behind what warns of it."""
-    marks = ", ".join(caution.name for caution in cautions_of(answer))
+    marks = ", ".join(caution.name for caution in cautions_of(answer, question))
     said = f"Answer to “{question}”: “{answer.text}” in: {sentence_of(answer)}"
     return " ".join(filter(None, [warning, marks and f"Marked {marks}.", said]))
 

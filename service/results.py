@@ -1,5 +1,6 @@
 """What the page shows of the answers to a question. No HTML here."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -7,6 +8,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from index.keywords import STOPWORDS
 from models.contracts import FloatArray
 from service.cards import Card
 from service.chips import Chip, Fields, chips, exact, fields_of, unknown_names, without_filters
@@ -15,9 +17,7 @@ from service.standing import STEADY, Standing
 from service.types import NO_MATCH, WIDEN, AnswererProtocol, AnswerList, BusyError
 
 STEADY_NAME = f"Top {STEADY} at any weight"
-STEADY_MEANING = (
-    f"However reader and retrieval are weighed, this answer stays among the first {STEADY}."
-)
+_FEWEST_WORDS = 5  # of a question, from which on an English one has one such as "the"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,13 @@ class Results:
     meant: Fields | None
 
     @property
+    def is_hard_to_read(self) -> bool:
+        """Tell whether the question's words seem to be misspelt, or of another language."""
+        found, words = self.found, re.findall(r"[^\W\d_]+", self.found.query.question.lower())
+        foreign = len(words) >= _FEWEST_WORDS and STOPWORDS.isdisjoint(words)
+        return bool(found.did_you_mean or found.unknown_words or foreign)
+
+    @property
     def query_string(self) -> str:
         """The fields that ask the same again, as an address takes them."""
         return urlencode(self.asked, doseq=True)
@@ -63,6 +70,7 @@ class Results:
                 rank,
                 answer,
                 found.query.weight,
+                question=found.query.question,
                 steady=answer.passage.id in standing.steady,
                 told=standing.told[answer.passage.id],
             )

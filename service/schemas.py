@@ -47,7 +47,8 @@ class AnswerBody(BaseModel):
 
     `sentence` is what it was marked in, and more than one where it spans several. `link` is where
     the paper can be read, null where its record has no address; `citation` cites it. `cautions`
-    names the marks that the page shows beside the answer.
+    names the marks that the page shows beside the answer, for its sentence, its paper and the
+    question.
     """
 
     rank: int
@@ -63,15 +64,15 @@ class AnswerBody(BaseModel):
     scores: ScoresBody
 
     @classmethod
-    def of(cls, rank: int, answer: Answer) -> Self:
-        """Present the answer at `rank`, from 1."""
+    def of(cls, rank: int, answer: Answer, question: str) -> Self:
+        """Present the answer at `rank`, from 1, to a question."""
         return cls(
             rank=rank,
             answer=answer.text,
             start=answer.start,
             end=answer.end,
             sentence=sentence_of(answer),
-            cautions=[caution.name for caution in cautions_of(answer)],
+            cautions=[caution.name for caution in cautions_of(answer, question)],
             passage=PassageBody.model_validate(answer.passage, from_attributes=True),
             paper=PaperBody.model_validate(answer.paper, from_attributes=True),
             link=paper_link(answer.paper),
@@ -196,7 +197,10 @@ class AnswersBody(BaseModel):
             warning=found.warning(threshold) or None,
             did_you_mean=found.did_you_mean,
             unknown_words=list(found.unknown_words),
-            answers=[AnswerBody.of(rank, a) for rank, a in enumerate(found.answers, start=1)],
+            answers=[
+                AnswerBody.of(rank, answer, found.query.question)
+                for rank, answer in enumerate(found.answers, start=1)
+            ],
             no_answer_probability=found.no_answer_probability,
             index=IndexBody(
                 version=source.index_version, papers=source.papers, passages=source.passages

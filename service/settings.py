@@ -160,7 +160,7 @@ class Settings:
         ),
     )
     no_answer_threshold: float = field(
-        default=0.5,
+        default=0.3,
         metadata=_variable(
             "COVIDQUEST_NO_ANSWER_THRESHOLD",
             number(0, 1),

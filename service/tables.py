@@ -111,7 +111,7 @@ def _row(
         answer.text,
         sentence_of(answer),
         warning,
-        "; ".join(caution.name for caution in cautions_of(answer)),
+        "; ".join(caution.name for caution in cautions_of(answer, found.query.question)),
         round(answer.final_score, 6),
         round(answer.reader_score, 6),
         round(answer.retrieval_score, 6),

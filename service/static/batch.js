@@ -46,11 +46,12 @@ function addRow(row) {
   if (row.link) paper.rel = "noopener noreferrer external";
   const remark = row.said ? [element("p", row.said, "remark")] : [];
   const answer = row.answer ? [row.lead, element("mark", row.answer), row.tail] : [];
+  const marks = row.marks ? [element("p", row.marks, "remark marked")] : [];
   const tr = element("tr", "");
   tr.append(
     number,
     cell("asked", leading(row.question, row.address)),
-    cell("answered", ...remark, ...answer),
+    cell("answered", ...remark, ...answer, ...marks),
     cell("paper", paper, row.published ? ` (${row.published})` : ""),
     cell("score", row.score),
   );

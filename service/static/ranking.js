@@ -27,6 +27,11 @@ export function written(weight) {
   return Number(short) === exact ? short : String(exact);
 }
 
+// Return the word for a final score, as service/chances.py does.
+function chanceOf(final, { possible, likely }) {
+  return final < possible ? "doubtful" : final < likely ? "possible" : "likely";
+}
+
 function cardOf(element) {
   const { id, reader, retrieval, told } = element.dataset;
   return {
@@ -45,11 +50,14 @@ function cardsOf(section) {
   return elements.map(cardOf);
 }
 
-function fill(card, rank, weight) {
+function fill(card, rank, weight, bounds) {
   const { element, final, reader, retrieval } = card;
+  const chance = chanceOf(final, bounds);
   const parts = [100 * weight * reader, 100 * (1 - weight) * retrieval];
   element.querySelector(".number").textContent = rank;
-  element.querySelector(".final").textContent = final.toFixed(2);
+  for (const shown of element.querySelectorAll(".final")) shown.textContent = final.toFixed(2);
+  for (const word of element.querySelectorAll(".chance")) word.textContent = chance;
+  element.classList.toggle("doubtful", chance === "doubtful");
   element.querySelector(".reader-part").setAttribute("width", parts[0].toFixed(2));
   element.querySelector(".retrieval-part").setAttribute("x", parts[0].toFixed(2));
   element.querySelector(".retrieval-part").setAttribute("width", parts[1].toFixed(2));
@@ -102,7 +110,7 @@ export function startRanking(results, slider, status, addressed) {
 
   function show(weight) {
     const first = ranked(cards, weight, most);
-    first.forEach((card, at) => fill(card, at + 1, weight));
+    first.forEach((card, at) => fill(card, at + 1, weight, results.dataset));
     place(list, first.map((card) => card.element));
     const unlikely = results.querySelector("#unlikely");
     if (unlikely) unlikely.hidden = !(first[0]?.final < unlikely.dataset.below);

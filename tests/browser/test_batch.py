@@ -84,6 +84,15 @@ def test_a_pasted_list_is_answered(page: Page) -> None:
     expect(page.locator("#questions")).to_have_value("Why <b>so</b>?\n\nunsure?\n?!\nnothing?")
 
 
+@each_way
+def test_words_that_no_paper_has_and_marks_stand_beside_the_answer(page: Page) -> None:
+    fill(page, "Is xylitol used for SARS-CoV-2 in Peru?")
+    ask(page)
+    answered = page.locator("#rows .answered")
+    expect(answered).to_contain_text("No paper here has the word “xylitol”.")
+    expect(answered.locator(".marked")).to_have_text("Not named: “Peru”")
+
+
 def test_progress_is_told_and_can_be_stopped(page: Page) -> None:
     fill(page, "\n".join(f"{n}?" for n in range(1, 101)))
     ask(page)

@@ -11,7 +11,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.types import AnswerList, Query
 from tests.browsing import PHONE, Open, Visit
-from tests.fake_app import FakeAnswerer
+from tests.fake_app import ANSWERS, FakeAnswerer, make_answer, make_paper
 from tests.serving import LIMIT, ROOT
 
 AXE = ROOT / ".venv/axe/node_modules/axe-core/axe.min.js"
@@ -35,7 +35,9 @@ def violations(visit: Visit) -> list[str]:
 def test_axe_finds_nothing_to_complain_about(
     visit_to: Open, scheme: str, size: dict[str, Any]
 ) -> None:
-    app = create_app(Settings(), FakeAnswerer())
+    retracted = make_paper(cord_uid="r", title="RETRACTED: A trial")
+    poor = make_answer(retracted, "", "It is not likely [[that it may help]].", 0.2, 0.2)
+    app = create_app(Settings(), FakeAnswerer((*ANSWERS, poor)))
     app.jinja_env.globals["takes_feedback"] = True
     visit = visit_to(app, color_scheme=scheme, reduced_motion="reduce", **size)
     assert violations(visit) == []
@@ -43,6 +45,9 @@ def test_axe_finds_nothing_to_complain_about(
     for fold in visit.page.locator("details > summary").all():
         fold.click()
     visit.page.locator(".mark").last.focus()
+    assert violations(visit) == []
+    visit.open(question="Is xylitol used in Peru?", top_k=10)
+    expect(visit.page.locator(".grave")).to_have_count(1)
     assert violations(visit) == []
     visit.open(question="", weight=7, published_to="x")
     assert violations(visit) == []

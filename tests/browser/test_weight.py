@@ -138,7 +138,8 @@ def test_the_mark_of_answers_that_stay_is_there_as_soon_as_it_is_sure(visit_to: 
     visit = visit_to(create_app(Settings(), answerer))
     visit.open(question="Why is it?")
     visit.slide(1)  # now everything is read
-    marked = visit.page.locator("#cards > .card:has(.steady:not([hidden]))")
+    marked = visit.page.locator("#cards > .card:has(.scores .steady:not([hidden]))")
+    expect(visit.page.locator(".marks .steady")).to_have_count(0)  # it is no mark of caution
     ids = {int(str(card.get_attribute("data-id"))) for card in marked.all()}
     always = set.intersection(*(set(expected(answerer.answers, w, 5)) for w in WEIGHTS))
     assert steady.passage.id in ids
@@ -194,6 +195,22 @@ def test_unlikely_answers_are_told_at_each_weight_where_they_are(visit_to: Open)
     expect(notice).not_to_be_visible()
     visit.slide(1)
     expect(notice).to_be_visible()
+
+
+def test_the_score_on_top_and_its_word_follow_the_slider(visit_to: Open) -> None:
+    answer = replace(many()[0], reader_score=0.2, retrieval_score=0.6)
+    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=(answer,))))
+    visit.open(question="Why is it?", weight=1)
+    card = visit.page.locator("#cards > .card")
+    head = card.locator(".card-head .hint")
+    for weight, told in ((1, "0.20, doubtful"), (0.5, "0.40, possible"), (0, "0.60, likely")):
+        if weight != 1:
+            visit.slide(weight)
+        expect(head).to_have_text(f"final score {told}")
+        assert ("doubtful" in str(card.get_attribute("class"))) == (weight == 1)
+    visit.open(question="unsure?", weight=1)
+    visit.slide(0)
+    expect(head).to_have_text("final score 0.60")
 
 
 def test_a_weight_between_two_steps_is_kept(visit_to: Open) -> None:

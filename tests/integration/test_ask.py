@@ -252,3 +252,11 @@ def test_a_file_may_have_more_questions_than_a_batch_of_the_service(
     file.write_text("Why?\n" * 150)
     status, out, _ = main("--file", str(file))
     assert (status, len(out.splitlines())) == (0, 151)
+
+
+def test_marks_stand_below_the_passage(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = make_answer(make_paper(title="RETRACTED: Flu"), "", "It may last [[5 days]].")
+    monkeypatch.setattr("scripts.ask.load_answerer", lambda _: FakeAnswerer((answer,)))
+    lines = main("What is the dose in Peru?")[1].splitlines()
+    marks = "Retracted · Not named: “Peru” · Not a dose: “5 days” · Hedged: “may”"
+    assert lines[lines.index("It may last [5 days].") + 1] == marks

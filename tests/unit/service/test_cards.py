@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from service.cards import Card, cautions_of, long_date, paper_link, paper_links, short_authors
-from tests.fake_app import ANSWERS, make_paper
+from tests.fake_app import ANSWERS, make_answer, make_paper
 
 
 def test_a_card_splits_the_passage_around_the_answer() -> None:
@@ -16,9 +16,40 @@ def test_a_card_splits_the_passage_around_the_answer() -> None:
 
 def test_the_answer_stands_in_its_sentence() -> None:
     card = Card.of(1, ANSWERS[0], 0.5)
-    assert card.lead == "The median incubation period of COVID-19 was estimated to be "
-    assert card.tail.startswith(", and 97.5%")
-    assert card.tail.endswith("within 11.5 days of infection.")
+    lead, answer, tail = ("".join(piece.text for piece in part) for part in card.parts)
+    assert lead == "The median incubation period of COVID-19 was estimated to be "
+    assert answer == card.answer
+    assert tail.startswith(", and 97.5%")
+    assert tail.endswith("within 11.5 days of infection.")
+
+
+@pytest.mark.parametrize(
+    ("marked", "emphasised"),
+    [
+        ("It is not very likely that [[it spreads]].", [["not:Negated", "likely:Hedged"], [], []]),
+        ("It may [[not spread]], says no one.", [["may:Hedged"], ["not:Negated"], []]),
+        ("It [[spreads]], but not far.", [[], [], ["not:Negated"]]),
+        ("It has n[[o effect]].", [["n:Negated"], ["o:Negated"], []]),  # cut by the answer
+        ("It is [[not well understood]].", [[], ["not well understood:Hedged"], []]),
+        ("It was found in mice: [[it spreads]].", [[], [], []]),  # other marks turn nothing round
+    ],
+)
+def test_words_that_deny_or_doubt_stand_out_in_the_sentence(
+    marked: str, emphasised: list[list[str]]
+) -> None:
+    card = Card.of(1, make_answer(make_paper(), "", f"Before. {marked} After."), 0.5)
+    said = [[f"{one.text}:{one.mark}" for one in part if one.mark] for part in card.parts]
+    assert said == emphasised
+    text = "".join(piece.text for part in card.parts for piece in part)
+    assert text == marked.replace("[[", "").replace("]]", "")
+
+
+def test_an_answer_is_called_by_its_final_score() -> None:
+    finals = (0.0, 0.29, 0.3, 0.49, 0.5, 1.0)
+    cards = [Card.of(1, replace(ANSWERS[0], final_score=final), 0.5) for final in finals]
+    assert [card.chance for card in cards] == [
+        *("doubtful", "doubtful", "possible", "possible", "likely", "likely"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from service.cautions import (
     RULES,
     animals_studied,
     cautions,
+    retraction,
 )
 
 
@@ -170,3 +171,41 @@ def test_a_sentence_about_people_is_not_marked_for_its_paper() -> None:
     assert not cautions("In people it took 3 days.", preprint=False, title=title)
     (mark,) = cautions("In mice it took 3 days.", preprint=False, title=title)
     assert (mark.words, mark.meaning) == ("mice", ANIMALS.meaning)
+
+
+@pytest.mark.parametrize(
+    ("title", "mark"),
+    [
+        ("[Retracted: Clinical characteristics of 34 children].", "Retracted"),
+        ("RETRACTED: Hydroxychloroquine or chloroquine", "Retracted"),
+        ("[RETRACTED] A trial", "Retracted"),
+        ("RETRACTED ARTICLE: A trial", "Retracted"),
+        ("A trial [retracted article]", "Retracted"),
+        ("A trial (Retracted)", "Retracted"),
+        ("[WITHDRAWN: A trial].", "Retracted"),
+        ("Retraction: A trial", "Retracted"),
+        ("Retraction notice to “A trial”", "Retracted"),
+        ("Retraction Note to: A trial", "Retracted"),
+        ("Retraction of “A trial”", "Retracted"),
+        ("Expression of Concern: A trial", "Expression of concern"),
+        ("Editorial Expression of Concern: A trial", "Expression of concern"),
+        ("Effective method of gallbladder retraction", ""),  # what surgeons do
+        ("Retraction of the lung", ""),
+        ("Retracted eyelids in Graves disease", ""),
+        ("Withdrawal of life support", ""),
+        ("Why papers are retracted", ""),
+    ],
+)
+def test_a_title_tells_that_its_paper_was_retracted(title: str, mark: str) -> None:
+    found = retraction(title)
+    assert (found.name if found else "") == mark
+    assert found is None or found.grave
+
+
+def test_a_mark_tells_where_its_words_stand() -> None:
+    sentence = "It could, and might, not be so."
+    for mark in cautions(sentence, preprint=False):
+        assert mark.place is not None
+        assert sentence[slice(*mark.place)] == mark.words
+    (of_paper,) = cautions("It took 3 days.", preprint=False, title="Influenza in ferrets")
+    assert of_paper.place is None

@@ -58,6 +58,32 @@ def test_every_file_has_the_marks_of_an_answer() -> None:
         assert "Marked Negated, Hedged, Animals, Preprint. Answer to “why”: “5 days”" in told[kind]
 
 
+def test_marks_of_the_question_go_everywhere() -> None:
+    answer = make_answer(make_paper(title="RETRACTED: Flu"), "", "It lasts [[5 days]].")
+    client = create_app(Settings(), FakeAnswerer((answer,))).test_client()
+    question = "What is the dose for COVID-19 in Peru?"
+    names = ["Retracted", "COVID-19 not named", "Not named", "Not a dose"]
+    told = {
+        kind: client.get(f"/export.{kind}", query_string={"question": question}).text
+        for kind in KINDS
+    }
+    (row,) = csv.DictReader(io.StringIO(told["csv"].removeprefix("\ufeff")))
+    assert row["cautions"] == "; ".join(names)
+    assert json.loads(told["json"])["answers"][0]["cautions"] == names
+    for kind in ("ris", "bib"):
+        assert f"Marked {', '.join(names)}. Answer to" in told[kind]
+    api = client.post("/api/v1/answers", json={"question": question}).json
+    assert api
+    assert api["answers"][0]["cautions"] == names
+    line = client.post("/api/v1/batch", json={"questions": [question]}).text
+    assert json.loads(line)["result"]["answers"][0]["cautions"] == names
+    shown = "Retracted · COVID-19 not named · Not named: “Peru” · Not a dose: “5 days”"
+    assert shown in client.post("/batch", data={"questions": question}).text
+    page = client.get("/top_k_results", query_string={"question": question}).text
+    assert "Not named: <q>Peru</q>" in page
+    assert 'class="mark grave"' in page
+
+
 def test_the_api_warns_as_the_page_does(client: FlaskClient) -> None:
     warning = UNRELIABLE
     told = client.post("/api/v1/answers", json={"question": "unsure?"}).json
