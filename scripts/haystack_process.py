@@ -103,6 +103,8 @@ def main() -> None:
             reply = _read(reader, line["question"], line["passages"])
         elif pipelines:
             reply = pipelines.answer(line["question"], line["nearest"], line["top_k"])
+        else:
+            raise SystemExit("haystack_process: it was told of no passages to search")
         print(json.dumps(reply), flush=True)
 
 
