@@ -1,10 +1,10 @@
 """Candidates of both searches, each with what all that can be said of it.
 
 BM25 finds the words of the question, the vectors its meaning; neither is the better one for every
-question. So a passage that either found gets the scores of both, and a third one that compares
-the question's words with the passage's one by one, each in its context (`index.word_vectors`).
-What they say together is turned into one probability by a calibration (see `service.answering`).
-docs/decisions/0003 and 0007 tell why these features.
+question. So a passage that either found gets a score of both, and the best of them a third one
+that compares the question's words with the passage's one by one, each in its context
+(`index.word_vectors`). What they say together is turned into one probability by a calibration (see
+`service.answering`). docs/decisions/0003 and 0007 tell why these features.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,14 @@ DEPTH = 200
 With 100, 2 in 100 questions fewer find their passage among the best 100; 300 find 1 more in 100,
 and take a third longer.
 """
+
+COMPARED = 200
+"""How many candidates are compared word by word: the best by reciprocal ranks, about half of them.
+
+All would take twice as long and find no more.
+"""
+
+_RANK_CONSTANT = 60  # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion" (2009)
 
 _SCORES = ("cosine", "bm25 share", "late interaction")
 FEATURES = tuple(
@@ -60,6 +68,9 @@ class Candidates:
     `PLAIN_FEATURES` where there are no word vectors. The cosine is that of question and passage.
     The BM25 share is the BM25 score divided by the greatest that any passage could have for this
     question: plain scores grow with the length of the question, shares compare across questions.
+    A passage that BM25 did not return counts as the last one that it did, whose score is the most
+    that it can have. One that was not compared word by word counts as the median of those that
+    were.
     "Below best" is the distance to the greatest value among the question's candidates, and a rank
     counts from 1 among them.
     """
@@ -119,27 +130,30 @@ class HybridSearch:
     def candidates(self, question: Question, filters: Filters = NO_FILTERS) -> Candidates:
         """Return the best `DEPTH` passages of each search.
 
-        Both searches are among the passages that match the filters. These change no score of a
-        passage, but its rank and its distance to the best are among other candidates.
+        Both searches are among the passages that match the filters. These change no score that is
+        computed; medians, ranks and distances are of other candidates.
         """
         query = self._keywords.query(question.text)
         allowed = self._store.matching(filters) if filters else None
         nearest = self._vectors.search(question.vector[None], DEPTH, allowed)[0]
-        cosines = {hit.passage_id: hit.score for hit in nearest}
         hits = self._keywords.search(query, DEPTH, filters)
+        cosines = {hit.passage_id: hit.score for hit in nearest}
         scores = {hit.passage_id: hit.score for hit in hits}
-        scores |= self._keywords.score(query, [i for i in cosines if i not in scores])
         cosines |= self._vectors.cosines(question.vector, [i for i in scores if i not in cosines])
-        ids = sorted(cosines)
+        ids = np.array(sorted(cosines), np.int64)
+        most = hits[-1].score if len(hits) == DEPTH else 0.0  # fewer: others have no such word
         bound = query.bound or 1.0  # of a question without a word that can be searched
         columns = [
-            np.array([cosines[id_] for id_ in ids]),
-            np.array([scores.get(id_, 0.0) / bound for id_ in ids]),
+            np.array([cosines[id_] for id_ in ids.tolist()]),
+            np.array([scores.get(id_, most) / bound for id_ in ids.tolist()]),
         ]
         if self._words:
-            words = self._weighted(question)
-            columns.append(self._words.scores(words, ids).astype(np.float64))
-        return Candidates(np.array(ids, np.int64), features(columns))
+            compared = np.sort(_fused(columns)[:COMPARED])  # neighbours are read in one go
+            found = self._words.scores(self._weighted(question), ids[compared].tolist())
+            late = np.full(len(ids), np.median(found) if found.size else 0.0)
+            late[compared] = found
+            columns.append(late)
+        return Candidates(ids, features(columns))
 
     def unknown(self, question: str) -> tuple[str, ...]:
         """Return the words of a question that no passage has (see `KeywordIndex.unknown`)."""
@@ -158,6 +172,12 @@ class HybridSearch:
         weighted = question.words * rarity[:, None]
         total = np.linalg.norm(weighted, axis=1).sum()
         return weighted / np.float32(total)
+
+
+def _fused(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:
+    """Return the places of the passages, best first by the sum of their reciprocal ranks."""
+    fused = sum(1 / (_RANK_CONSTANT + ranks(score)) for score in scores)
+    return np.argsort(-np.asarray(fused), kind="stable")
 
 
 def features(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

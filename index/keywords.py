@@ -90,7 +90,7 @@ def _analyzer() -> tantivy.TextAnalyzer:
 
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    builder.add_integer_field("id", stored=False, indexed=True, fast=True)
+    builder.add_integer_field("id", stored=False, indexed=False, fast=True)
     for name in _SHARES:
         builder.add_text_field(name, tokenizer_name=_ANALYZER, index_option="freq")
     for name in ("first_day", "last_day", "full_text"):
@@ -203,7 +203,7 @@ class KeywordIndex:
                     yield term
 
     def query(self, question: str) -> KeywordQuery:
-        """Prepare a question for `search` and `score`."""
+        """Prepare a question for `search`."""
         return KeywordQuery(
             {
                 term: max(share * self._rarity(name, term) for name, share in _SHARES.items())
@@ -247,16 +247,6 @@ class KeywordIndex:
         Filters leave passages out and change no score.
         """
         return self._run(self._among(self._any_term(query), self._clauses(filters)), k)
-
-    def score(self, query: KeywordQuery, ids: Sequence[int]) -> dict[int, float]:
-        """Return the BM25 score of those of these passages that hold a term of the query."""
-        if not ids:
-            return {}
-        either = [tantivy.Query.term_query(self._schema, "id", id_, "basic") for id_ in ids]
-        # faster than `_one_of`, which is for a few values that many passages have
-        these = tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in either])
-        among = self._among(self._any_term(query), [these])
-        return {hit.passage_id: hit.score for hit in self._run(among, len(ids))}
 
     def _clauses(self, filters: Filters) -> list[tantivy.Query]:
         """Return the queries that a passage must all match, for their match alone."""

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from index.filters import NO_FILTERS, Filters
-from index.hybrid import DEPTH, FEATURES, PLAIN_FEATURES, HybridSearch, Question, features, ranks
+from index.hybrid import (
+    COMPARED,
+    DEPTH,
+    FEATURES,
+    PLAIN_FEATURES,
+    HybridSearch,
+    Question,
+    features,
+    ranks,
+)
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
 from index.vector_kinds import build_faiss
@@ -16,6 +25,8 @@ from tests.unit.index.fake_encoder import rows
 
 WORDS = "fever cough mask"
 TEXTS = [f"{word} seen in case {n}" for n in range(150) for word in WORDS.split()]
+NATURE = Filters(journals=("nature",))
+NONE = np.empty((0, 8), np.float32)  # vectors of words
 RARE = 7  # the first passages, of a paper in Nature; all others are of one in Science
 
 
@@ -90,9 +101,7 @@ def test_features_tell_of_the_value_and_of_its_place() -> None:
     assert features([np.zeros(0)] * 3).shape == (0, 9)
 
 
-def test_both_searches_contribute_and_every_candidate_has_all_scores(
-    search: HybridSearch, vectors: np.ndarray
-) -> None:
+def test_both_searches_contribute(search: HybridSearch, vectors: np.ndarray) -> None:
     found = asked(search, "Who had a fever in case 7?", vectors[40])
     by_id = {row.id: row for row in found}
     assert 40 in by_id  # found by meaning: the very vector
@@ -114,12 +123,32 @@ def test_words_are_compared_one_by_one(search: HybridSearch, vectors: np.ndarray
     # each word of the question finds itself, but for what 2 bits lose
     assert by_id[21].late == max(row.late for row in rare)
     assert by_id[21].late > 0.85
-    one = search.candidates(Question("fever", vectors[0], rows(["fever"])))
-    late = one.features[:, FEATURES.index("late interaction")]
-    for id_, value in zip(one.ids.tolist(), late.tolist(), strict=True):
-        # one word of weight 1: its best match among the passage's, as they were stored
-        own = likeness(quantised(rows(TEXTS[id_].split())), rows(["fever"]))
-        assert value == pytest.approx(float(own.max()), abs=1e-6)
+    few = search.candidates(Question("fever", vectors[0], rows(["fever"])), NATURE)
+    assert len(few.ids) == RARE < COMPARED  # all are compared
+    late = few.features[:, FEATURES.index("late interaction")]
+    for id_, value in zip(few.ids.tolist(), late.tolist(), strict=True):
+        assert value == pytest.approx(own_late(id_, "fever"), abs=1e-6)
+
+
+def test_the_best_by_reciprocal_ranks_are_compared(
+    search: HybridSearch, vectors: np.ndarray
+) -> None:
+    found = asked(search, "fever", vectors[0])
+    by_meaning = ranks(np.array([row.cosine for row in found]))
+    by_words = ranks(np.array([row.bm25_share for row in found]))
+    fused = (1 / (60 + by_meaning) + 1 / (60 + by_words)).tolist()
+    last = sorted(fused)[-COMPARED]
+    compared = {r.id: r.late for r, value in zip(found, fused, strict=True) if value > last}
+    others = {r.late for r, value in zip(found, fused, strict=True) if value < last}
+    assert len(compared) < COMPARED < len(found)
+    assert all(late == pytest.approx(own_late(id_, "fever")) for id_, late in compared.items())
+    (median,) = others
+    assert min(compared.values()) <= median <= max(compared.values())
+
+
+def own_late(id_: int, word: str) -> float:
+    """Return what one word of weight 1 finds in a passage: its best match, as it was stored."""
+    return float(likeness(quantised(rows(TEXTS[id_].split())), rows([word])).max())
 
 
 def test_a_passage_scores_the_same_whichever_search_found_it(
@@ -130,7 +159,17 @@ def test_a_passage_scores_the_same_whichever_search_found_it(
     both = one.keys() & two.keys()
     assert both
     assert all(one[i].bm25_share == pytest.approx(two[i].bm25_share) for i in both)
-    assert all(one[i].late == pytest.approx(two[i].late) for i in both)
+
+
+def test_a_passage_that_bm25_did_not_return_counts_as_the_last_that_it_did(
+    search: HybridSearch, vectors: np.ndarray
+) -> None:
+    question = "fever seen in case 7"  # every passage has some of these words
+    found = {row.id: row.bm25_share for row in asked(search, question, vectors[0])}
+    returned = [h.passage_id for h in search.by_words(Question(question, vectors[0], NONE), DEPTH)]
+    others = {found[id_] for id_ in found.keys() - set(returned)}
+    assert others == {found[returned[-1]]}
+    assert others == {min(found.values())}
 
 
 def test_a_question_of_unknown_words_is_answered_by_meaning(
@@ -144,14 +183,14 @@ def test_a_question_of_unknown_words_is_answered_by_meaning(
 def test_a_question_without_words_has_no_late_interaction(
     search: HybridSearch, vectors: np.ndarray
 ) -> None:
-    found = search.candidates(Question("?!", vectors[3], np.empty((0, 8), np.float32)))
+    found = search.candidates(Question("?!", vectors[3], NONE))
     assert found.features.shape == (DEPTH, 9)
     assert not found.features[:, 6:].any()  # 0, no distance to the best, ln(1)
 
 
 def test_all_that_match_are_found_however_few(search: HybridSearch, vectors: np.ndarray) -> None:
     question, vector = "mask seen in case 149", vectors[400]  # what fits best is filtered out
-    found = asked(search, question, vector, Filters(journals=("nature",)))
+    found = asked(search, question, vector, NATURE)
     assert [row.id for row in found] == list(range(RARE))
     assert all(row.bm25_share > 0 for row in found)
     assert len(asked(search, question, vector, Filters(published_from="2020"))) > 100
@@ -165,7 +204,6 @@ def test_filters_change_no_score(search: HybridSearch, vectors: np.ndarray) -> N
         if one.id in among_all:
             assert one.cosine == pytest.approx(among_all[one.id].cosine, abs=1e-6)
             assert one.bm25_share == among_all[one.id].bm25_share
-            assert one.late == pytest.approx(among_all[one.id].late, abs=1e-6)
     assert among_all.keys() & set(range(RARE))
 
 

@@ -104,7 +104,6 @@ def test_a_word_counts_in_title_and_section_too_and_once(tmp_path: Path) -> None
     in_text, in_title, in_section = (hit.score for hit in hits)
     assert in_title == pytest.approx(0.5 * in_text, rel=1e-5)  # all fields are as long, and
     assert in_section == pytest.approx(0.3 * in_text, rel=1e-5)  # the word is as rare in each
-    assert keywords.score(query, [1, 2, 4]) == pytest.approx({1: in_title, 2: in_section})
     (everywhere,) = keywords.search(keywords.query("lion"), 10)
     assert everywhere.score == pytest.approx(in_text, rel=1e-5)  # not 1.8 times as much
 
@@ -138,15 +137,6 @@ def test_a_question_without_a_known_word_finds_nothing(
     keywords: KeywordIndex, question: str
 ) -> None:
     assert found(keywords, question) == []
-
-
-def test_scores_are_those_of_the_search(keywords: KeywordIndex) -> None:
-    query = keywords.query("Which receptor, which levels of IL-6, which droplets?")
-    hits = {hit.passage_id: hit.score for hit in keywords.search(query, 10)}
-    assert set(hits) == {0, 1, 2}
-    assert keywords.score(query, [1, 2, 4]) == pytest.approx({1: hits[1], 2: hits[2]})
-    assert keywords.score(query, []) == {}
-    assert all(0 < score < query.bound for score in hits.values())
 
 
 def test_the_bound_holds_where_a_passage_is_nothing_but_the_question(tmp_path: Path) -> None:
