@@ -132,7 +132,7 @@ class Settings:
         ),
     )
     candidates: int = field(
-        default=100,
+        default=50,
         metadata=_variable(
             "COVIDQUEST_CANDIDATES",
             whole(1, 500),
