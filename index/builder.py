@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from files.checksums import sha256
 from index.chunking import Chunker
 from index.corpora.archive import find_parses
 from index.corpora.metadata import read_metadata
 from index.corpora.records import Oddities, RecordPlan
 from index.embedding import EmbeddingFiles, EncoderSpec, embed
 from index.keywords import Searchable, build_keywords
-from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, sha256, version_name
+from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
 from index.passages import PassageStore
 from index.reading import READING, read_corpus
 from index.reuse import KnownVectors

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index.manifest import write_durably
+from files.writing import write_durably
 from index.passages import PassageStore
 from index.reuse import Known, KnownVectors
 from index.types import IndexingError, Progress

@@ -13,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from files.writing import write_durably
 from models.contracts import ModelError
-from models.writing import write_whole
 
 DoubleArray: TypeAlias = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class LogisticCalibration:
 
     def save(self, path: Path) -> None:
         """Write the calibration as JSON, whole or not at all."""
-        write_whole(path, json.dumps(asdict(self), indent=2) + "\n")
+        write_durably(path, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def load(path: Path) -> LogisticCalibration:

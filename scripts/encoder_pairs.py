@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from files.checksums import sha256
+from files.writing import whole_file
 from index.corpora.squad import read_squad
-from index.manifest import current_version, sha256
+from index.manifest import current_version
 from index.types import CorpusError
 from models.contracts import ModelError
 from scripts.made_questions import read_made_questions
@@ -166,10 +168,8 @@ def _write(
         "sets": rows,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with gzip.open(temporary, "wt", encoding="utf-8", compresslevel=6) as file:
+    with whole_file(path) as raw, gzip.open(raw, "wt", encoding="utf-8", compresslevel=6) as file:
         file.write(json.dumps(content))  # at once: json.dump is many times slower
-    temporary.replace(path)
 
 
 def _read(path: Path, sources: Sequence[Source], hold_out: int) -> tuple[list[str], list[PairSet]]:

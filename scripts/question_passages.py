@@ -2,13 +2,13 @@
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from files.writing import temporary, whole_file
 from index.chunking import Chunker
 from index.corpora.squad import read_squad
 from index.manifest import current_version
@@ -86,14 +86,10 @@ def expect_to_write(path: Path) -> None:
     """See that a file can be written, before long work for it. Raises CorpusError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _temporary(path).touch()
-        _temporary(path).unlink()
+        temporary(path).touch()
+        temporary(path).unlink()
     except OSError as error:
         raise CorpusError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(path.name + ".tmp")
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:
@@ -101,22 +97,14 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
 
     Raises CorpusError where it cannot be written.
     """
-    temporary = _temporary(path)
     count = 0
     expect_to_write(path)
     try:
-        with temporary.open("wb") as raw:
-            with gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as file:
-                for row in rows:
-                    line = without_surrogates(json.dumps(row, ensure_ascii=False))
-                    file.write(f"{line}\n".encode())
-                    count += 1
-            raw.flush()
-            os.fsync(raw.fileno())
-        temporary.replace(path)
+        with whole_file(path) as raw, gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as file:
+            for row in rows:
+                line = without_surrogates(json.dumps(row, ensure_ascii=False))
+                file.write(f"{line}\n".encode())
+                count += 1
     except OSError as error:
         raise CorpusError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
     return count

@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
+from files.checksums import sha256
 from index.corpora.squad import GoldQuestion
-from index.manifest import current_version, sha256
+from index.manifest import current_version
 from index.types import CorpusError
 from scripts.gold_questions import learnable
 from scripts.made_questions import read_made_questions

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index.manifest import sha256
+from files.checksums import sha256
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import (

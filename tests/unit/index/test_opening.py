@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from files.checksums import sha256
 from index.builder import build_index
 from index.embedding import EncoderSpec
 from index.hybrid import FEATURES, PLAIN_FEATURES, Question
-from index.manifest import current_version, describe, sha256
+from index.manifest import current_version, describe
 from index.search import KEYWORDS, PASSAGES, VECTORS, PassageIndex, checked
 from index.types import IndexingError
 from index.vectors import EMBEDDINGS
