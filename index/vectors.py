@@ -3,15 +3,14 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
-from weakref import finalize
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.byte_ranges import ByteRanges
 from index.types import Hit, IndexingError
 
 EMBEDDINGS = "embeddings.f16"
@@ -92,17 +91,14 @@ class Rows(Protocol):
 class VectorRows:
     """The rows of a file that a `VectorFile` wrote, read when they are wanted.
 
-    Safe to use from threads. A question wants some 300 rows. Mapped, each would keep a page of
-    4,096 bytes in the process's memory, and soon they all would; read, they are in the system's
-    page cache alone. The file is open until nothing refers to the rows any more.
+    Safe to use from threads. A question wants some 300 rows. The file is open until nothing refers
+    to them any more.
     """
 
     def __init__(self, path: Path, dimension: int) -> None:
         """Open the file at `path`, of rows of so many components."""
-        self._path = path
         self._width = 2 * dimension  # bytes of a row
-        self._file = path.open("rb", buffering=0)
-        finalize(self, self._file.close)
+        self._file = ByteRanges(path)
         self.shape: tuple[int, ...] = (path.stat().st_size // self._width, dimension)
 
     def __getitem__(self, ids: NDArray[np.int64], /) -> NDArray[np.float16]:
@@ -110,13 +106,8 @@ class VectorRows:
 
         Raises IndexingError when the file has become shorter.
         """
-        content = bytearray(len(ids) * self._width)
-        view = memoryview(content)
-        starts = np.flatnonzero(np.diff(ids, prepend=-2) != 1).tolist()  # of runs of neighbours
-        for begin, end in pairwise([*starts, len(ids)]):
-            part = view[begin * self._width : end * self._width]
-            if os.preadv(self._file.fileno(), [part], int(ids[begin]) * self._width) != len(part):
-                raise IndexingError(f"{self._path} was cut short while it is served: copy it again")
+        begins = ids * self._width
+        content = self._file.read(begins, begins + self._width)
         return np.frombuffer(content, np.float16).reshape(len(ids), self.shape[1])
 
 
