@@ -16,8 +16,8 @@ from index.corpora.squad import read_squad
 from index.manifest import current_version
 from index.types import CorpusError
 from models.contracts import ModelError
-from scripts.made_questions import read_made_questions
 from scripts.pairs import Pair, context_pairs, corpus_pairs
+from scripts.passage_files import read_made_questions
 from scripts.training_runs import Source
 
 HELD_OUT = "held_out.json"
