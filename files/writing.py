@@ -1,4 +1,4 @@
-"""Files that are complete or absent: written beside their place, and put there once on the disk."""
+"""Writes to files so that it is on the disk, and of most so that they are complete or absent."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -33,6 +33,17 @@ def write_durably(path: Path, text: str | Iterable[str]) -> None:
     with whole_file(path) as file:
         for piece in [text] if isinstance(text, str) else text:
             file.write(piece.encode())
+
+
+def append_durably(path: Path, content: bytes) -> None:
+    """Append to a file, which need not exist; on the disk when this returns. Raises OSError.
+
+    Where the process or the disk fails, the file may end with a part of the content.
+    """
+    with path.open("ab") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def temporary(path: Path) -> Path:

@@ -11,7 +11,7 @@ from index.manifest import read_manifest
 from index.passages import PassageStore
 from index.search import PASSAGES
 from index.types import IndexingError
-from index.vectors import EMBEDDINGS, VectorFile
+from index.vector_files import EMBEDDINGS, VectorFile
 from index.word_vectors import Codes, WordVectors
 
 Row = tuple[str, str, str]

@@ -11,7 +11,8 @@ from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PassageStore
 from index.spelling import Spelling
 from index.types import Hit, IndexingError, MisfitError, Paper, Passage
-from index.vectors import EMBEDDINGS, VectorIndex, VectorRows
+from index.vector_files import EMBEDDINGS, VectorRows
+from index.vectors import VectorIndex
 from index.word_vectors import CODES, COUNTS, WordVectors
 
 PASSAGES = "passages.sqlite"

@@ -6,7 +6,6 @@ are close to normal with variance 1/d, so each is stored as one of the four leve
 of a normal variable (Max, "Quantizing for Minimum Distortion", 1960).
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -14,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from files.writing import append_durably
 from index.byte_ranges import ByteRanges
 from index.types import IndexingError
 
@@ -64,7 +64,7 @@ def likeness(codes: Codes, question: NDArray[np.float32]) -> NDArray[np.float32]
 class WordVectorFile:
     """The codes of every passage's words, passage after passage, in two append-only files.
 
-    The files are the checkpoint of an embedding run, as `index.vectors.VectorFile` is.
+    The files are the checkpoint of an embedding run, as `index.vector_files.VectorFile` is.
     """
 
     def __init__(self, folder: Path, dimension: int) -> None:
@@ -96,10 +96,7 @@ class WordVectorFile:
         counts = np.array([len(codes) for codes in kept], np.uint16)
         content = b"".join(codes.tobytes() for codes in kept)
         for path, written in ((self._codes, content), (self._counts, counts.tobytes())):
-            with path.open("ab") as file:
-                file.write(written)
-                file.flush()
-                os.fsync(file.fileno())
+            append_durably(path, written)
 
     def _read_counts(self) -> NDArray[np.uint16]:
         return np.fromfile(self._counts, np.uint16)

@@ -8,7 +8,7 @@ from index.keywords import KeywordIndex
 from index.search import KEYWORDS, PASSAGES, VECTORS, checked
 from index.spelling import SPELLING
 from index.unfinished import SCAFFOLDS
-from index.vectors import EMBEDDINGS
+from index.vector_files import EMBEDDINGS
 from index.word_vectors import CODES, COUNTS
 
 QUESTIONS = (

@@ -8,8 +8,9 @@ from index.filters import NO_FILTERS, Filters
 from index.hybrid import DEPTH, FEATURES, PLAIN_FEATURES, HybridSearch, Question, features, ranks
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
+from index.vector_files import VectorFile
 from index.vector_kinds import build_faiss
-from index.vectors import VectorFile, VectorIndex
+from index.vectors import VectorIndex
 from index.word_vectors import WordVectorFile, WordVectors, likeness, quantised
 from tests.making import a_paper
 from tests.unit.index.fake_encoder import rows

@@ -15,7 +15,7 @@ from index.hybrid import FEATURES, PLAIN_FEATURES, Question
 from index.manifest import current_version, describe
 from index.search import KEYWORDS, PASSAGES, VECTORS, PassageIndex, checked
 from index.types import IndexingError
-from index.vectors import EMBEDDINGS
+from index.vector_files import EMBEDDINGS
 from index.word_vectors import CODES, COUNTS
 from tests.unit.index.fake_encoder import ENCODER, Silent, encode
 from tests.unit.index.release import parse, sentences, write_release

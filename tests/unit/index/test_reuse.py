@@ -11,7 +11,7 @@ from index.passages import PassageStore
 from index.reuse import Known, KnownVectors, Row
 from index.search import PASSAGES
 from index.types import IndexingError
-from index.vectors import EMBEDDINGS
+from index.vector_files import EMBEDDINGS
 from index.word_vectors import quantised
 from tests.unit.index.fake_encoder import ENCODER, Silent, encode
 
