@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
         made_questions="passages with questions that were made up (see make_questions); needs "
         "--teacher, which has to say what the answer is",
     )
-    add_output(arguments, "reader", "checkpoint and log")
+    add_output(arguments, "reader")
     add("--index", type=Path, metavar="DIR", help="an index of the corpus, for its BM25")
     add(
         "--mined-passages",
