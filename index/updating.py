@@ -12,10 +12,10 @@ from index.changes import Changes, Counts, changes
 from index.chunking import Chunker
 from index.embedding import Encode, EncoderSpec
 from index.manifest import Manifest, current_version
-from index.passages import PassageStore
+from index.passages import PASSAGES, PassageStore
 from index.reading import ParsesRead, read_corpus
 from index.reuse import KnownVectors
-from index.search import PASSAGES, checked
+from index.search import checked
 from index.types import IndexingError, Watched
 from index.unfinished import alone, begin, discard, explained, remove_scaffolds
 from index.vector_kinds import AUTO, check_kind, resolved

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from index.types import Hit, IndexingError
 from index.vector_files import Rows
 
+VECTORS = "vectors.faiss"
+"""The name of the file in an index that holds what is searched of the vectors."""
+
 _SLAB = 4096  # rows converted at a time
 _SMALLEST = 80  # bytes of an index; FAISS 1.15.1 crashes where a mapped file ends in its header
 _FAST_SCAN = b"IPfs"  # how the file of such an index begins

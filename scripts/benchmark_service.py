@@ -12,8 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from scripts.benchmark_clients import Client, Load, Questions, closed_loop, so_many
 from scripts.benchmark_processes import Memory, memory_of_family, serving
 from service.types import AnswererProtocol, Query

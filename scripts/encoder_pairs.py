@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from files.checksums import sha256
 from files.writing import whole_file
 from index.corpora.squad import read_squad
+from index.embedding import embedding_text
 from index.manifest import current_version
 from index.types import CorpusError
 from models.contracts import ModelError
@@ -71,9 +72,6 @@ def made_pairs(path: Path, held_out: Collection[str]) -> list[Pair]:
 
     Those about papers that are held out are left out. Raises CorpusError where it can't be read.
     """
-    # an index is built with it, by what a machine that only trains may lack
-    from index.embedding import embedding_text  # noqa: PLC0415
-
     return [
         Pair(question, embedding_text(one.title, one.section, one.text), (), ())
         for one in read_made_questions(path)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from index.corpora.squad import GoldQuestion, read_squad
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, reader_folder

@@ -7,8 +7,7 @@ from pathlib import Path
 from index.chunking import Chunker
 from index.corpora.squad import read_squad
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from scripts.passage_files import Row
 
 _READ = 5000  # passages of one query

@@ -22,8 +22,7 @@ from tokenizers.processors import TemplateProcessing
 from index.builder import build_index
 from index.corpora.squad import GoldQuestion
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError
 from models.finetuning import load_network, logits_of
 from models.onnx.tokens import load_tokenizer, translation
