@@ -26,7 +26,7 @@ if ! ls $graphs >/dev/null 2>&1; then
 fi
 
 find models/weights -name '*.safetensors' -delete  # the ONNX files are what is served
-cp -r service models index scripts gunicorn.conf.py NOTICE "$target/"
+cp -r service models index files scripts gunicorn.conf.py NOTICE "$target/"
 find "$target" -name __pycache__ -prune -exec rm -r {} +
 /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash "$target"
 chmod -R a+rX,go-w "$target"

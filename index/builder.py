@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from files.checksums import sha256
 from index.chunking import Chunker
 from index.corpora.archive import find_parses
 from index.corpora.metadata import read_metadata
 from index.corpora.records import Oddities, RecordPlan
 from index.embedding import EmbeddingFiles, EncoderSpec, embed
-from index.keywords import Searchable, build_keywords
-from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, sha256, version_name
-from index.passages import PassageStore
+from index.keywords import KEYWORDS, Searchable, build_keywords
+from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
+from index.passages import PASSAGES, PassageStore
 from index.reading import READING, read_corpus
 from index.reuse import KnownVectors
-from index.search import KEYWORDS, PASSAGES, VECTORS
 from index.spelling import write_spelling
 from index.types import IndexingError, Progress, VectorRecall, Watched
 from index.unfinished import (
@@ -33,6 +33,7 @@ from index.unfinished import (
 )
 from index.vector_kinds import AUTO, build_faiss, check_kind
 from index.vector_recall import recall_of
+from index.vectors import VECTORS
 
 _PAGE = 1024  # passages that are read at a time for the keyword index
 

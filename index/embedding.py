@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index.manifest import write_durably
+from files.writing import write_durably
 from index.passages import PassageStore
 from index.reuse import Known, KnownVectors
 from index.types import IndexingError, Progress
-from index.vectors import EMBEDDINGS, VectorFile
+from index.vector_files import EMBEDDINGS, VectorFile
 from index.word_vectors import Codes, WordVectorFile, quantised
 
 BLOCK = 1024

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from index.databases import read_only
 from index.manifest import Manifest, current_version, differences, read_manifest
-from index.search import PASSAGES, PassageIndex, missing_parts
+from index.passages import PASSAGES
+from index.search import PassageIndex, missing_parts
 from index.types import IndexingError
 from index.words import count_words
 

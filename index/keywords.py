@@ -34,6 +34,9 @@ from index.filters import (
 )
 from index.types import Hit, IndexingError
 
+KEYWORDS = "keywords"
+"""The name of the folder in an index that holds what this module writes."""
+
 Searchable: TypeAlias = tuple[str, str, str, Attributes]
 """What is indexed of a passage: its paper's title, its section, its text, its paper's facts."""
 

@@ -11,17 +11,17 @@ when the next one is published.
 """
 
 import errno
-import hashlib
 import json
-import os
 import re
 import shlex
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
+from files.checksums import sha256
+from files.writing import sync, temporary, write_durably
 from index.types import IndexingError, MisfitError, VectorRecall
 
 FORMAT = 2
@@ -218,7 +218,9 @@ def publish(building: Path, index_dir: Path, version: str) -> Path:
         sync(path)
     pointer = index_dir / CURRENT
     before = current_name(index_dir)
-    prepared = _written(pointer, version + "\n")
+    prepared = temporary(pointer)
+    prepared.write_text(f"{version}\n", encoding="utf-8")
+    sync(prepared)
     folder = index_dir / version
     building.rename(folder)
     try:
@@ -232,42 +234,3 @@ def publish(building: Path, index_dir: Path, version: str) -> Path:
         if path.name not in {version, before}:
             shutil.rmtree(path, ignore_errors=True)
     return folder
-
-
-def write_durably(path: Path, text: str | Iterable[str]) -> None:
-    """Write a file, whole or piece by piece, so that it is complete or absent, whatever happens."""
-    try:
-        _written(path, text).replace(path)
-    except BaseException:
-        temporary(path).unlink(missing_ok=True)
-        raise
-    sync(path.parent)
-
-
-def temporary(path: Path) -> Path:
-    """Return the file beside `path` that is written, and then takes its name."""
-    return path.with_name(path.name + ".tmp")
-
-
-def _written(path: Path, text: str | Iterable[str]) -> Path:
-    """Return a file beside `path` that holds `text` durably, to replace it with."""
-    with temporary(path).open("w", encoding="utf-8") as file:
-        file.writelines([text] if isinstance(text, str) else text)
-        file.flush()
-        os.fsync(file.fileno())
-    return temporary(path)
-
-
-def sync(path: Path) -> None:
-    """Return when what was written to the file or folder `path` is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
+from files.writing import whole_file
 from index.corpora.parses import checked as checked_name
 from index.corpora.tar import DamagedError, Member, open_tar
 from index.manifest import CURRENT, MANIFEST, Manifest, publish
@@ -42,23 +43,15 @@ def pack(index_dir: Path, target: Path, encoder: str | None = None) -> tuple[str
     fitted = sorted((index_dir / CALIBRATION).glob("*.json"))
     names += [f"{CALIBRATION}/{path.name}" for path in fitted]
     named = f"{version.name}\n".encode()
-    part = target.with_name(target.name + ".part")
-    try:
-        with part.open("wb") as file:
-            written = _Hashed(file)
-            with tarfile.open(
-                fileobj=cast("IO[bytes]", written), mode="w|", format=tarfile.PAX_FORMAT
-            ) as tar:
-                _add(tar, CURRENT, len(named), io.BytesIO(named))  # not what is current by now
-                for name in names:
-                    with _opened(index_dir / name) as content:
-                        _add(tar, name, os.fstat(content.fileno()).st_size, content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with whole_file(target) as file:
+        written = _Hashed(file)
+        with tarfile.open(
+            fileobj=cast("IO[bytes]", written), mode="w|", format=tarfile.PAX_FORMAT
+        ) as tar:
+            _add(tar, CURRENT, len(named), io.BytesIO(named))  # not what is current by now
+            for name in names:
+                with _opened(index_dir / name) as content:
+                    _add(tar, name, os.fstat(content.fileno()).st_size, content)
     return written.digest.hexdigest(), manifest
 
 

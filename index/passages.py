@@ -20,6 +20,9 @@ from index.lengths import LONGEST_NAME, LONGEST_UID, paper_of, passage_of
 from index.papers import PaperColumns
 from index.types import IndexingError, Paper, Passage
 
+PASSAGES = "passages.sqlite"
+"""The name of the file in an index that holds its passages and papers."""
+
 _REMEMBERED = 4  # filters whose passages are kept, each of 8 bytes a passage
 
 _PAPER_COLUMNS = tuple(field.name for field in fields(Paper))

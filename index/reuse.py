@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.manifest import read_manifest
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from index.types import IndexingError
-from index.vectors import EMBEDDINGS, VectorFile
+from index.vector_files import EMBEDDINGS, VectorFile
 from index.word_vectors import Codes, WordVectors
 
 Row = tuple[str, str, str]

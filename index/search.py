@@ -6,17 +6,14 @@ from typing import Self
 
 from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, HybridSearch, Question
-from index.keywords import KeywordIndex
+from index.keywords import KEYWORDS, KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
-from index.passages import PassageStore
+from index.passages import PASSAGES, PassageStore
 from index.spelling import Spelling
 from index.types import Hit, IndexingError, MisfitError, Paper, Passage
-from index.vectors import EMBEDDINGS, VectorIndex, VectorRows
+from index.vector_files import EMBEDDINGS, VectorRows
+from index.vectors import VECTORS, VectorIndex
 from index.word_vectors import CODES, COUNTS, WordVectors
-
-PASSAGES = "passages.sqlite"
-VECTORS = "vectors.faiss"
-KEYWORDS = "keywords"
 
 
 class PassageIndex:

@@ -14,7 +14,7 @@ from typing import Self
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from index.manifest import write_durably
+from files.writing import write_durably
 from index.passages import PassageStore
 from index.types import IndexingError
 

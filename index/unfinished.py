@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from index.manifest import current_name, versions, write_durably
+from files.writing import write_durably
+from index.manifest import current_name, versions
 from index.types import IndexingError, Watched
 
 PLAN = "plan.sqlite"

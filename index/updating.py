@@ -12,10 +12,10 @@ from index.changes import Changes, Counts, changes
 from index.chunking import Chunker
 from index.embedding import Encode, EncoderSpec
 from index.manifest import Manifest, current_version
-from index.passages import PassageStore
+from index.passages import PASSAGES, PassageStore
 from index.reading import ParsesRead, read_corpus
 from index.reuse import KnownVectors
-from index.search import PASSAGES, checked
+from index.search import checked
 from index.types import IndexingError, Watched
 from index.unfinished import alone, begin, discard, explained, remove_scaffolds
 from index.vector_kinds import AUTO, check_kind, resolved
@@ -80,12 +80,8 @@ def update_index(
     aside = dry_run and scratch is not None
     with explained(index_dir, dry_run=True) if aside else alone(index_dir, dry_run=dry_run):
         current, manifest = _updatable(index_dir, encoder)
-        if aside:
-            building = Path(tempfile.mkdtemp(prefix="covidquest-", dir=scratch))
-        elif dry_run:
-            building = index_dir / _TRIAL
-            discard(building)  # of a trial that was killed
-            building.mkdir()
+        if dry_run:
+            building = _trial(index_dir, scratch)
         else:
             discard(index_dir / _TRIAL)
             building = begin(index_dir, arguments, progress, resume=resume)
@@ -97,8 +93,9 @@ def update_index(
             if dry_run:
                 discard(building)
         report = UpdateReport(current.name, found, _becomes(manifest, vector_index), None)
+        kind = vector_index or _chosen(manifest)
         if report.needed and found.passages.now:
-            check_kind(vector_index or _chosen(manifest), found.passages.now)
+            check_kind(kind, found.passages.now)
         lost = [] if allow_loss or not found.passages.now else _lost(found, read, current)
         if dry_run:
             if lost:
@@ -121,12 +118,22 @@ def update_index(
                 spec,
                 progress,
                 known=known,
-                vector_index=vector_index or _chosen(manifest),
+                vector_index=kind,
                 questions=questions,
             )
         built = report_of(folder, started)
         remove_scaffolds(folder)
         return replace(report, version=folder.name, built=built)
+
+
+def _trial(index_dir: Path, scratch: Path | None) -> Path:
+    """Return an empty folder that a dry run works in: in `scratch`, or else in the index's own."""
+    if scratch is not None:
+        return Path(tempfile.mkdtemp(prefix="covidquest-", dir=scratch))
+    trial = index_dir / _TRIAL
+    discard(trial)  # of a dry run that was killed
+    trial.mkdir()
+    return trial
 
 
 def _lost(found: Changes, read: ParsesRead, current: Path) -> list[str]:

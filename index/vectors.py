@@ -1,21 +1,20 @@
-"""Vectors: an append-only file of float16 rows, and the search over a FAISS index of them."""
+"""The search over a FAISS index of vectors."""
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
-from weakref import finalize
+from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from index.types import Hit, IndexingError
+from index.vector_files import Rows
 
-EMBEDDINGS = "embeddings.f16"
-"""The name of the vector file in an index."""
+VECTORS = "vectors.faiss"
+"""The name of the file in an index that holds what is searched of the vectors."""
 
 _SLAB = 4096  # rows converted at a time
 _SMALLEST = 80  # bytes of an index; FAISS 1.15.1 crashes where a mapped file ends in its header
@@ -31,93 +30,6 @@ _FEW_SCANNED = 4_000  # the same, or a hundredth, rather than found by codes of 
 _parameters: Any = faiss.SearchParameters
 _parameters_ivf: Any = faiss.SearchParametersIVF
 _bitmap: Any = faiss.IDSelectorBitmap
-
-
-class VectorFile:
-    """Rows of float16 in one file, row after row: what the encoder made, in passage order.
-
-    The file is the checkpoint of an embedding run: after a kill, its whole blocks count.
-    """
-
-    def __init__(self, path: Path, dimension: int) -> None:
-        """Open the file at `path`; it need not exist."""
-        self._path = path
-        self._dimension = dimension
-
-    @property
-    def rows(self) -> int:
-        """The number of whole rows in the file."""
-        size = self._path.stat().st_size if self._path.exists() else 0
-        return size // (2 * self._dimension)
-
-    def truncate(self, rows: int) -> None:
-        """Drop everything after the first `rows` rows."""
-        with self._path.open("ab") as file:
-            file.truncate(2 * self._dimension * rows)
-
-    def append(self, vectors: NDArray[np.float32]) -> None:
-        """Append vectors of shape (n, dimension), durably. Raises IndexingError for others."""
-        if vectors.ndim != 2 or vectors.shape[1] != self._dimension:  # noqa: PLR2004 - a matrix
-            raise IndexingError(
-                f"the encoder made vectors of shape {vectors.shape} where (n, {self._dimension}) "
-                "was expected: is it the model that it says it is?"
-            )
-        if not np.isfinite(vectors).all():
-            raise IndexingError("the encoder made vectors that are not numbers: try --device cpu")
-        with self._path.open("ab") as file:
-            file.write(vectors.astype(np.float16).tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-
-    def read(self) -> NDArray[np.float16]:
-        """Return all rows, shape (rows, dimension), mapped from the file."""
-        if self.rows == 0:
-            return np.zeros((0, self._dimension), np.float16)
-        return np.memmap(self._path, np.float16, "r", shape=(self.rows, self._dimension))
-
-
-class Rows(Protocol):
-    """Vectors by their number: an array of shape (n, dimension), or a `VectorRows`."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The number of rows, and of components of each."""
-        ...
-
-    def __getitem__(self, ids: NDArray[np.int64], /) -> NDArray[np.float16]:
-        """Return these rows, shape (len(ids), dimension)."""
-        ...
-
-
-class VectorRows:
-    """The rows of a file that a `VectorFile` wrote, read when they are wanted.
-
-    Safe to use from threads. A question wants some 300 rows. Mapped, each would keep a page of
-    4,096 bytes in the process's memory, and soon they all would; read, they are in the system's
-    page cache alone. The file is open until nothing refers to the rows any more.
-    """
-
-    def __init__(self, path: Path, dimension: int) -> None:
-        """Open the file at `path`, of rows of so many components."""
-        self._path = path
-        self._width = 2 * dimension  # bytes of a row
-        self._file = path.open("rb", buffering=0)
-        finalize(self, self._file.close)
-        self.shape: tuple[int, ...] = (path.stat().st_size // self._width, dimension)
-
-    def __getitem__(self, ids: NDArray[np.int64], /) -> NDArray[np.float16]:
-        """Return these rows, shape (len(ids), dimension); neighbours are read in one go.
-
-        Raises IndexingError when the file has become shorter.
-        """
-        content = bytearray(len(ids) * self._width)
-        view = memoryview(content)
-        starts = np.flatnonzero(np.diff(ids, prepend=-2) != 1).tolist()  # of runs of neighbours
-        for begin, end in pairwise([*starts, len(ids)]):
-            part = view[begin * self._width : end * self._width]
-            if os.preadv(self._file.fileno(), [part], int(ids[begin]) * self._width) != len(part):
-                raise IndexingError(f"{self._path} was cut short while it is served: copy it again")
-        return np.frombuffer(content, np.float16).reshape(len(ids), self.shape[1])
 
 
 class VectorIndex:

@@ -6,15 +6,15 @@ are close to normal with variance 1/d, so each is stored as one of the four leve
 of a normal variable (Max, "Quantizing for Minimum Distortion", 1960).
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
-from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
+from files.writing import append_durably
+from index.byte_ranges import ByteRanges
 from index.types import IndexingError
 
 CODES = "word_vectors.bin"
@@ -64,7 +64,7 @@ def likeness(codes: Codes, question: NDArray[np.float32]) -> NDArray[np.float32]
 class WordVectorFile:
     """The codes of every passage's words, passage after passage, in two append-only files.
 
-    The files are the checkpoint of an embedding run, as `index.vectors.VectorFile` is.
+    The files are the checkpoint of an embedding run, as `index.vector_files.VectorFile` is.
     """
 
     def __init__(self, folder: Path, dimension: int) -> None:
@@ -96,10 +96,7 @@ class WordVectorFile:
         counts = np.array([len(codes) for codes in kept], np.uint16)
         content = b"".join(codes.tobytes() for codes in kept)
         for path, written in ((self._codes, content), (self._counts, counts.tobytes())):
-            with path.open("ab") as file:
-                file.write(written)
-                file.flush()
-                os.fsync(file.fileno())
+            append_durably(path, written)
 
     def _read_counts(self) -> NDArray[np.uint16]:
         return np.fromfile(self._counts, np.uint16)
@@ -125,14 +122,11 @@ class WordVectors:
             raise IndexingError(
                 f"{folder / CODES} and {COUNTS} do not belong together: build the index again"
             )
-        self._path = folder / CODES
-        self._file = self._path.open("rb", buffering=0)
-        self._closing = finalize(self, self._file.close)
+        self._file = ByteRanges(folder / CODES)
 
     def codes(self, id_: int) -> Codes:
         """Return the codes of a passage's words, shape (words, dimension / 4)."""
-        ids = np.array([id_])
-        return self._read(ids, *self._places(ids))
+        return self._read(*self._places(np.array([id_])))
 
     def scores(self, question: NDArray[np.float32], ids: Sequence[int]) -> NDArray[np.float32]:
         """Return the late interaction, shape (len(ids),), of a question with these passages.
@@ -153,7 +147,7 @@ class WordVectors:
         for places in np.split(held, np.flatnonzero(np.diff(slab)) + 1):
             if places.size:
                 some = counts[places]
-                products = likeness(self._read(rows[places], first[places], some), question)
+                products = likeness(self._read(first[places], some), question)
                 starts = np.cumsum(some) - some
                 scores[places] = np.maximum.reduceat(products, starts, axis=0).sum(1)
         return scores
@@ -163,22 +157,11 @@ class WordVectors:
         first = np.where(ids > 0, self._ends[ids - 1], 0)
         return first, self._ends[ids] - first
 
-    def _read(
-        self, ids: NDArray[np.int64], first: NDArray[np.int64], counts: NDArray[np.int64]
-    ) -> Codes:
+    def _read(self, first: NDArray[np.int64], counts: NDArray[np.int64]) -> Codes:
         """Return the codes of all words of these passages, shape (words, dimension / 4)."""
-        runs = np.flatnonzero(np.diff(ids, prepend=-2) != 1)  # where neighbours begin
-        ends = np.cumsum(counts) * self._width
-        begins = (ends - counts * self._width)[runs].tolist()
-        content = bytearray(int(ends[-1]))
-        view = memoryview(content)
-        offsets = (first[runs] * self._width).tolist()
-        for begin, end, offset in zip(begins, [*begins[1:], len(content)], offsets, strict=True):
-            part = view[begin:end]
-            if os.preadv(self._file.fileno(), [part], offset) != len(part):
-                raise IndexingError(f"{self._path} was cut short while it is served: copy it again")
+        content = self._file.read(first * self._width, (first + counts) * self._width)
         return np.frombuffer(content, np.uint8).reshape(-1, self._width)
 
     def close(self) -> None:
         """Close the file."""
-        self._closing()
+        self._file.close()

@@ -13,14 +13,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from files.writing import write_durably
 from models.contracts import ModelError
-from models.writing import write_whole
 
 DoubleArray: TypeAlias = NDArray[np.float64]
 
 _LIMIT = 1e9  # features are clipped here, so that an infinite one of weight 0 adds 0, not NaN
 _STEPS = 100
 _RIDGE = 1e-9  # keeps the Hessian invertible where features are collinear
+_BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class LogisticCalibration:
 
     def save(self, path: Path) -> None:
         """Write the calibration as JSON, whole or not at all."""
-        write_whole(path, json.dumps(asdict(self), indent=2) + "\n")
+        write_durably(path, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def load(path: Path) -> LogisticCalibration:
@@ -97,10 +98,8 @@ def fit(features: Sequence[str], values: ArrayLike, outcomes: ArrayLike) -> Logi
     )
 
 
-def expected_calibration_error(
-    probabilities: ArrayLike, outcomes: ArrayLike, bins: int = 10
-) -> float:
-    """Return the mean over equally wide bins of |accuracy - confidence|, weighted by count.
+def expected_calibration_error(probabilities: ArrayLike, outcomes: ArrayLike) -> float:
+    """Return the mean over ten equally wide bins of |accuracy - confidence|, weighted by count.
 
     Both arguments have shape (n,). Naeini, Cooper and Hauskrecht (2015). Raises ValueError
     where they are empty or don't match.
@@ -109,8 +108,8 @@ def expected_calibration_error(
     right = np.asarray(outcomes, dtype=np.float64)
     if confidence.ndim != 1 or confidence.shape != right.shape or not confidence.size:
         raise ValueError("give as many probabilities as outcomes, and at least one")
-    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)  # 1.0 is in the last bin
-    gaps = np.bincount(bin_of, weights=right - confidence, minlength=bins)
+    bin_of = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)  # 1.0 is in the last bin
+    gaps = np.bincount(bin_of, weights=right - confidence, minlength=_BINS)
     return float(np.abs(gaps).sum() / confidence.size)
 
 

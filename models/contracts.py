@@ -25,13 +25,11 @@ class Span:
 
     `score` is the sum of the start and the end logit of the span minus that of the null
     answer (position 0 of the window), in logits: above 0 the model prefers the span.
-    `no_answer_score` is the null answer's own logit sum in the window of the span.
     """
 
     start: int
     end: int
     score: float
-    no_answer_score: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from files.checksums import sha256
 from models.contracts import ModelError
 from models.onnx.files import GRAPH, Record
 
@@ -122,8 +123,7 @@ def weights_identity(folder: Path) -> str | None:
     config = read_config(folder)
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.safetensors")):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(sha256(path)))
     layers = config.get("num_hidden_layers", config.get("n_layers", "?"))
     width = hidden_width(config) or "?"
     return f"{config.get('model_type', 'model')}-{layers}x{width}@{digest.hexdigest()[:8]}"

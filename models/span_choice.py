@@ -15,10 +15,10 @@ from typing import Self
 
 import numpy as np
 
+from files.writing import write_durably
 from models.contracts import FloatArray, ModelError
 from models.span_features import FEATURES, span_features
 from models.spans import SpanCandidate
-from models.writing import write_whole
 
 SPAN_CHOICE = "span_choice.json"
 """The name of the file in a reader's folder."""
@@ -83,7 +83,7 @@ class SpanChoice:
                 for place, weights in zip(STATES, self.states, strict=True)
             },
         }
-        write_whole(folder / SPAN_CHOICE, json.dumps(content, indent=1) + "\n")
+        write_durably(folder / SPAN_CHOICE, json.dumps(content, indent=1) + "\n")
 
     @classmethod
     def load(cls, folder: Path, model: str, width: int | None) -> Self | None:

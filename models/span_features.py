@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,10 @@ FEATURES = (
 )
 """The names of the features, in their order."""
 
+_BELOW_BEST, _IN_OTHERS, _OF_OTHERS = map(
+    FEATURES.index, ("score below best", "in others", "of others")
+)
+
 
 def span_features(
     question: str, context: str, candidates: Sequence[SpanCandidate]
@@ -149,51 +154,60 @@ class _Asked:
     def of(self, one: SpanCandidate, text: str, shared: Sequence[float]) -> list[float]:
         """Return the features of one candidate that are not of all together."""
         tokens = _TOKEN.findall(text) or [""]
-        count = len(text.split())
-        log = math.log(max(count, 1))
-        known = sum(token.lower() in self.words for token in tokens) / len(tokens)
-        digit = any(character.isdigit() for character in text)
-        capitals = all(
-            token[0].isupper() or token.lower() in _STOPWORDS or not token[0].isalpha()
-            for token in tokens
-            if token
-        )
+        makeup = self._makeup(text, tokens)
         before = _TOKEN.findall(self.context[max(0, one.start - _BESIDE) : one.start])
         after = _TOKEN.findall(self.context[one.end : one.end + _BESIDE])
         previous, following = before[-1] if before else "", after[0] if after else ""
         classes = [_class(word) for word in (tokens[0], tokens[-1], previous, following)]
-        best = self.best
-        other = (one.start, one.end) != (best.start, best.end)
         own = [
-            count / 10,
-            log,
-            known,
-            known == 1,
-            digit,
-            any(token[:1].isupper() for token in tokens),
-            capitals,
-            "(" in text,
-            "," in text,
-            " and " in text or " or " in text,
-            '"' in text,
-            len(tokens) == 1,
-            other and one.start <= best.start and one.end >= best.end,
-            other and one.start >= best.start and one.end <= best.end,
-            one.end <= best.start or one.start >= best.end,
-            other and one.start == best.start,
-            other and one.end == best.end,
+            *makeup,
+            *self._against_best(one),
             *self._where(one),
             *(name == wanted for name in classes for wanted in _CLASSES),
             *(following == mark for mark in _AFTER),
             *(previous == mark for mark in _BEFORE),
         ]
-        prepositional = classes[0] in _PREPOSITIONAL
         of_kind = [
-            *(count / 10, log, digit, capitals, shared[7], shared[8]),
-            *(prepositional, classes[0] == "article", shared[0]),
+            *(makeup.words, makeup.log_words, makeup.digit, makeup.all_capitals),
+            *(shared[_IN_OTHERS], shared[_OF_OTHERS]),
+            *(classes[0] in _PREPOSITIONAL, classes[0] == "article", shared[_BELOW_BEST]),
         ]
         by_kind = [value if kind == self.kind else 0.0 for kind in _KINDS for value in of_kind]
         return [float(value) for value in (*own, *by_kind)]
+
+    def _makeup(self, text: str, tokens: Sequence[str]) -> "_Makeup":
+        count = len(text.split())
+        known = sum(token.lower() in self.words for token in tokens) / len(tokens)
+        return _Makeup(
+            words=count / 10,
+            log_words=math.log(max(count, 1)),
+            asked_words=known,
+            only_asked_words=known == 1,
+            digit=any(character.isdigit() for character in text),
+            capital=any(token[:1].isupper() for token in tokens),
+            all_capitals=all(
+                token[0].isupper() or token.lower() in _STOPWORDS or not token[0].isalpha()
+                for token in tokens
+                if token
+            ),
+            bracket="(" in text,
+            comma="," in text,
+            conjunction=" and " in text or " or " in text,
+            quote='"' in text,
+            one_word=len(tokens) == 1,
+        )
+
+    def _against_best(self, one: SpanCandidate) -> list[bool]:
+        """Return how a span lies to the best one: around, inside or apart; begins or ends alike."""
+        best = self.best
+        other = (one.start, one.end) != (best.start, best.end)
+        return [
+            other and one.start <= best.start and one.end >= best.end,
+            other and one.start >= best.start and one.end <= best.end,
+            one.end <= best.start or one.start >= best.end,
+            other and one.start == best.start,
+            other and one.end == best.end,
+        ]
 
     def _where(self, one: SpanCandidate) -> list[float]:
         """Return how near the question's words are: in the sentence, and in numbers of words."""
@@ -221,6 +235,23 @@ class _Asked:
 
     def _share(self, stems: set[str]) -> float:
         return sum(self._weights[stem] for stem in stems) / self._total
+
+
+class _Makeup(NamedTuple):
+    """What a span's own text is like: features, in their order."""
+
+    words: float
+    log_words: float
+    asked_words: float
+    only_asked_words: bool
+    digit: bool
+    capital: bool
+    all_capitals: bool
+    bracket: bool
+    comma: bool
+    conjunction: bool
+    quote: bool
+    one_word: bool
 
 
 _PREPOSITIONAL = {"of", "in", "by", "to", "for", "from", "with", "preposition"}

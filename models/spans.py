@@ -95,15 +95,15 @@ def best_span(
     of the same window, as in Devlin et al., "BERT" (2019), section 4.3; so scores of different
     windows are comparable. Its edges are moved to where a reader of English would put them.
 
-    A context without a valid span gives `Span(0, 0, -inf, 0.0)`.
+    A context without a valid span gives `Span(0, 0, -inf)`.
     """
-    best = Span(0, 0, -np.inf, 0.0)
+    best = Span(0, 0, -np.inf)
     for window, own in zip(windows, logits, strict=True):
         start, end, null = _of_context(window, own)
         pair = best_pair(start, end, max_tokens=max_answer_tokens)
         if pair and pair.score - null > best.score:
             edges = int(window.offsets[pair.first, 0]), int(window.offsets[pair.last, 1])
-            best = Span(*edges, score=pair.score - null, no_answer_score=null)
+            best = Span(*edges, score=pair.score - null)
     if best.score == -np.inf:
         return best
     begin, stop = tidy(context, best.start, best.end)

@@ -1,14 +1,14 @@
 """Asks questions in the terminal: the same answers as the page and the API give."""
 
 import argparse
-import os
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 from index.filters import Filters
+from scripts.served import add_served_index, settings_with
 from service.batch import Outcome, outcomes
 from service.cards import Card
 from service.errors import problem_of
@@ -40,12 +40,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="ask all questions of a file, one a line or a CSV with a column named question",
     )
-    add(
-        "--index",
-        type=Path,
-        metavar="DIR",
-        help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
-    )
+    add_served_index(arguments)
     add(
         "--weight",
         type=_number(float),
@@ -226,8 +221,7 @@ def main(argv: list[str] | None = None) -> int:
         "filters": _given(options, *(field.name for field in fields(Filters)))
     }
     try:
-        settings = Settings.from_environment(os.environ)
-        settings = replace(settings, index=options.index or settings.index)
+        settings = settings_with(options.index)
         if options.file:
             return ask_all(options, settings, given)
         query = _query(settings, given | {"question": options.question})

@@ -24,8 +24,8 @@ from scripts.arguments import at_least
 from scripts.benchmark_processes import MeasuringError
 from scripts.benchmark_service import serve, texts_of, titles_as_questions
 from scripts.benchmark_table import Table
+from scripts.gold_questions import asked_or_suggested
 from service.loading import StartError, load_models, snapshot
-from service.questions import QUESTIONS
 from service.settings import Settings, SettingsError
 from service.types import Query
 
@@ -132,7 +132,7 @@ def _in_this_process(
 
     from scripts import benchmark_sections as sections  # noqa: PLC0415 - likewise
 
-    texts = _questions(options)
+    texts = list(dict.fromkeys(asked_or_suggested(options.questions)))[: options.cases]
     any_settings = next(iter(settings.values()))
     torch.set_num_threads(any_settings.threads or len(os.sched_getaffinity(0)))
     models = {name: load_models(own) for name, own in settings.items()}
@@ -172,13 +172,6 @@ def _in_this_process(
             own.start_reading_ahead()
             sections.looking(table, name, fresh[name], queries)
             own.stop_reading_ahead()
-
-
-def _questions(options: argparse.Namespace) -> list[str]:
-    texts = [question.text for question in QUESTIONS]
-    if options.questions is not None:
-        texts = [gold.question for gold in read_squad(options.questions)]
-    return list(dict.fromkeys(texts))[: options.cases]
 
 
 def _settings(backend: str, index: Path | None) -> Settings:

@@ -92,11 +92,9 @@ def new_and_known(
     return new, known
 
 
-def in_bulk(
-    reading: SpanReading, question: str, passages: Sequence[str], tries: int = _TRIES
-) -> Parts:
+def in_bulk(reading: SpanReading, question: str, passages: Sequence[str]) -> Parts:
     """Read many passages at once, several times, and return the median; the first is left out."""
-    found = [by_parts(reading, question, passages) for _ in range(tries + 1)][1:]
+    found = [by_parts(reading, question, passages) for _ in range(_TRIES + 1)][1:]
     return sorted(found, key=lambda parts: parts.total)[len(found) // 2]
 
 

@@ -4,6 +4,7 @@ import random
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -11,8 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from scripts.benchmark_clients import Client, Load, Questions, closed_loop, so_many
 from scripts.benchmark_processes import Memory, memory_of_family, serving
 from service.types import AnswererProtocol, Query
@@ -97,14 +97,13 @@ def moved_later(answerer: AnswererProtocol, queries: Sequence[Query]) -> list[fl
 
 def titles_as_questions(index: Path) -> list[str]:
     """Return different questions about what an index holds, from all over it, in no order."""
-    store = PassageStore(current_version(index) / PASSAGES)
-    step = max(1, store.passages // _TITLES)
-    titles = {
-        title: None
-        for first in range(0, store.passages, step)
-        for title, _, _ in store.texts(first, first + 1)
-    }
-    store.close()
+    with closing(PassageStore(current_version(index) / PASSAGES)) as store:
+        step = max(1, store.passages // _TITLES)
+        titles = {
+            title: None
+            for first in range(0, store.passages, step)
+            for title, _, _ in store.texts(first, first + 1)
+        }
     questions = [f"What is known about {title[:_LONGEST]}?" for title in titles if title]
     random.Random(0).shuffle(questions)  # noqa: S311 - the same every time
     return questions
@@ -112,10 +111,8 @@ def titles_as_questions(index: Path) -> list[str]:
 
 def texts_of(index: Path, most: int) -> list[str]:
     """Return the texts of the first passages of an index."""
-    store = PassageStore(current_version(index) / PASSAGES)
-    texts = [text for _, _, text in store.texts(0, most)]
-    store.close()
-    return texts
+    with closing(PassageStore(current_version(index) / PASSAGES)) as store:
+        return [text for _, _, text in store.texts(0, most)]
 
 
 @dataclass(frozen=True, slots=True)

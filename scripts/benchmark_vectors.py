@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from index.corpora.squad import read_squad
 from index.manifest import current_version, read_manifest
 from index.types import CorpusError, IndexingError, VectorRecall
+from index.vector_files import EMBEDDINGS, VectorFile
 from index.vector_kinds import KINDS, build_faiss
 from index.vector_recall import measure_recall
-from index.vectors import EMBEDDINGS, VectorFile, VectorIndex
+from index.vectors import VectorIndex
 from models.contracts import FloatArray, ModelError
 from scripts.arguments import at_least, from_0
 from service.questions import QUESTIONS

@@ -27,6 +27,7 @@ from scripts.calibration_samples import (
     span_range,
 )
 from scripts.samples import FOLDS, Samples
+from scripts.served import add_served_index, settings_with
 from scripts.training_runs import replacing
 from service.answering import Answerer
 from service.calibrations import Calibrations, ReaderCalibration
@@ -100,12 +101,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = arguments.add_argument
-    add(
-        "--index",
-        type=Path,
-        metavar="DIR",
-        help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
-    )
+    add_served_index(arguments)
     add(
         "--retrieval-questions",
         type=Path,
@@ -242,8 +238,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
-        settings = Settings.from_environment(os.environ)
-        settings = replace(settings, index=options.index or settings.index)
+        settings = settings_with(options.index)
         asked = asked_of(options)
         answerer = snapshot(settings, load_models(settings), calibrated=False)
         for folder in _written_to(options.write, settings, answerer):

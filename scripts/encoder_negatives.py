@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from files.writing import whole_file
 from models.contrastive import TrainedEncoder
 from models.token_table import TokenTable
 from scripts.encoder_pairs import PairSet
@@ -70,10 +71,8 @@ def with_dense_negatives(
             f"{time.monotonic() - began:.1f} s",
             flush=True,
         )
-        temporary = folder / f"{DENSE}.tmp"
-        with temporary.open("wb") as file:
+        with whole_file(folder / DENSE) as file:
             np.savez(file, places=places, texts=texts)
-        temporary.replace(folder / DENSE)
     rows = iter(places)
     return [
         some

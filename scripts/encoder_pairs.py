@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from files.checksums import sha256
+from files.writing import whole_file
 from index.corpora.squad import read_squad
-from index.manifest import current_version, sha256
+from index.embedding import embedding_text
+from index.manifest import current_version
 from index.types import CorpusError
 from models.contracts import ModelError
-from scripts.made_questions import read_made_questions
 from scripts.pairs import Pair, context_pairs, corpus_pairs
+from scripts.passage_files import read_made_questions
 from scripts.training_runs import Source
 
 HELD_OUT = "held_out.json"
@@ -69,9 +72,6 @@ def made_pairs(path: Path, held_out: Collection[str]) -> list[Pair]:
 
     Those about papers that are held out are left out. Raises CorpusError where it can't be read.
     """
-    # an index is built with it, by what a machine that only trains may lack
-    from index.embedding import embedding_text  # noqa: PLC0415
-
     return [
         Pair(question, embedding_text(one.title, one.section, one.text), (), ())
         for one in read_made_questions(path)
@@ -166,10 +166,8 @@ def _write(
         "sets": rows,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with gzip.open(temporary, "wt", encoding="utf-8", compresslevel=6) as file:
+    with whole_file(path) as raw, gzip.open(raw, "wt", encoding="utf-8", compresslevel=6) as file:
         file.write(json.dumps(content))  # at once: json.dump is many times slower
-    temporary.replace(path)
 
 
 def _read(path: Path, sources: Sequence[Source], hold_out: int) -> tuple[list[str], list[PairSet]]:

@@ -1,18 +1,16 @@
 """Measures quality on question sets with known answers: of searches, reader and answers."""
 
 import argparse
-import os
 import sys
-from dataclasses import replace
-from pathlib import Path
 
 from index.types import CorpusError
 from models.contracts import ModelError
 from scripts import evaluate_answers, evaluate_reader, evaluate_retrieval, evaluate_spelling
 from scripts.arguments import at_least
 from scripts.benchmark_processes import MeasuringError
+from scripts.served import add_served_index, settings_with
 from service.loading import StartError
-from service.settings import Settings, SettingsError
+from service.settings import SettingsError
 
 _COMMANDS = {
     "retrieval": (
@@ -46,12 +44,7 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=summary, description=description)
         module.add_arguments(command)
         if module is not evaluate_reader:
-            command.add_argument(
-                "--index",
-                type=Path,
-                metavar="DIR",
-                help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
-            )
+            add_served_index(command)
         command.add_argument(
             "--limit", type=at_least(1), metavar="N", help="only the first N questions"
         )
@@ -64,9 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     module, *_ = _COMMANDS[options.command]
     try:
-        settings = Settings.from_environment(os.environ)
-        index = vars(options).get("index") or settings.index
-        print(module.run(options, replace(settings, index=index)))
+        print(module.run(options, settings_with(vars(options).get("index"))))
     except (CorpusError, MeasuringError, ModelError, SettingsError, StartError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1

@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 from tqdm import tqdm
 
@@ -13,23 +12,10 @@ from index.corpora.squad import GoldQuestion, answered
 from index.types import CorpusError
 from scripts.answer_quality import PAPER_DEPTHS, Quality, quality_of
 from scripts.evaluate_beside import beside_table, evaluate_beside
-from scripts.evaluate_reading import evaluate_reading, reading_table
+from scripts.evaluate_reading import ReadingAnswerer, evaluate_reading, reading_table
 from service.loading import load_answerer
-from service.reading import Reading
 from service.settings import Settings
 from service.types import AnswerList, Query
-
-
-class ReadingAnswerer(Protocol):
-    """An answerer whose reading and ranking can be called apart."""
-
-    def read(self, question: str, top_k: int) -> Reading:
-        """Retrieve and read."""
-        ...
-
-    def rank(self, query: Query, reading: Reading) -> AnswerList:
-        """Rank what was read."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

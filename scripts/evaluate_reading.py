@@ -17,19 +17,23 @@ WEIGHTS = (0.2, 0.5, 0.8)
 TOP_K = 5
 
 
-class FrugalAnswerer(Protocol):
-    """An answerer that can read everything, or no more than the answers need."""
+class ReadingAnswerer(Protocol):
+    """An answerer whose reading and ranking can be called apart."""
 
     def read(self, question: str, top_k: int) -> Reading:
         """Retrieve, and read all."""
         ...
 
-    def read_enough(self, query: Query) -> Reading:
-        """Retrieve, and read no more than the query's answers need."""
-        ...
-
     def rank(self, query: Query, reading: Reading) -> AnswerList:
         """Rank what was read."""
+        ...
+
+
+class FrugalAnswerer(ReadingAnswerer, Protocol):
+    """An answerer that can read everything, or no more than the answers need."""
+
+    def read_enough(self, query: Query) -> Reading:
+        """Retrieve, and read no more than the query's answers need."""
         ...
 
 

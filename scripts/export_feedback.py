@@ -16,7 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from index.manifest import temporary, write_durably
+from files.writing import temporary, write_durably
 from index.passages import digest
 from service.feedback import FeedbackError
 

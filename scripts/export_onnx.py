@@ -5,13 +5,13 @@ import os
 import statistics
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import cycle
 from pathlib import Path
 
 from index.corpora.squad import GoldQuestion, read_squad
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, reader_folder
@@ -75,14 +75,10 @@ def parser() -> argparse.ArgumentParser:
 
 def from_index(folder: Path, count: int) -> list[tuple[str, str]]:
     """Return suggested questions, each with a passage of an index. Raises IndexingError."""
-    version = current_version(folder)
-    store = PassageStore(version / PASSAGES)
-    try:
+    with closing(PassageStore(current_version(folder) / PASSAGES)) as store:
         total = store.passages
         places = [at * total // count for at in range(count)] if total > count else range(total)
         passages = [text for place in places for _, _, text in store.texts(place, place + 1)]
-    finally:
-        store.close()
     return list(zip(cycle(question.text for question in QUESTIONS), passages, strict=False))
 
 

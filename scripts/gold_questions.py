@@ -1,9 +1,23 @@
-"""Reads the questions with known answers that a model learns from."""
+"""Reads the questions that commands ask, and those with known answers that a model learns from."""
 
 from pathlib import Path
 
-from index.corpora.squad import GoldQuestion, answered, in_place
+from index.corpora.squad import GoldQuestion, answered, in_place, read_squad
 from index.types import CorpusError
+from service.questions import QUESTIONS
+
+
+def asked_or_suggested(path: Path | None) -> list[str]:
+    """Return the questions of a file in the SQuAD format, or the suggested ones without a file.
+
+    Raises CorpusError where it cannot be read or has none.
+    """
+    if path is None:
+        return [question.text for question in QUESTIONS]
+    texts = [gold.question for gold in read_squad(path)]
+    if not texts:
+        raise CorpusError(f"{path} has no question")
+    return texts
 
 
 def learnable(path: Path) -> list[GoldQuestion]:

@@ -18,7 +18,7 @@ from index.types import IndexingError
 from models.contracts import ModelError
 from scripts.arguments import at_least
 from scripts.calibrations_beside import wrong_calibrations
-from scripts.served_encoder import add_served_encoder, served_encoder
+from scripts.served import add_served_encoder, served_encoder
 from service.settings import SettingsError
 
 _BAR = 40  # characters of the longest bar

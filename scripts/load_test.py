@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
-from index.corpora.squad import read_squad
 from index.types import CorpusError
 from scripts.arguments import at_least
 from scripts.benchmark_clients import (
@@ -33,7 +32,7 @@ from scripts.benchmark_clients import (
     is_loopback,
 )
 from scripts.benchmark_processes import MeasuringError, Memory, memory_of_family
-from service.questions import QUESTIONS
+from scripts.gold_questions import asked_or_suggested
 
 _LONE = 7  # questions that tell how long a lone one takes
 _BACK = 1.5  # times as long as before a lone question may take to count as normal again
@@ -209,16 +208,6 @@ def stop(client: Client, options: argparse.Namespace) -> bool:
     return lost == 0
 
 
-def _texts(path: Path | None) -> list[str]:
-    """Return the questions of a file, or the suggested ones. Raises CorpusError."""
-    if path is None:
-        return [question.text for question in QUESTIONS]
-    texts = [gold.question for gold in read_squad(path)]
-    if not texts:
-        raise CorpusError(f"{path} has no question")
-    return texts
-
-
 def _client(options: argparse.Namespace) -> Client:
     """Return a client that has had an answer already. Raises MeasuringError without one."""
     if not is_loopback(options.url):
@@ -236,7 +225,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status: 1 where the server did not bear it well."""
     options = parser().parse_args(argv)
     try:
-        options.texts = _texts(options.questions)
+        options.texts = asked_or_suggested(options.questions)
         client = _client(options)
         watch = MemoryWatch(options.pid)
         well = {"steady": steady, "overload": overload, "stop": stop}[options.what](client, options)

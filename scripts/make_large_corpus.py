@@ -5,6 +5,7 @@ seed and sizes give the same files.
 """
 
 import argparse
+import codecs
 import csv
 import gzip
 import io
@@ -21,6 +22,7 @@ from typing import IO, cast
 
 from tqdm import tqdm
 
+from files.writing import whole_file
 from index.corpora.tar import forget_members
 from scripts.arguments import at_least
 
@@ -169,12 +171,11 @@ def write(output: Path, count: int, parses: int, seed: int, *, archive: bool) ->
     """
     output.mkdir(parents=True, exist_ok=True)
     texts = Texts(random.Random(seed + 1))  # noqa: S311 - a repeatable draw, no secret
-    unfinished = output / "metadata.csv.tmp"
     with (
-        unfinished.open("w", encoding="utf-8", newline="") as file,
+        whole_file(output / "metadata.csv") as file,
         _archive(output) if archive and parses else _folder(output) as write_parse,
     ):
-        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer = csv.DictWriter(codecs.getwriter("utf-8")(file), COLUMNS, restval="")
         writer.writeheader()
         drawn = tqdm(records(count, seed), total=count, unit=" records", mininterval=1)
         for number, record in enumerate(drawn):
@@ -184,7 +185,6 @@ def write(output: Path, count: int, parses: int, seed: int, *, archive: bool) ->
                 named["pdf_json_files"] = f"document_parses/pdf_json/{named['sha']}.json"
                 write_parse(named["pdf_json_files"], parse(named, texts))
             writer.writerow(named)
-    unfinished.replace(output / "metadata.csv")
 
 
 @contextmanager
@@ -200,9 +200,8 @@ def _folder(output: Path) -> Iterator[Write]:
 @contextmanager
 def _archive(output: Path) -> Iterator[Write]:
     """Write parses into document_parses.tar.gz; no time in it, so that a seed gives one file."""
-    unfinished = output / "document_parses.tar.gz.tmp"
     with (
-        unfinished.open("wb") as file,
+        whole_file(output / "document_parses.tar.gz") as file,
         gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed,
         tarfile.open(fileobj=cast("IO[bytes]", packed), mode="w|") as tar,
     ):
@@ -214,7 +213,6 @@ def _archive(output: Path) -> Iterator[Write]:
             forget_members(tar)
 
         yield write_parse
-    unfinished.replace(output / "document_parses.tar.gz")
 
 
 def parser() -> argparse.ArgumentParser:

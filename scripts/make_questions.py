@@ -17,14 +17,8 @@ from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
 from scripts.arguments import at_least, expect_use
-from scripts.question_passages import (
-    Row,
-    expect_to_write,
-    of_contexts,
-    of_index,
-    read_rows,
-    write_rows,
-)
+from scripts.passage_files import Row, expect_to_write, read_rows, write_rows
+from scripts.question_passages import of_contexts, of_index
 from scripts.question_training import Watch, asked_of, train
 from scripts.training_arguments import add_course, add_sources, command
 from scripts.training_runs import expect_to_replace, replacing, share

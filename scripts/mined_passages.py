@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from files.writing import whole_file
 from index.types import CorpusError
 from scripts.reader_examples import Example
 
@@ -57,10 +58,8 @@ def kept(
         ],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with gzip.open(temporary, "wt", encoding="utf-8") as file:
+    with whole_file(path) as raw, gzip.open(raw, "wt", encoding="utf-8") as file:
         file.write(json.dumps(content | {"texts": list(texts)}))
-    temporary.replace(path)
     return mined
 
 

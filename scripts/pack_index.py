@@ -8,7 +8,7 @@ from index.packing import pack
 from index.types import IndexingError
 from models.contracts import ModelError
 from scripts.calibrations_beside import wrong_calibrations
-from scripts.served_encoder import add_served_encoder, served_encoder
+from scripts.served import add_served_encoder, served_encoder
 from service.settings import SettingsError
 
 

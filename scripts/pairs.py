@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion
 from index.filters import Attributes
-from index.passages import PassageStore
+from index.passages import PASSAGES, PassageStore
 from index.types import Passage
 from scripts.reader_examples import Example
 
@@ -87,8 +87,7 @@ def corpus_pairs(questions: Sequence[GoldQuestion], version: Path) -> list[Pair]
     The right passage of a question about a paper is the one around its answer, and a question
     without such a passage is left out; that of any other question is its own context.
     """
-    from index.keywords import KeywordIndex  # noqa: PLC0415 - see above
-    from index.search import KEYWORDS, PASSAGES  # noqa: PLC0415 - see above
+    from index.keywords import KEYWORDS, KeywordIndex  # noqa: PLC0415 - see above
 
     keywords = KeywordIndex(version / KEYWORDS)
     pairs = []
@@ -112,8 +111,7 @@ def wrong_passages(questions: Sequence[GoldQuestion], version: Path) -> list[lis
 
     `version` is the folder of a version of the index.
     """
-    from index.keywords import KeywordIndex  # noqa: PLC0415 - see above
-    from index.search import KEYWORDS, PASSAGES  # noqa: PLC0415 - see above
+    from index.keywords import KEYWORDS, KeywordIndex  # noqa: PLC0415 - see above
 
     keywords = KeywordIndex(version / KEYWORDS)
     with closing(PassageStore(version / PASSAGES)) as store:
@@ -133,8 +131,6 @@ def right_passages(questions: Sequence[GoldQuestion], version: Path) -> list[lis
 
     A question about no paper has none. `version` is the folder of a version of the index.
     """
-    from index.search import PASSAGES  # noqa: PLC0415 - see above
-
     with closing(PassageStore(version / PASSAGES)) as store:
         return [
             [
@@ -149,8 +145,7 @@ def right_passages(questions: Sequence[GoldQuestion], version: Path) -> list[lis
 
 def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
     """Return a pair a question, its passages taken from the contexts of all the questions."""
-    from index.keywords import KeywordIndex, build_keywords  # noqa: PLC0415 - see above
-    from index.search import KEYWORDS  # noqa: PLC0415 - see above
+    from index.keywords import KEYWORDS, KeywordIndex, build_keywords  # noqa: PLC0415 - see above
 
     contexts = list(dict.fromkeys(gold.context for gold in questions))
     pairs = []

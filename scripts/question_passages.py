@@ -1,28 +1,17 @@
-"""Files of passages, with or without their questions: JSON lines, plain or gzipped."""
+"""The passages that questions are made up about: of an index, or of question sets."""
 
-import gzip
-import json
-import os
-import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from index.chunking import Chunker
 from index.corpora.squad import read_squad
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
-from index.types import CorpusError
-from models.pieces import without_surrogates
-
-Row: TypeAlias = dict[str, Any]
-"""One passage: a JSON object with its "text", and more."""
+from index.passages import PASSAGES, PassageStore
+from scripts.passage_files import Row
 
 _READ = 5000  # passages of one query
 _CHUNKER = Chunker(words=140, overlap=0)  # a context of most sets is one passage
-_LEVEL = 5  # of gzip: as small as its default within a few per cent, in half the time
 
 
 def of_index(folder: Path) -> Iterator[Row]:
@@ -53,70 +42,3 @@ def of_contexts(paths: Iterable[Path]) -> Iterator[Row]:
                 seen.add(gold.context)
                 for start, end in _CHUNKER.chunks(gold.context):
                     yield {"cord_uid": gold.cord_uid, "text": gold.context[start:end]}
-
-
-def read_rows(path: Path, limit: int | None = None) -> list[Row]:
-    """Return the first `limit` passages of a file.
-
-    Raises CorpusError where it cannot be read, has none, or a line is no passage.
-    """
-    rows: list[Row] = []
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if len(rows) == limit:
-                    break
-                if not line.strip():
-                    continue
-                row = json.loads(line)
-                if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-                    raise CorpusError(f'{path}, line {number}: not a JSON object with a "text"')
-                rows.append(row)
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, zlib.error) as error:
-        raise CorpusError(f"{path} is not a file of JSON lines: {error}") from error
-    if not rows:
-        raise CorpusError(f"{path} has no passage")
-    return rows
-
-
-def expect_to_write(path: Path) -> None:
-    """See that a file can be written, before long work for it. Raises CorpusError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _temporary(path).touch()
-        _temporary(path).unlink()
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(path.name + ".tmp")
-
-
-def write_rows(path: Path, rows: Iterable[Row]) -> int:
-    """Write passages to a file, which is complete or absent; return how many they were.
-
-    Raises CorpusError where it cannot be written.
-    """
-    temporary = _temporary(path)
-    count = 0
-    expect_to_write(path)
-    try:
-        with temporary.open("wb") as raw:
-            with gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as file:
-                for row in rows:
-                    line = without_surrogates(json.dumps(row, ensure_ascii=False))
-                    file.write(f"{line}\n".encode())
-                    count += 1
-            raw.flush()
-            os.fsync(raw.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-    return count

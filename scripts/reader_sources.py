@@ -3,13 +3,14 @@
 import argparse
 from collections.abc import Sequence
 
+from files.checksums import sha256
 from index.corpora.squad import GoldQuestion
-from index.manifest import current_version, sha256
+from index.manifest import current_version
 from index.types import CorpusError
 from scripts.gold_questions import learnable
-from scripts.made_questions import read_made_questions
 from scripts.mined_passages import Mined, kept
 from scripts.pairs import context_pairs, right_passages, wrong_passages
+from scripts.passage_files import read_made_questions
 from scripts.reader_examples import Asked
 from scripts.training_runs import Source
 

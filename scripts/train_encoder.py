@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
         made_questions="passages with questions that scripts.make_questions made up; each "
         "question's right passage is its own",
     )
-    add_output(arguments, "encoder", "checkpoint and log")
+    add_output(arguments, "encoder")
     add(
         "--dense-negatives",
         type=at_least(0),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index.manifest import sha256
+from files.checksums import sha256
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import (
@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
         made_questions="passages with questions that were made up (see make_questions); needs "
         "--teacher, which has to say what the answer is",
     )
-    add_output(arguments, "reader", "checkpoint and log")
+    add_output(arguments, "reader")
     add("--index", type=Path, metavar="DIR", help="an index of the corpus, for its BM25")
     add(
         "--mined-passages",

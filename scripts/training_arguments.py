@@ -41,11 +41,11 @@ def add_sources(arguments: argparse.ArgumentParser, **said: str) -> None:
         )
 
 
-def add_output(arguments: argparse.ArgumentParser, what: str, work: str) -> None:
-    """Add where to write what was trained, and the folder of the run, which is told as `work`."""
+def add_output(arguments: argparse.ArgumentParser, what: str) -> None:
+    """Add where to write what was trained, and the folder of the run."""
     add = arguments.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help=f"where to write the {what}")
-    add("--work", type=Path, required=True, metavar="DIR", help=f"folder of {work}")
+    add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
 
 
 def add_base_share(arguments: argparse.ArgumentParser) -> None:

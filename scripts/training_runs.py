@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.manifest import write_durably
+from files.writing import write_durably
 from models.contracts import ModelError
 
 _MOST_PASSES = 100

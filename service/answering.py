@@ -18,9 +18,16 @@ from index.types import Passage
 from models.contracts import FloatArray, Span
 from service.caching import Kept, Turns
 from service.calibrations import Calibrations
-from service.fusion import fuse, ranked, without_repeats
+from service.fusion import ranked, without_repeats
 from service.patience import current
-from service.reading import NO_ANSWER_DEPTH, Reading, ReadPassage, Retrieved, no_answer_features
+from service.reading import (
+    NO_ANSWER_DEPTH,
+    Reading,
+    ReadPassage,
+    Retrieved,
+    answers_in,
+    no_answer_probability,
+)
 from service.shared_models import SharedModels
 from service.threshold import Pool, read_enough
 from service.types import Answer, AnswerList, Query, Source, Timings
@@ -110,13 +117,15 @@ class Answerer:
 
         Without a passage there surely is none.
         """
-        read = ranked(self._fused(query, reading.passages))
+        read = ranked(answers_in(reading.passages, self.calibrations.reader, query.weight))
         meant = self._did_you_mean(query.question)
         unread = reading.unread
         return AnswerList(
             query=query,
             answers=tuple(islice(without_repeats(read), query.top_k)),
-            no_answer_probability=self._no_answer(reading.passages),
+            no_answer_probability=no_answer_probability(
+                reading.passages, self.calibrations.no_answer
+            ),
             passages_searched=reading.passages_searched,
             source=self.source,
             took_ms=reading.took_ms,
@@ -218,7 +227,7 @@ class Answerer:
             parts = zip(candidates, found.scores[begin:end], spans, strict=True)
             read_now = [ReadPassage(*part) for part in parts]
             passages.extend(read_now)
-            return self._fused(query, read_now)
+            return answers_in(read_now, self.calibrations.reader, query.weight)
 
         if everything:
             read(0, len(found.scores))
@@ -279,31 +288,3 @@ class Answerer:
             list(texts),
             lambda missing: self._models.read(question, [texts[key] for key in missing]),
         )
-
-    def _no_answer(self, read: Sequence[ReadPassage]) -> float:
-        """Return the probability that the question has no answer, 1 where nothing was read."""
-        if not read:
-            return 1.0
-        return float(self.calibrations.no_answer.probability([no_answer_features(read)])[0])
-
-    def _fused(self, query: Query, read: Sequence[ReadPassage]) -> list[Answer]:
-        """Return the answers of these passages; one without a span has none."""
-        if not read:
-            return []
-        scores = self.calibrations.reader.scores(
-            [one.span.score for one in read], [one.retrieval_score for one in read]
-        )
-        return [
-            Answer(
-                text=one.candidate.passage.text[one.span.start : one.span.end],
-                passage=one.candidate.passage,
-                paper=one.candidate.paper,
-                start=one.span.start,
-                end=one.span.end,
-                reader_score=score,
-                retrieval_score=one.retrieval_score,
-                final_score=fuse(score, one.retrieval_score, query.weight),
-            )
-            for one, score in zip(read, scores, strict=True)
-            if one.span.end > one.span.start
-        ]

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from files.writing import write_durably
 from models import calibration
 from models.calibration import DoubleArray, LogisticCalibration
 from models.contracts import ModelError
-from models.writing import write_whole
 
 LEAST_LOG_ODDS = -7.0
 """Retrieval scores p below this log(p / (1 - p)), a thousandth, are alike to a reader's score."""
@@ -61,7 +61,7 @@ class ReaderCalibration:
     def save(self, path: Path) -> None:
         """Write the calibration as JSON, whole or not at all."""
         written = asdict(self.logistic) | {_RANGE: [self.lowest, self.highest]}
-        write_whole(path, json.dumps(written, indent=2) + "\n")
+        write_durably(path, json.dumps(written, indent=2) + "\n")
 
 
 def load_reader_calibration(path: Path) -> ReaderCalibration:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from files.writing import write_durably
 from index.corpora.fetching import Patience, fetch
 from index.corpora.megabytes import MEGABYTE, sha256_watched
 from index.corpora.remote import Advice, shown
-from index.manifest import current_name, versions, write_durably
+from index.manifest import current_name, versions
 from index.packing import unpack
 from index.search import PassageIndex
 from index.types import CorpusError, IndexingError, MisfitError, Progress

@@ -1,4 +1,4 @@
-"""What was retrieved and read for a question, and what tells whether there is an answer."""
+"""What was retrieved and read for a question, its answers, and whether there is one. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from index.hybrid import Candidate, Candidates
+from models.calibration import LogisticCalibration
 from models.contracts import Span
-from service.types import Timings
+from service.calibrations import ReaderCalibration
+from service.fusion import fuse
+from service.types import Answer, Timings
 
 NO_ANSWER_DEPTH = 10
 """How many passages the features are of: those retrieved best, which are always read."""
@@ -69,3 +72,36 @@ def no_answer_features(read: Sequence[ReadPassage]) -> tuple[float, ...]:
         max(scores),
         float(np.mean(scores[:5])),
     )
+
+
+def no_answer_probability(read: Sequence[ReadPassage], calibration: LogisticCalibration) -> float:
+    """Return the probability that a question has no answer, 1 where nothing was read.
+
+    `read` is by descending retrieval score, `calibration` of `NO_ANSWER_FEATURES`.
+    """
+    return float(calibration.probability([no_answer_features(read)])[0]) if read else 1.0
+
+
+def answers_in(
+    read: Sequence[ReadPassage], calibration: ReaderCalibration, weight: float
+) -> list[Answer]:
+    """Return the answers of these passages, in their order; one without a span has none."""
+    if not read:
+        return []
+    scores = calibration.scores(
+        [one.span.score for one in read], [one.retrieval_score for one in read]
+    )
+    return [
+        Answer(
+            text=one.candidate.passage.text[one.span.start : one.span.end],
+            passage=one.candidate.passage,
+            paper=one.candidate.paper,
+            start=one.span.start,
+            end=one.span.end,
+            reader_score=score,
+            retrieval_score=one.retrieval_score,
+            final_score=fuse(score, one.retrieval_score, weight),
+        )
+        for one, score in zip(read, scores, strict=True)
+        if one.span.end > one.span.start
+    ]

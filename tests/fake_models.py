@@ -39,7 +39,7 @@ class FakeReader:
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
         self.reads.set()
         assert self.go.wait(60)
-        return [Span(0, len(text.split()[0]), 1.0, 0.0) for _, text in pairs]
+        return [Span(0, len(text.split()[0]), 1.0) for _, text in pairs]
 
 
 class SlowReader(FakeReader):

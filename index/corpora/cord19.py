@@ -18,24 +18,15 @@ from index.corpora.bounds import (
     whole,
 )
 from index.corpora.broken_words import without_broken_words
-from index.corpora.cleaning import (
-    clean,
-    clean_abstract,
-    clean_heading,
-    clean_journal,
-    clean_title,
-    is_back_matter,
-    is_contents,
-    without_authors,
-    without_stray_stops,
-    without_title,
-)
+from index.corpora.cleaning import clean, clean_abstract, without_stray_stops
 from index.corpora.dates import read_date
 from index.corpora.identifiers import normal_doi, normal_pmcid, normal_pubmed_id
 from index.corpora.line_numbers import without_line_numbers
 from index.corpora.metadata import Record
 from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask
+from index.corpora.sections import is_back_matter, is_contents, without_authors, without_title
+from index.corpora.titles import clean_heading, clean_journal, clean_title
 from index.lengths import LONGEST_UID
 from index.types import Document, Paper, Section
 from index.words import count_words

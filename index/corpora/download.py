@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from files.writing import write_durably
 from index.corpora.fetching import Patience, fetch
 from index.corpora.megabytes import MEGABYTE, in_megabytes, sha256_watched
 from index.corpora.metadata import read_metadata
 from index.corpora.parses import checked
 from index.corpora.tar import DamagedError, open_tar
-from index.manifest import write_durably
 from index.types import CorpusError, Progress, Watched
 
 OFFICIAL = "https://ai2-semanticscholar-cord-19.s3-us-west-2.amazonaws.com/historical_releases"

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from files.writing import write_durably
 from index.corpora.megabytes import MEGABYTE, in_megabytes
 from index.corpora.remote import (
     Advice,
@@ -29,7 +30,6 @@ from index.corpora.remote import (
     shown,
     version_of,
 )
-from index.manifest import write_durably
 from index.types import CorpusError, Progress
 
 _CHUNK = 1 << 20  # bytes

@@ -5,13 +5,13 @@
 
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from files.writing import sync
 from index.corpora.bounds import bounded
 from index.corpora.dates import read_date
 from index.corpora.identity import Evidence, Identity, are_one_paper
@@ -82,8 +82,7 @@ class RecordPlan:
             row = (malformed.records, malformed.line, dates, too_long)
             db.execute("INSERT INTO oddities VALUES (?,?,?,?)", row)
             db.commit()
-        with self._path.open("rb") as file:  # before it is called made: SQLite did not wait for it
-            os.fsync(file.fileno())
+        sync(self._path)  # before it is called made: SQLite did not wait for it
         with closing(sqlite3.connect(self._path)) as db:
             db.execute(f"PRAGMA user_version={_MADE}")
 

@@ -5,15 +5,15 @@ them; `model.int8.json` tells which weights those were, the file's checksum and 
 them. Where the weights are there too, the names must agree.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
+from files.checksums import sha256
+from files.writing import write_durably
 from models.contracts import ModelError
 from models.onnx.parity import check
-from models.writing import write_whole
 
 GRAPH = "model.int8.onnx"
 RECORD = "model.int8.json"
@@ -64,7 +64,7 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write the record into a folder, whole or not at all."""
-        write_whole(folder / RECORD, json.dumps(asdict(self), indent=2) + "\n")
+        write_durably(folder / RECORD, json.dumps(asdict(self), indent=2) + "\n")
 
 
 AGAIN = "export the model again (python -m scripts.export_onnx)"
@@ -90,7 +90,7 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
     record = Record.read(folder)
     if record.kind != kind:
         raise ModelError(f"{folder / GRAPH} is of {_a(record.kind)}, and {_a(kind)} is needed")
-    if checksum(folder / GRAPH) != record.sha256:
+    if sha256(folder / GRAPH) != record.sha256:
         raise ModelError(
             f"{folder / GRAPH} is not the file that {RECORD} describes (it was cut short, altered "
             f"or replaced): restore it, or {AGAIN}"
@@ -102,12 +102,6 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
             f"{weights}: {AGAIN}"
         )
     return record
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _a(kind: str) -> str:

@@ -11,13 +11,14 @@ from typing import TypeAlias
 import numpy as np
 import onnx
 
+from files.checksums import sha256
 from models.contracts import ModelError, Span
 from models.encoder import SentenceEncoder
 from models.loading import longest_window, read_config, weights_identity
 from models.onnx.calibrating import calibrate
 from models.onnx.encoder import OnnxEncoder
 from models.onnx.exporting import encoder_graph, reader_graph
-from models.onnx.files import ENCODER, GRAPH, READER, RECORD, Record, checksum
+from models.onnx.files import ENCODER, GRAPH, READER, RECORD, Record
 from models.onnx.parity import check, span_parity, vector_parity
 from models.onnx.quantising import quantised
 from models.onnx.reader import OnnxReader
@@ -129,7 +130,7 @@ def _write(
         _copy(source, trial)
         onnx.save(model, trial / GRAPH)
         say(f"rounded to {(trial / GRAPH).stat().st_size / 1e6:.1f} MB; comparing with torch")
-        record = Record(place.kind, name, checksum(trial / GRAPH))
+        record = Record(place.kind, name, sha256(trial / GRAPH))
         record.write(trial)
         with _expected_to_run(source):
             parity = figures(trial)

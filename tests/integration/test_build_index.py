@@ -21,8 +21,8 @@ from index.corpora.cleaning import clean
 from index.corpora.metadata import read_metadata
 from index.corpora.parses import FolderParses
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES, checked
+from index.passages import PASSAGES, PassageStore
+from index.search import checked
 from index.types import VectorRecall
 from scripts.build_index import main
 from tests.fake_models import FakeEncoder

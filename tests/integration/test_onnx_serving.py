@@ -8,8 +8,9 @@ from pathlib import Path
 import onnx
 import pytest
 
+from files.checksums import sha256
 from models.loading import encoder_folder, identity, reader_folder
-from models.onnx.files import GRAPH, READER, RECORD, Record, checksum
+from models.onnx.files import GRAPH, READER, RECORD, Record
 from tests.serving import COMMAND, MODELS_LIMIT, ROOT, run, serving
 
 KEPT_OUT = {"torch", "transformers", "sentence_transformers", "huggingface_hub", "onnx"}
@@ -53,7 +54,7 @@ def reader(tmp_path: Path) -> Path:
     graph = onnx.helper.make_graph([node], "later", [ids], [logits])
     later = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 99)])
     onnx.save(later, folder / GRAPH)
-    Record(READER, identity(folder), checksum(folder / GRAPH)).write(folder)
+    Record(READER, identity(folder), sha256(folder / GRAPH)).write(folder)
     return folder
 
 

@@ -4,11 +4,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from index.keywords import KeywordIndex
-from index.search import KEYWORDS, PASSAGES, VECTORS, checked
+from index.keywords import KEYWORDS, KeywordIndex
+from index.passages import PASSAGES
+from index.search import checked
 from index.spelling import SPELLING
 from index.unfinished import SCAFFOLDS
-from index.vectors import EMBEDDINGS
+from index.vector_files import EMBEDDINGS
+from index.vectors import VECTORS
 from index.word_vectors import CODES, COUNTS
 
 QUESTIONS = (

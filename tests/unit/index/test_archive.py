@@ -20,8 +20,7 @@ from index.builder import build_index
 from index.corpora.archive import ArchivedParses, BothParses, find_parses
 from index.corpora.parses import FolderParses
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError, IndexingError, Passage
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import ABSTRACT, parse, sentences, write_release

@@ -12,8 +12,8 @@ from index.embedding import EncoderSpec, embedding_text
 from index.filters import Attributes
 from index.keywords import build_keywords
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES, checked
+from index.passages import PASSAGES, PassageStore
+from index.search import checked
 from index.types import CorpusError, IndexingError, Passage
 from index.word_vectors import CODES, COUNTS, WordVectors, quantised
 from models.contracts import Embedded

@@ -4,18 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from index.corpora.cleaning import (
-    clean,
-    clean_abstract,
-    clean_heading,
-    clean_journal,
-    clean_title,
-    is_back_matter,
-    is_contents,
-    without_authors,
-    without_stray_stops,
-    without_title,
-)
+from index.corpora.cleaning import clean, clean_abstract, without_stray_stops
+from index.corpora.titles import clean_heading, clean_title
 
 # Lines as they stand in papers of bioRxiv and medRxiv.
 WATERMARKS = Path(__file__).with_name("watermarks.txt").read_text("utf-8").splitlines()
@@ -124,82 +114,6 @@ def test_line_numbers_go_from_abstracts_also_where_their_digits_are_apart() -> N
 
 
 @pytest.mark.parametrize(
-    ("title", "cleaned"),
-    [
-        ("Title: Masks in three wards of one hospital", "Masks in three wards of one hospital"),
-        ("Title 42 and the masks", "Title 42 and the masks"),
-        (
-            "Masks in three wards of one hospital Short running title: Masks",
-            "Masks in three wards of one hospital",
-        ),
-        (
-            "Masks in three wards of one hospital # Corresponding authors: 1 7",
-            "Masks in three wards of one hospital",
-        ),
-        (
-            "West et al. (2020) Running title: Masks in three wards",
-            "West et al. (2020) Running title: Masks in three wards",
-        ),
-        ("Masks and the evolution of wards 2 3 4", "Masks and the evolution of wards"),
-        ("Masks worn in one 1 ward of a hospital 2", "Masks worn in one ward of a hospital"),
-        ("Full Title: Masks of type 2 in wards 3 Short title: 4 M", "Masks of type 2 in wards 3"),
-        ("2 Masks in all the wards 3 of one. 4 5 18", "Masks in all the wards of one."),
-        ("Title 1 Masks in three of all wards 2 3 Authors 4", "Masks in three of all wards"),
-        ("Title Masks in wards", "Masks in wards"),
-        ("P a g e Masks in wards", "Masks in wards"),
-        ("D R A F T Masks in wards", "Masks in wards"),
-        ("Running title: Masks in wards", "Masks in wards"),
-        ("Original Article: Masks in wards", "Masks in wards"),
-        ("Article type: Research Article Title: Masks in wards", "Masks in wards"),
-        ("MASKS IN ALL OF OUR WARDS A PREPRINT", "MASKS IN ALL OF OUR WARDS"),
-        ("Masks in all of our wards Abbreviations: M: mask", "Masks in all of our wards"),
-        ("Masks in all of our wards Authors", "Masks in all of our wards"),
-        ("Masks in all of our wards AUTHORS: A Nurse", "Masks in all of our wards"),
-        *[
-            (title, title)
-            for title in (
-                "Herpes simplex virus types 1 and 2",
-                "Genotype 3 and Genotype 4 and what they do",
-                "Report 6 (reporting week ending at 7 March)",
-                "Masks from 1 % to 2 %",
-                "Original articles on masks",
-                "What an author of all of these wards can do",
-            )
-        ],
-    ],
-)
-def test_titles(title: str, cleaned: str) -> None:
-    assert clean_title(title) == cleaned
-
-
-@pytest.mark.parametrize(
-    ("journal", "cleaned"),
-    [
-        ("J Clin Med. 2020 Mar 13", "J Clin Med"),
-        ("Lancet. 2020 Mar 11. pii: S0140-6736(20)30566-3. doi:", "Lancet"),
-        ("Radiology. 2020 Feb 12:200343. doi: 10.1148/radiol.2020200343.", "Radiology"),
-        ("Chin Med J (Engl). 2020 Feb 28. doi: 10.1097/CM9.0000000000000775.", "Chin Med J (Engl)"),
-        ("Commun Dis Intell (2018). 2020 Mar 4", "Commun Dis Intell (2018)"),
-        ("J Emerg Manag. 2020 Mar/Apr", "J Emerg Manag"),
-        ("Epidemiol Health. 2020", "Epidemiol Health"),
-        ("Medicine1Baltimore)", "Medicine (Baltimore)"),
-        ("Tuberc Respir Dis(Seoul)", "Tuberc Respir Dis (Seoul)"),
-        ("G3 (Bethesda)", "G3 (Bethesda)"),
-        ("J. Virol.", "J. Virol."),
-        ("Arch. pathol. lab. med. (1976)", "Arch. pathol. lab. med. (1976)"),
-        ("Proc. 2020 IEEE Conf. on Big Data", "Proc. 2020 IEEE Conf. on Big Data"),
-        (
-            "6th Future Technologies Conference, FTC 2021",
-            "6th Future Technologies Conference, FTC 2021",
-        ),
-        ("", ""),
-    ],
-)
-def test_journals(journal: str, cleaned: str) -> None:
-    assert clean_journal(journal) == cleaned
-
-
-@pytest.mark.parametrize(
     "address",
     [
         "https: //doi.org/10.1101 //doi.org/10. /2020",
@@ -278,47 +192,6 @@ def test_lost_decimal_points_come_back(text: str, cleaned: str) -> None:
     assert clean_abstract(text) == cleaned
 
 
-@pytest.mark.parametrize(
-    "heading",
-    [
-        *["Disclosures", "FUNDING", "Role of the funding source", "Authors’ contributions"],
-        *["Acknowledgments", "ACKNOWLEDGEMENT", "Conflict of Interest", "Competing interests"],
-        *["Declaration of interests", "Declaration of Competing Interest", "Funding statement"],
-        *["Consent for publication", "Funding &Acknowledgment", "Author Contributions"],
-    ],
-)
-def test_back_matter(heading: str) -> None:
-    assert is_back_matter(heading, "We thank all who contributed.")
-    assert not is_back_matter(heading, "Masks were worn on all wards.")
-    assert not is_back_matter(heading, "We thank all. Figure 1. Masks")
-    assert not is_back_matter(f"{heading} of masks", "We thank all who contributed.")
-
-
-def test_contents_of_books() -> None:
-    names = "P1 - Masks A. B. Ahn, C. de Lee, D. Os, E. Vieira Jr, F. Ng, G.-H. Li, I. Wu, J. Xu"
-    assert is_contents(names)
-    assert not is_contents(names.removesuffix("J. Xu"))
-    assert not is_contents(f"{names} {'wore masks on wards ' * 20}")
-    times = "9.00-9.15 Opening 15.55‐16.10O-1AhnMasks " + "16.10–16.25 Masks " * 7
-    assert is_contents(times)
-    assert not is_contents(times.replace("16.25", "16.27"))  # such numbers are measured
-    assert not is_contents("09.00-10.00 of the masks were worn. " * 7)
-
-
-def test_authors_before_an_abstract_of_a_book_go() -> None:
-    assert without_authors("H-J Cho1, Ä Vennegoor1,2 2Clinic, Bonn Objectives: A: b") == (
-        "Objectives: A: b"
-    )
-    assert without_authors("1Clinic, Bonn Background: Masks") == "Background: Masks"
-    for text in (
-        "1Background: Masks help. Methods: We looked.",
-        "T cells are many. Methods: We looked.",
-        "H1N1, a virus. Background: Masks",
-        "1Clinic, Bonn",
-    ):
-        assert without_authors(text) == text
-
-
 def test_control_characters_and_white_space() -> None:
     assert clean("a\x00b\tc\r\nd\x85e\u2028f\ud800g\uffffh") == "a b c d e f g h"
     assert clean(" a\xa0 \u2009b\u3000") == "a b"
@@ -326,70 +199,6 @@ def test_control_characters_and_white_space() -> None:
     assert clean("ab\u202ecd\u202c \u2066ef\u2069") == "abcd ef"  # would turn the page around
     assert clean("e\u0301 👩\u200d🔬 मान") == "e\u0301 👩\u200d🔬 मान"  # joiners have a meaning
     assert clean("") == clean("\x00 \n") == ""
-
-
-@pytest.mark.parametrize(
-    ("heading", "cleaned"),
-    [
-        ("Methods", "Methods"),
-        ("2.1. Study design:", "Study design"),
-        ("3 | RESULTS", "RESULTS"),
-        ("Treatment of COVID-19", "Treatment of COVID-19"),
-        ("2019-nCoV binds to ACE2", "2019-nCoV binds to ACE2"),
-        ("16S rRNA", "16S rRNA"),
-        ("2.3Methods", "Methods"),
-        ("4) Results 112 113", "Results"),  # line numbers
-        ("IV", ""),
-        ("12", ""),
-        ("A", ""),
-        ("", ""),
-        ("author/funder. All rights reserved. No reuse allowed without permission.", ""),
-        ("方法", "方法"),
-    ],
-)
-def test_headings(heading: str, cleaned: str) -> None:
-    assert clean_heading(heading) == cleaned
-
-
-TITLE = "Masks on hospital wards in winter"
-FIRST = "Masks are worn on many wards, and what they do is not known."
-
-
-def test_front_matter_goes() -> None:
-    front = [
-        f"{TITLE}.",
-        "A Nurse, B Doctor. Correspondence: a.nurse@example.org",
-        "* Author for correspondence: b.doctor@example.org",
-        "doi: 10.1000/1",
-        "Keywords:",
-        "Received: 2 March 2020",
-    ]
-    assert without_title([*front, FIRST, "See https://example.org for data."], TITLE) == [
-        FIRST,
-        "See https://example.org for data.",  # after the first sentence of text nothing goes
-    ]
-    assert without_title([f"{TITLE.upper()} {FIRST}"], TITLE) == [FIRST]
-
-
-@pytest.mark.parametrize(
-    "paragraphs",
-    [
-        [FIRST],
-        ["We read with interest the correspondence by Ahn on masks."],
-        ["Regions corresponding to those of SARS were mapped."],
-        ["Masks. They are worn."],  # begins with the short title "Masks"
-        [f"{FIRST} " * 4 + "The data are at https://example.org."],  # long: mentions an address
-        [],
-    ],
-)
-def test_first_sentences_stay(paragraphs: list[str]) -> None:
-    assert without_title(paragraphs, "Masks") == paragraphs
-    assert without_title(paragraphs, "") == paragraphs
-
-
-def test_a_title_whose_lower_case_is_longer() -> None:
-    title = "İstanbul'da maskeler ve hastaneler"
-    assert without_title([f"{title} Maske iyidir."], title) == ["Maske iyidir."]
 
 
 @pytest.mark.parametrize("space", ["\u205f", "\u1680", "\x85", "\u2028", "\x0b", "\x1f", "\u3000"])

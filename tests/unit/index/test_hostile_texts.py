@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from index.chunking import Chunker, sentences
-from index.corpora import cleaning
+from index.corpora import cleaning, sections, titles
 from index.corpora.broken_words import without_broken_words
 from index.corpora.characters import visible
 from index.corpora.dates import read_date
@@ -84,15 +84,15 @@ TEXTS = [  # what comes before, what is repeated, and what spoils the match at l
 RECORD = ("cord_uid", "title", "abstract", "authors", "doi", "pmcid", "pubmed_id")
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "abstract": cleaning.clean_abstract,
-    "title": cleaning.clean_title,
-    "heading": cleaning.clean_heading,
-    "journal": cleaning.clean_journal,
-    "back matter": lambda text: cleaning.is_back_matter("Funding", text),
-    "back matter's heading": lambda text: cleaning.is_back_matter(text, "We thank them."),
-    "contents": cleaning.is_contents,
-    "authors": cleaning.without_authors,
+    "title": titles.clean_title,
+    "heading": titles.clean_heading,
+    "journal": titles.clean_journal,
+    "back matter": lambda text: sections.is_back_matter("Funding", text),
+    "back matter's heading": lambda text: sections.is_back_matter(text, "We thank them."),
+    "contents": sections.is_contents,
+    "authors": sections.without_authors,
     "stray stops": cleaning.without_stray_stops,
-    "front matter": lambda text: cleaning.without_title([text, "", text], "x" * 30),
+    "front matter": lambda text: sections.without_title([text, "", text], "x" * 30),
     "line numbers": lambda text: without_line_numbers([text]),
     "formulas": without_formulas,
     "characters": visible,
@@ -144,4 +144,4 @@ def test_many_paragraphs_are_read_in_linear_time(paragraphs: list[str]) -> None:
         with deadline(function.__name__):
             function(paragraphs)
     with deadline("without_title"):
-        cleaning.without_title(paragraphs, "")
+        sections.without_title(paragraphs, "")

@@ -17,8 +17,9 @@ from index.hybrid import (
 )
 from index.keywords import KeywordIndex, build_keywords
 from index.passages import PassageStore, PassageWriter
+from index.vector_files import VectorFile
 from index.vector_kinds import build_faiss
-from index.vectors import VectorFile, VectorIndex
+from index.vectors import VectorIndex
 from index.word_vectors import WordVectorFile, WordVectors, likeness, quantised
 from tests.making import a_paper
 from tests.unit.index.fake_encoder import rows

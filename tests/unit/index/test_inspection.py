@@ -8,8 +8,9 @@ import pytest
 from index.builder import build_index
 from index.inspection import inspect_index, read_contents
 from index.manifest import current_version
-from index.search import PASSAGES, VECTORS
+from index.passages import PASSAGES
 from index.types import IndexingError
+from index.vectors import VECTORS
 from index.words import count_words
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import parse, sentences, write_release

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from index.manifest import (
     read_manifest,
     verify,
     version_name,
-    write_durably,
 )
 from index.types import IndexingError
 
@@ -247,9 +245,7 @@ def test_a_failure_leaves_the_version_before(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "index.manifest.os.fsync" if step == "fsync" else f"pathlib.Path.{step}", fail
-        )
+        patch.setattr("files.writing.os.fsync" if step == "fsync" else f"pathlib.Path.{step}", fail)
         with pytest.raises(OSError, match="No space left"):
             publish(tmp_path / ".building", tmp_path, version(2))
     assert current_version(tmp_path) == tmp_path / version(1)
@@ -272,23 +268,6 @@ def test_every_file_is_on_the_disk_before_current_is_replaced(
     make(tmp_path / "index" / ".building", version(1))
     steps.clear()
     publish(tmp_path / "index" / ".building", tmp_path / "index", version(1))
-    assert set(steps[:-3]) == {".building", "a", "b", "keywords", "manifest.json"}
+    files = {"a", "b", "keywords", "manifest.json"}
+    assert set(steps[:-3]) == {".building", *files, "CURRENT.tmp"}
     assert steps[-3:] == ["index", "replace", "index"]
-
-
-def test_a_small_file_is_whole_or_absent(tmp_path: Path) -> None:
-    write_durably(tmp_path / "x", "one")
-    write_durably(tmp_path / "x", "two")
-    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("x", "two")]
-
-
-def test_a_small_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    def pieces() -> Iterator[str]:
-        yield "one"
-        raise ValueError
-
-    (tmp_path / "folder").mkdir()
-    for name, text, error in (("folder", "one", OSError), ("x", pieces(), ValueError)):
-        with pytest.raises(error):
-            write_durably(tmp_path / name, text)
-        assert [path.name for path in tmp_path.iterdir()] == ["folder"]

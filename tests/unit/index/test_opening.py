@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from files.checksums import sha256
 from index.builder import build_index
 from index.embedding import EncoderSpec
 from index.hybrid import FEATURES, PLAIN_FEATURES, Question
-from index.manifest import current_version, describe, sha256
-from index.search import KEYWORDS, PASSAGES, VECTORS, PassageIndex, checked
+from index.keywords import KEYWORDS
+from index.manifest import current_version, describe
+from index.passages import PASSAGES
+from index.search import PassageIndex, checked
 from index.types import IndexingError
-from index.vectors import EMBEDDINGS
+from index.vector_files import EMBEDDINGS
+from index.vectors import VECTORS
 from index.word_vectors import CODES, COUNTS
 from tests.unit.index.fake_encoder import ENCODER, Silent, encode
 from tests.unit.index.release import parse, sentences, write_release

@@ -7,11 +7,10 @@ import pytest
 from index.builder import build_index
 from index.embedding import embedding_text
 from index.manifest import current_version
-from index.passages import PassageStore
+from index.passages import PASSAGES, PassageStore
 from index.reuse import Known, KnownVectors, Row
-from index.search import PASSAGES
 from index.types import IndexingError
-from index.vectors import EMBEDDINGS
+from index.vector_files import EMBEDDINGS
 from index.word_vectors import quantised
 from tests.unit.index.fake_encoder import ENCODER, Silent, encode
 

@@ -13,7 +13,8 @@ from index.builder import build_index
 from index.changes import Counts
 from index.chunking import Chunker
 from index.manifest import current_version
-from index.search import PASSAGES, checked
+from index.passages import PASSAGES
+from index.search import checked
 from index.types import CorpusError, IndexingError
 from index.updating import UpdateReport, update_index
 from index.word_vectors import CODES, COUNTS

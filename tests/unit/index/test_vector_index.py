@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from index.types import IndexingError
+from index.vector_files import VectorFile, VectorRows
 from index.vector_kinds import KINDS, build_faiss
-from index.vectors import VectorFile, VectorIndex, VectorRows
+from index.vectors import VectorIndex
 from tests.making import unit
 
 COUNT = 12_000  # enough for ivfpq

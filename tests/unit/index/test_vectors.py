@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from index.types import IndexingError
-from index.vectors import VectorFile, VectorRows, _single
+from index.vector_files import VectorFile, VectorRows
+from index.vectors import _single
 from models.contracts import FloatArray
 from tests.making import unit
 

@@ -255,7 +255,7 @@ def test_files_are_closed_with_the_last_reference(tmp_path: Path) -> None:
     """As a version of an index is, when a service goes over to the next one."""
     WordVectorFile(tmp_path, DIMENSION).append(passages(1))
     opened = WordVectors(tmp_path, DIMENSION)
-    file = opened._file
+    file = opened._file._file
     del opened
     gc.collect()
     assert file.closed

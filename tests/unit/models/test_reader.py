@@ -48,7 +48,7 @@ def _reference(folder: Path, question: str, context: str, longest: int) -> Span:
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
     )
-    best = Span(0, 0, -np.inf, 0.0)
+    best = Span(0, 0, -np.inf)
     for place, ids in enumerate(encoded["input_ids"]):
         inputs = {"input_ids": torch.tensor([ids])}
         if "token_type_ids" in encoded and not folder.name.startswith("distil"):
@@ -66,17 +66,16 @@ def _reference(folder: Path, question: str, context: str, longest: int) -> Span:
         for first, last in product(inside, inside):
             score = starts[first] + ends[last] - null
             if first <= last < first + longest and score > best.score:
-                best = Span(offsets[first][0], offsets[last][1], score, null)
+                best = Span(offsets[first][0], offsets[last][1], score)
     if best.start == best.end:
         return best
     edges = trimmed(context, *tidy(context, best.start, best.end))
-    return Span(*edges, best.score, best.no_answer_score)
+    return Span(*edges, best.score)
 
 
 def _assert_same(found: Span, expected: Span) -> None:
     assert (found.start, found.end) == (expected.start, expected.end)
     assert found.score == pytest.approx(expected.score, abs=1e-3)
-    assert found.no_answer_score == pytest.approx(expected.no_answer_score, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -155,10 +154,10 @@ def test_any_text_is_read_without_harm(reader_of: ReaderOf, name: str) -> None:
         for text, span in zip(texts[place : place + 50], spans, strict=True):
             assert 0 <= span.start <= span.end <= len(text)
             if span.start == span.end:
-                assert span == Span(0, 0, -np.inf, 0.0)
+                assert span == Span(0, 0, -np.inf)
             else:
                 assert text[span.start : span.end].strip()
-                assert np.isfinite([span.score, span.no_answer_score]).all()
+                assert np.isfinite(span.score)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -181,7 +180,7 @@ def test_offsets_are_code_points(reader_of: ReaderOf, name: str) -> None:
 def test_empty_input(reader_of: ReaderOf) -> None:
     reader = reader_of("bert")
     assert reader.read(QUESTION, []) == []
-    assert reader.read(QUESTION, ["", " \n"]) == [Span(0, 0, -np.inf, 0.0)] * 2
+    assert reader.read(QUESTION, ["", " \n"]) == [Span(0, 0, -np.inf)] * 2
     [span] = reader.read("", ["fever"])  # the service refuses it; here it just has no crash
     assert (span.start, span.end) == (0, 5)
     assert len(reader.read("why " * 500, ["fever"])) == 1  # cut, not refused

@@ -24,7 +24,7 @@ def candidate(number: int, uid: str, text: str) -> Candidate:
 
 def a_reading(*texts: str) -> Reading:
     read = tuple(
-        ReadPassage(candidate(n, "gold", text), 0.5, Span(0, len(text), float(n), 0.0))
+        ReadPassage(candidate(n, "gold", text), 0.5, Span(0, len(text), float(n)))
         for n, text in enumerate(texts)
     )
     return Reading(read, len(texts), Timings(1, 1, 1, 3))

@@ -51,11 +51,11 @@ def test_a_made_up_question_has_its_passage_as_the_index_embeds_it(
     ("content", "message"),
     [
         (None, "cannot be read"),
-        (b"{", "line 1: no passage with questions"),
-        (b'{"title": "t"}', "line 1: no passage with questions"),
-        (b'\n{"title": "t", "section": "", "text": "", "questions": 1}', "line 2: no passage"),
-        (b"[]", "line 1: no passage with questions"),
-        (b"\xff", "no passage with questions"),
+        (b"{", "line 1: not a JSON object"),
+        (b'{"title": "t"}', 'line 1: not a JSON object with a "text"'),
+        (b'\n{"title": "t", "section": "", "text": "", "questions": 1}', "line 2: its"),
+        (b"[]", "line 1: not a JSON object"),
+        (b"\xff", "not a file of JSON lines"),
     ],
 )
 def test_a_file_that_is_no_such_thing(tmp_path: Path, content: bytes | None, message: str) -> None:

@@ -74,7 +74,7 @@ class FrugalAnswerer(FakeAnswerer):
 
     def _reading(self, passages: int) -> Reading:
         candidate = Candidate(an_answer(1, "a", "a").passage, a_paper(), ())
-        read = ReadPassage(candidate, 0.5, Span(0, 1, 1.0, 0.0))
+        read = ReadPassage(candidate, 0.5, Span(0, 1, 1.0))
         return Reading((read,) * passages, 4, Timings(1, 1, 1, 3))
 
 
@@ -96,7 +96,7 @@ class FirstWord:
     name = "first word"
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
-        return [Span(0, len(text.split()[0]), 1.0, 0.0) for text in contexts]
+        return [Span(0, len(text.split()[0]), 1.0) for text in contexts]
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
         return self.read("", [text for _, text in pairs])

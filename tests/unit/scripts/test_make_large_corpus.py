@@ -8,8 +8,7 @@ import pytest
 from index.builder import build_index
 from index.corpora.metadata import read_metadata
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from scripts.make_large_corpus import COLUMNS, main
 from tests.unit.index import release
 from tests.unit.index.fake_encoder import ENCODER, Silent

@@ -14,7 +14,7 @@ from index.corpora.squad import GoldQuestion
 from index.types import CorpusError
 from models.question_generation import PAD
 from scripts import make_questions, question_training
-from scripts.question_passages import read_rows, write_rows
+from scripts.passage_files import read_rows, write_rows
 from scripts.question_training import LONGEST, ahead, batches_of, window_of
 from tests.making_generators import tiny_mpnet
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -221,7 +221,7 @@ def test_what_is_not_there_is_one_line(
         (b"", "has no passage"),
         (b'{"text": "a"}\n{"txt": "b"}\n', r'line 2: not a JSON object with a "text"'),
         (b'["text"]\n', "line 1"),
-        (b'\n{"text": "a"}\n \n{', "not a file of JSON lines"),
+        (b'\n{"text": "a"}\n \n{', "line 4: not a JSON object"),
         (b"\n \n", "has no passage"),
         (b"\xff\n", "not a file of JSON lines"),
     ],

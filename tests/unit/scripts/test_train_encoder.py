@@ -17,8 +17,8 @@ from index.builder import build_index
 from index.embedding import EncoderSpec
 from index.hybrid import FEATURES, Question
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES, PassageIndex
+from index.passages import PASSAGES, PassageStore
+from index.search import PassageIndex
 from models import contrastive, token_table
 from models.contracts import ModelError
 from models.encoder import SentenceEncoder

@@ -22,8 +22,7 @@ from tokenizers.processors import TemplateProcessing
 from index.builder import build_index
 from index.corpora.squad import GoldQuestion
 from index.manifest import current_version
-from index.passages import PassageStore
-from index.search import PASSAGES
+from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError
 from models.finetuning import load_network, logits_of
 from models.onnx.tokens import load_tokenizer, translation
@@ -372,7 +371,7 @@ def test_made_up_questions_are_learnt_from_the_teacher(
     assert unknown == 2 * 3 * 3  # each with its own passage and one near it, three times
     file.write_text('{"title": "no text"}')
     assert train_reader.main([*command(made, tmp_path / "other"), *more]) == 1
-    assert "no passage with questions" in capsys.readouterr().err
+    assert 'not a JSON object with a "text"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

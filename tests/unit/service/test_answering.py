@@ -92,9 +92,7 @@ class FakeReader:
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
         self.calls.append(len(pairs))
         return [
-            Span(text.index("lasted"), len(text) - 1, -len(text), 0.0)
-            if text
-            else Span(0, 0, -math.inf, 0.0)
+            Span(text.index("lasted"), len(text) - 1, -len(text)) if text else Span(0, 0, -math.inf)
             for _, text in pairs
         ]
 

@@ -1,0 +1,1 @@
+"""What all other packages need of files. Knows nothing of them."""

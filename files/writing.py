@@ -1,0 +1,60 @@
+"""Writes to files so that it is on the disk, and of most so that they are complete or absent."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file to write to, which takes the place of `path` when the block is left.
+
+    Whatever happens, `path` is as it was or complete; it is on the disk when this returns. Where
+    the block or the disk fails nothing stays beside `path`; what a killed process left there is
+    written over. Two must not write to one path at once. Raises OSError.
+    """
+    beside = temporary(path)
+    with beside.open("wb") as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+    sync(path.parent)
+
+
+def write_durably(path: Path, text: str | Iterable[str]) -> None:
+    """Write a `whole_file` of a text, or of its pieces, in UTF-8."""
+    with whole_file(path) as file:
+        for piece in [text] if isinstance(text, str) else text:
+            file.write(piece.encode())
+
+
+def append_durably(path: Path, content: bytes) -> None:
+    """Append to a file, which need not exist; on the disk when this returns. Raises OSError.
+
+    Where the process or the disk fails, the file may end with a part of the content.
+    """
+    with path.open("ab") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def temporary(path: Path) -> Path:
+    """Return the file beside `path` that is written, and then takes its name."""
+    return path.with_name(path.name + ".tmp")
+
+
+def sync(path: Path) -> None:
+    """Return when what was written to the file or folder `path` is on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
