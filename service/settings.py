@@ -233,7 +233,7 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_CACHE",
             whole(0, 100_000),
-            "Questions whose results a worker remembers, about 50 KB each; 0 remembers none.",
+            "Questions whose results a worker remembers, about 30 KB each; 0 remembers none.",
             unit="questions",
         ),
     )
