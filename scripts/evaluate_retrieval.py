@@ -81,12 +81,16 @@ def of_topics(
 def searches(answerer: Answerer) -> dict[str, Search]:
     """Return the ways to search: each of the two searches alone, and both by retrieval score."""
     index = answerer.index
+
+    def hybrid(question: Question, k: int) -> list[int]:
+        found = index.candidates(question)
+        places, _ = answerer.best(found, k)
+        return list(found.ids[places].tolist())
+
     return {
         "dense": lambda question, k: [hit.passage_id for hit in index.by_meaning(question, k)],
         "bm25": lambda question, k: [hit.passage_id for hit in index.by_words(question, k)],
-        "hybrid": lambda question, k: [
-            candidate.passage.id for candidate, _ in answerer.best(index.candidates(question), k)
-        ],
+        "hybrid": hybrid,
     }
 
 

@@ -168,7 +168,9 @@ class Answerer:
         self, question: str, most: int, filters: Filters = NO_FILTERS
     ) -> list[tuple[Candidate, float]]:
         """Return at most `most` candidates with their retrieval scores, best first."""
-        return self.best(self.index.candidates(self.encode(question), filters), most)
+        found = self.index.candidates(self.encode(question), filters)
+        best, scores = self.best(found, most)
+        return list(zip(self.index.fetch(found, best), scores, strict=True))
 
     def recalibrated(self, calibrations: Calibrations) -> Self:
         """Return an answerer of the same parts with other calibrations."""
@@ -180,12 +182,11 @@ class Answerer:
         """Encode a question, unless it is remembered."""
         return self._kept.questions.made(question, lambda: self._models.encode(question))
 
-    def best(self, found: Candidates, most: int) -> list[tuple[Candidate, float]]:
-        """Return the candidates with the greatest retrieval scores, and these, best first."""
-        best, scores = self._best(found, most)
-        return list(zip(self.index.fetch(found, best), scores, strict=True)) if best else []
+    def best(self, found: Candidates, most: int) -> tuple[list[int], list[float]]:
+        """Return the places of the candidates with the greatest retrieval scores, and these.
 
-    def _best(self, found: Candidates, most: int) -> tuple[list[int], list[float]]:
+        At most `most` of each, best first; of equal ones first what is earlier in the index.
+        """
         if not found.ids.size:
             return [], []
         scores = self.calibrations.retrieval.probability(found.features)
@@ -195,7 +196,7 @@ class Answerer:
     def _retrieved(self, question: Question, query: Query) -> Retrieved:
         def retrieve() -> Retrieved:
             found = self.index.candidates(question, query.filters)
-            best, scores = self._best(found, self._most(query))
+            best, scores = self.best(found, self._most(query))
             kept = Candidates(found.ids[best], found.features[best])
             return Retrieved(kept, tuple(scores), self.index.searched(query.filters))
 
