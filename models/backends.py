@@ -12,6 +12,7 @@ from models.loading import (
     pick_device,
     read_config,
     reader_folder,
+    refuse_other,
     weights_identity,
 )
 from models.onnx.files import ENCODER, GRAPH, READER, has_graph, verified
@@ -121,7 +122,11 @@ def load_encoder(
 
 
 def _folder(kind: str, name_or_dir: str | Path) -> Path:
-    return reader_folder(name_or_dir) if kind == READER else encoder_folder(name_or_dir)
+    if kind == ENCODER:
+        return encoder_folder(name_or_dir)
+    folder = reader_folder(name_or_dir)
+    refuse_other(folder, READER)
+    return folder
 
 
 def _choose(folder: Path, backend: str, device: str) -> str:

@@ -89,7 +89,7 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
             raise ModelError(f"{folder} has no {name}: {AGAIN}")
     record = Record.read(folder)
     if record.kind != kind:
-        raise ModelError(f"{folder / GRAPH} is of {_a(record.kind)}, and {_a(kind)} is needed")
+        raise ModelError(f"{folder / GRAPH} is of {a(record.kind)}, and {a(kind)} is needed")
     if sha256(folder / GRAPH) != record.sha256:
         raise ModelError(
             f"{folder / GRAPH} is not the file that {RECORD} describes (it was cut short, altered "
@@ -104,5 +104,10 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
     return record
 
 
-def _a(kind: str) -> str:
+def a(kind: str) -> str:
+    """Return a kind of model with its article.
+
+    >>> a(ENCODER), a(READER)
+    ('an encoder', 'a reader')
+    """
     return f"an {kind}" if kind == ENCODER else f"a {kind}"
