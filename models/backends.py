@@ -19,6 +19,7 @@ from models.onnx.files import ENCODER, GRAPH, READER, has_graph, verified
 from models.onnx.pooling import longest_text
 from models.onnx.tokens import load_tokenizer
 from models.span_choice import SpanChoice
+from models.windows import Windower
 
 AUTO, ONNX, TORCH = "auto", "onnx", "torch"
 
@@ -71,10 +72,11 @@ def check_files(
     if backend_of(kind, name_or_dir, backend=backend, device=device) == ONNX:
         folder = _folder(kind, name_or_dir)
         record = verified(folder, kind, weights_identity(folder))
-        load_tokenizer(folder)
+        tokenizer = load_tokenizer(folder)
         if kind == ENCODER:
             longest_text(folder)
         else:
+            Windower(tokenizer, of=folder)
             SpanChoice.load(folder, record.model, hidden_width(read_config(folder)))
 
 

@@ -2,13 +2,13 @@
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from files.checksums import sha256
+from files.reading import json_object
 from models.contracts import ModelError
 from models.onnx.files import ENCODER, GRAPH, READER, Record, a
 
@@ -159,12 +159,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises ModelError where it is not a JSON object.
     """
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return json_object(folder / "config.json")
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{folder / 'config.json'} is not a JSON object")
-    return config
 
 
 def max_positions(config: dict[str, Any]) -> int | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from files.checksums import sha256
+from files.reading import json_object
 from files.writing import write_durably
 from models.contracts import ModelError
 from models.onnx.parity import check
@@ -45,7 +46,7 @@ class Record:
         """Read a folder's record. Raises ModelError where it is damaged or of another version."""
         path = folder / RECORD
         try:
-            record = cls(**json.loads(path.read_text(encoding="utf-8")))
+            record = cls(**json_object(path))
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"{path} is no record of an ONNX file ({error}): {AGAIN}") from error
         if record.kind not in (READER, ENCODER) or not isinstance(record.model, str):
