@@ -169,9 +169,14 @@ def test_what_is_no_answer_of_the_index_is_not_stored(
     assert read_feedback(path) == []
 
 
-def test_a_note_is_kept_without_what_a_terminal_would_obey(taking: FlaskClient, path: Path) -> None:
-    taking.post(URL, json=GIVEN | {"note": " one\r\n\ttwo\x1b[31m\x00 "})
-    assert [one.note for one in read_feedback(path)] == ["one\n\ttwo[31m"]
+def test_a_note_may_have_lines_but_nothing_that_a_terminal_would_obey(
+    taking: FlaskClient, path: Path
+) -> None:
+    refused = taking.post(URL, json=GIVEN | {"note": "one\x1b[31m"})
+    assert refused.status_code == 422
+    assert "The note contains control characters." in refused.text
+    taking.post(URL, json=GIVEN | {"note": " one\r\n\ttwo "})
+    assert [one.note for one in read_feedback(path)] == ["one\n\ttwo"]
 
 
 @pytest.mark.parametrize(
