@@ -72,7 +72,10 @@ def test_a_field_of_the_api_that_the_form_lacks_is_unknown(client: FlaskClient, 
     assert "The field filters is unknown." in response.text
 
 
-@pytest.mark.parametrize(("query", "status"), [("", 200), ("?question=", 422)])
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("", 200), ("?utm_id=3", 200), ("?top_k=3", 200), ("?question=", 422), ("?k=3", 422)],
+)
 def test_only_the_headers_are_those_of_the_page(
     client: FlaskClient, query: str, status: int
 ) -> None:
