@@ -11,13 +11,16 @@ SETUP := $(VENV)/.complete
 SAMPLE := var/sample/CURRENT
 AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
-.PHONY: run test check format container-test sbom help clean
+.PHONY: run port test check format container-test sbom help clean
 .DEFAULT_GOAL := help
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(SETUP) $(SAMPLE)  ## set up if needed, then serve http://127.0.0.1:$PORT (default 8000)
+port:
+	@[ "$(PORT)" -ge 1 ] 2>/dev/null && [ "$(PORT)" -le 65535 ] || { echo "PORT=$(PORT) is not a whole number from 1 to 65535"; exit 1; }
+
+run: port $(SETUP) $(SAMPLE)  ## set up if needed, then serve http://127.0.0.1:$PORT (default 8000)
 	@echo "== serving http://127.0.0.1:$(PORT) (Ctrl-C stops)"
 	@COVIDQUEST_HOST=$${COVIDQUEST_HOST:-127.0.0.1} COVIDQUEST_FEEDBACK=$${COVIDQUEST_FEEDBACK-var/feedback.sqlite} \
 	  PORT=$(PORT) exec $(BIN)/gunicorn service.wsgi:application

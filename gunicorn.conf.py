@@ -139,6 +139,10 @@ def unsupported(server: "Arbiter") -> str:
         return "--preload is not supported: what loads the models does not survive a fork"
     if server.cfg.workers != workers:
         return "set COVIDQUEST_WORKERS instead of gunicorn's --workers"
+    if server.cfg.threads != threads:
+        return "set COVIDQUEST_WEB_THREADS instead of gunicorn's --threads"
+    if server.cfg.settings["worker_class"].get() != worker_class:
+        return "--worker-class is not supported: with another one, slow clients hold up everybody"
     return ""
 
 

@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 
 from files.checksums import sha256
+from files.reading import json_object, reason
 from files.writing import sync, temporary, write_durably
 from index.types import IndexingError, MisfitError, VectorRecall
 
@@ -86,9 +87,16 @@ def current_version(index_dir: Path) -> Path:
     """Return the folder of the published version. Raises IndexingError when there is none."""
     pointer = index_dir / CURRENT
     if not pointer.is_file():
+        if (index_dir / MANIFEST).is_file():
+            raise IndexingError(
+                f"{index_dir} is one version of an index: give the folder that holds it, "
+                f"{index_dir.resolve().parent}"
+            )
         what = "is a file, not a folder" if index_dir.is_file() else "is not there"
         if index_dir.is_dir():
             what = "is not an index (it has no file CURRENT)"
+        if pointer.is_dir():
+            what = "is not an index (CURRENT in it is a folder: remove that first)"
         build = f"build one with `python -m scripts.build_index --corpus DIR --index {index_dir}`"
         raise IndexingError(f"the index {index_dir} {what}: {_way_back(index_dir) or build}")
     name = _named(pointer)
@@ -147,7 +155,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json_object(path)
         found = data["format"]
         if found != FORMAT:
             raise MisfitError(
@@ -162,7 +170,9 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest(**data, files=files, recall=recall)
         _check_types(manifest)
     except (OSError, RecursionError, *_NO_MANIFEST) as error:
-        raise IndexingError(f"{path} is not a manifest ({error}): build the index again") from error
+        raise IndexingError(
+            f"{path} is not a manifest ({reason(error)}): build the index again"
+        ) from error
     return manifest
 
 

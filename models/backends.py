@@ -12,12 +12,14 @@ from models.loading import (
     pick_device,
     read_config,
     reader_folder,
+    refuse_other,
     weights_identity,
 )
 from models.onnx.files import ENCODER, GRAPH, READER, has_graph, verified
 from models.onnx.pooling import longest_text
 from models.onnx.tokens import load_tokenizer
 from models.span_choice import SpanChoice
+from models.windows import Windower
 
 AUTO, ONNX, TORCH = "auto", "onnx", "torch"
 
@@ -70,10 +72,11 @@ def check_files(
     if backend_of(kind, name_or_dir, backend=backend, device=device) == ONNX:
         folder = _folder(kind, name_or_dir)
         record = verified(folder, kind, weights_identity(folder))
-        load_tokenizer(folder)
+        tokenizer = load_tokenizer(folder)
         if kind == ENCODER:
             longest_text(folder)
         else:
+            Windower(tokenizer, of=folder)
             SpanChoice.load(folder, record.model, hidden_width(read_config(folder)))
 
 
@@ -121,7 +124,11 @@ def load_encoder(
 
 
 def _folder(kind: str, name_or_dir: str | Path) -> Path:
-    return reader_folder(name_or_dir) if kind == READER else encoder_folder(name_or_dir)
+    if kind == ENCODER:
+        return encoder_folder(name_or_dir)
+    folder = reader_folder(name_or_dir)
+    refuse_other(folder, READER)
+    return folder
 
 
 def _choose(folder: Path, backend: str, device: str) -> str:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from files.reading import json_object, reason
 from files.writing import write_durably
 from models.contracts import ModelError
 
@@ -57,16 +58,14 @@ def load(path: Path) -> LogisticCalibration:
     Raises ModelError, which names the file, where it is absent, not JSON, or says nonsense.
     """
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = json_object(path)
         return LogisticCalibration(
             features=tuple(str(name) for name in fields["features"]),
             weights=tuple(float(weight) for weight in fields["weights"]),
             bias=float(fields["bias"]),
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(
-            f"{path} is not a calibration ({type(error).__name__}: {error}); fit it again"
-        ) from error
+        raise ModelError(f"{path} is not a calibration ({reason(error)}): fit it again") from error
 
 
 def fit(features: Sequence[str], values: ArrayLike, outcomes: ArrayLike) -> LogisticCalibration:

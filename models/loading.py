@@ -2,15 +2,15 @@
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from files.checksums import sha256
+from files.reading import json_object
 from models.contracts import ModelError
-from models.onnx.files import GRAPH, Record
+from models.onnx.files import ENCODER, GRAPH, READER, Record, a
 
 DEFAULT = "default"
 """The name that stands for the model which comes with the application."""
@@ -29,12 +29,15 @@ _PADDED_POSITIONS = {"camembert", "longformer", "mpnet", "roberta", "xlm-roberta
 def encoder_folder(name_or_dir: str | Path) -> Path:
     """Return the folder of an encoder; "stock" is all-MiniLM-L6-v2, installed as a package.
 
-    Raises ModelError as `resolve` does, or where the package is not installed.
+    Raises ModelError as `resolve` does, where the package is not installed, or the folder is of a
+    reader: its network would be taken for an encoder's, and nothing be found with its vectors.
     """
     if str(name_or_dir) == DEFAULT:
         return resolve(Path(__file__).parent / "weights" / "encoder")
     if str(name_or_dir) != STOCK:
-        return resolve(name_or_dir)
+        folder = resolve(name_or_dir)
+        refuse_other(folder, ENCODER)
+        return folder
     package = importlib.util.find_spec(_ENCODER_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise ModelError(
@@ -47,11 +50,27 @@ def encoder_folder(name_or_dir: str | Path) -> Path:
 def reader_folder(name_or_dir: str | Path) -> Path:
     """Return the folder of a reader; "default" is the one in `models/weights/reader`.
 
-    Raises ModelError as `resolve` does.
+    Whatever a reader can be trained from is one here (see `refuse_other`). Raises ModelError as
+    `resolve` does.
     """
     if str(name_or_dir) != DEFAULT:
         return resolve(name_or_dir)
     return resolve(Path(__file__).parent / "weights" / "reader")
+
+
+def refuse_other(folder: Path, kind: str) -> None:
+    """Raise ModelError where a model's folder says that it is of the other kind: READER, ENCODER.
+
+    A network for question answering is a reader's, what sentence-transformers wrote an encoder's.
+    Of any other folder only its weights tell.
+    """
+    networks = read_config(folder).get("architectures") or []
+    if any("ForQuestionAnswering" in str(network) for network in networks):
+        found = READER
+    else:
+        found = ENCODER if (folder / "modules.json").is_file() else kind
+    if found != kind:
+        raise ModelError(f"{folder} is of {a(found)}, and {a(kind)} is needed: name another model")
 
 
 def resolve(name_or_dir: str | Path) -> Path:
@@ -140,12 +159,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises ModelError where it is not a JSON object.
     """
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return json_object(folder / "config.json")
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{folder / 'config.json'} is not a JSON object")
-    return config
 
 
 def max_positions(config: dict[str, Any]) -> int | None:

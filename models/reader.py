@@ -77,6 +77,7 @@ class TransformersReader:
                 max_length=longest_window(config, max_length),
                 stride=stride,
                 remembered=_REMEMBERED,
+                of=folder,
             ),
             forward=self._forward,
             pad_id=tokenizer.pad_token_id or 0,

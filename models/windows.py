@@ -7,6 +7,7 @@ stand around the question and the context is read off the tokenizer's own templa
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -78,8 +79,11 @@ class Windower:
         max_length: int = 384,
         stride: int = 128,
         remembered: int = 0,
+        of: str | Path = "a reader",
     ) -> None:
         """Copy `tokenizer`: the original and its truncation and padding stay as they are.
+
+        `of` is the reader's folder, which an error names.
 
         Some `remembered` words are cut into tokens once (see `models.pieces.Cutter`).
         """
@@ -88,7 +92,7 @@ class Windower:
         own.no_padding()
         own.encode_special_tokens = True  # "[SEP]" in a paper is text, not a separator
         self._cutter = Cutter(own, remembered)
-        self._prefix, self._middle, self._suffix, self._types = _template(own)
+        self._prefix, self._middle, self._suffix, self._types = _template(own, of)
         self._room = max_length - sum(
             len(part.ids) for part in (self._prefix, self._middle, self._suffix)
         )
@@ -190,15 +194,18 @@ def _parts(tokens: int, room: int, step: int) -> Iterator[tuple[int, int]]:
             return
 
 
-def _template(tokenizer: Tokenizer) -> tuple[_Tokens, _Tokens, _Tokens, tuple[int, int]]:
+def _template(
+    tokenizer: Tokenizer, of: str | Path
+) -> tuple[_Tokens, _Tokens, _Tokens, tuple[int, int]]:
     """Return what stands before, between and after two texts, and the type id of each text."""
     probe = tokenizer.encode("is", "is")
     texts = np.array([-1 if text is None else text for text in probe.sequence_ids])
     first, second = np.flatnonzero(texts == 0), np.flatnonzero(texts == 1)
     if not first.size or not second.size or first[0] == 0:
         raise ModelError(
-            "the tokenizer has no template for a question and a context that begins with a "
-            "special token; a reader needs one, such as [CLS] question [SEP] context [SEP]"
+            f"the tokenizer of {of} has no template for a question and a context that begins with "
+            "a special token; a reader needs one, such as [CLS] question [SEP] context [SEP]: copy "
+            "tokenizer.json from the model's source"
         )
     edges = [(0, first[0]), (first[-1] + 1, second[0]), (second[-1] + 1, len(texts))]
     prefix, middle, suffix = (

@@ -1,6 +1,5 @@
 """Whether the calibrations that lie beside an index can be read, as a service has to."""
 
-import json
 from pathlib import Path
 
 from models import calibration
@@ -12,6 +11,7 @@ from service.loading import (
     NO_ANSWER_CALIBRATION,
     READER_ON_INDEX,
     RETRIEVAL_CALIBRATION,
+    fitted_with,
 )
 
 
@@ -19,23 +19,24 @@ def wrong_calibrations(index_dir: Path) -> list[str]:
     """Return what is wrong with each calibration beside an index; nothing where there is none."""
     folder = index_dir / BESIDE
     needed = (RETRIEVAL_CALIBRATION, NO_ANSWER_CALIBRATION)
-    wrong = []
-    if (folder / FITTED_WITH).is_file():  # else a service uses none of them
-        wrong += [f"{folder / name} is missing" for name in needed if not (folder / name).is_file()]
+    if not folder.is_dir():
+        return [f"{folder} is no folder of calibrations: remove it"] if folder.exists() else []
+    try:
+        if fitted_with(folder) is None:
+            return []  # a service uses none of them
+    except ModelError as error:
+        return [" ".join(str(error).split())]
+    wrong = [f"{folder / name} is missing" for name in needed if not (folder / name).exists()]
     for path in sorted(folder.glob("*.json")):
         try:
             _read(path)
         except ModelError as error:
             wrong.append(" ".join(str(error).split()))
-        except (OSError, ValueError, TypeError) as error:
-            wrong.append(f"{path} can't be read ({error}): fit it again")
     return wrong
 
 
 def _read(path: Path) -> None:
-    if path.name == FITTED_WITH:
-        dict(json.loads(path.read_text(encoding="utf-8")))
-    elif path.name == READER_ON_INDEX:
+    if path.name == READER_ON_INDEX:
         load_reader_calibration(path)
-    else:
+    elif path.name != FITTED_WITH:
         calibration.load(path)

@@ -16,6 +16,7 @@ from werkzeug.exceptions import (
     HTTPException,
     RequestEntityTooLarge,
     RequestTimeout,
+    UnsupportedMediaType,
 )
 
 from service.api import create_api
@@ -132,14 +133,23 @@ def _refuse_broken_address() -> None:
     """Refuse a host that is none, and a query that is no UTF-8: it would be taken for another."""
     if _NO_HOST in request.environ:
         raise BadRequest("The Host header names no host.")
+    _expect_utf8(request.query_string, "address")
+
+
+def _expect_utf8(fields: bytes, what: str) -> None:
+    """Refuse percent-encoded fields that are no UTF-8."""
     try:
-        unquote_to_bytes(request.query_string).decode()
+        unquote_to_bytes(fields).decode()
     except UnicodeDecodeError:
-        raise BadRequest("The address has bytes that are no UTF-8: encode its fields so.") from None
+        raise BadRequest(f"The {what} has bytes that are no UTF-8: encode its fields so.") from None
 
 
 def _read_body() -> None:
     """Read the request's body, for all routes: one that cannot be read is the client's fault."""
+    if (coding := request.headers.get("Content-Encoding", "identity").lower()) != "identity":
+        raise UnsupportedMediaType(
+            f"The request's body is encoded (Content-Encoding: {coding[:40]}). Send it as it is."
+        )
     limit = BODY_LIMITS.get(request.endpoint or "", BODY_LIMIT)
     too_large = RequestEntityTooLarge(f"The request is larger than {limit // 1024} KB.")
     announced = request.content_length is not None
@@ -159,6 +169,8 @@ def _read_body() -> None:
         raise BadRequest("The request's body cannot be read.") from error
     if len(body) > limit:
         raise too_large  # Werkzeug cuts a body of unannounced length, in silence
+    if request.mimetype == "application/x-www-form-urlencoded":
+        _expect_utf8(body, "form")
 
 
 def _pass_over(size: int) -> None:

@@ -96,15 +96,15 @@ class FeedbackStore:
     """The file. Several threads and processes may write it at once."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, making it if there is none. Raises FeedbackError."""
+        """Open the file, making it if there is none, but no folder. Raises FeedbackError."""
         self._path = path
         self._prepare()
 
     def _prepare(self) -> None:
         path = self._path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # notes are for nobody else on the machine
+            if not path.exists():
+                path.touch(mode=0o600)  # notes are for nobody else on the machine
             with self._opened() as db:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute(_SCHEMA)
@@ -119,7 +119,7 @@ class FeedbackStore:
             said = error.strerror if isinstance(error, OSError) else str(error)
             raise FeedbackError(
                 f"feedback cannot be stored in {path} ({said}): set COVIDQUEST_FEEDBACK to a file "
-                "in a folder that can be written, or leave it unset for no feedback"
+                "in a folder that is there and can be written, or leave it unset for no feedback"
             ) from error
 
     def add(self, feedback: Feedback) -> int:

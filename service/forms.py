@@ -133,8 +133,7 @@ class Form:
                 "full_text": _TICKED.get(self.full_text.strip(), self.full_text),
             },
         }
-        given = unknown or {}
-        unknown = {name: given[name] for name in sorted(given) if not _TRACKERS.fullmatch(name)}
+        unknown = without_trackers(unknown or {})
         problems += [unknown_field(name) for name in unknown if name in values]
         try:
             query = parse_query(
@@ -155,6 +154,11 @@ _TRACKERS = re.compile(
     r"utm_\w+|\w+clk?id|mc_\w+|_\w+|[gw]braid|gclsrc|srsltid|igsh(id)?|mkt_tok", re.ASCII
 )
 """What social networks, search engines and tools that send mail add to the addresses of links."""
+
+
+def without_trackers(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields by name, without those that others add to links (see `_TRACKERS`)."""
+    return {name: fields[name] for name in sorted(fields) if not _TRACKERS.fullmatch(name)}
 
 
 def _suggested(number: str) -> str | None:

@@ -20,10 +20,11 @@ from index.corpora.remote import Advice, shown
 from index.manifest import current_name, versions
 from index.packing import unpack
 from index.search import PassageIndex
-from index.types import CorpusError, IndexingError, MisfitError, Progress
+from index.types import CorpusError, IndexingError, MisfitError
 from models.contracts import ModelError
 from models.loading import encoder_folder, identity
 from service.background import IndexUnavailableError
+from service.fetch_progress import FetchProgress
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ _ADVICE = Advice(
 )
 
 
-def fetch_index(settings: Settings, progress: Progress, patience: Patience | None = None) -> None:
+def fetch_index(
+    settings: Settings, progress: FetchProgress, patience: Patience | None = None
+) -> None:
     """Make `settings.index` the index at `settings.index_url`; do nothing where it is already.
 
     One that was fetched, and is damaged or gone by now, is fetched again. Of several processes one
@@ -104,7 +107,9 @@ def _is_whole(index_dir: Path, encoder: str) -> bool:
     return True
 
 
-def _fetch(settings: Settings, encoder: str, progress: Progress, patience: Patience | None) -> None:
+def _fetch(
+    settings: Settings, encoder: str, progress: FetchProgress, patience: Patience | None
+) -> None:
     limit = settings.index_limit * MEGABYTE
     archive = _archive(settings, progress, patience, limit)
     ours = archive.parent == settings.index / _WORK
@@ -133,12 +138,15 @@ def _fetch(settings: Settings, encoder: str, progress: Progress, patience: Patie
         archive.unlink()
 
 
-def _archive(settings: Settings, progress: Progress, patience: Patience | None, limit: int) -> Path:
+def _archive(
+    settings: Settings, progress: FetchProgress, patience: Patience | None, limit: int
+) -> Path:
     """Return the packed index as a file: the one that a file address names, or a fetched one."""
     if settings.index_url.startswith("file:"):
         path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(settings.index_url).path))
         if not path.is_file():
-            raise IndexingError(f"{path} is not there: {_ADVICE.gone}")
+            what = "is no file" if path.exists() else "is not there"
+            raise IndexingError(f"{path} {what}: {_ADVICE.gone}")
         if path.stat().st_size > limit:
             raise IndexingError(
                 f"{path} has more than {limit:,} bytes, which is the limit: {_ADVICE.large}"
@@ -149,5 +157,14 @@ def _archive(settings: Settings, progress: Progress, patience: Patience | None, 
         if not other.name.startswith(archive.name):
             other.unlink()
     if not archive.is_file():
-        fetch(settings.index_url, archive, progress, patience, limit=limit, advice=_ADVICE)
+        progress.stage("fetching", 0, 0, "MB")  # it may take long until the server says how many
+        fetch(
+            settings.index_url,
+            archive,
+            progress,
+            patience,
+            limit=limit,
+            advice=_ADVICE,
+            note=progress.failed,
+        )
     return archive

@@ -67,9 +67,12 @@ def read_text(text: str, *, table: bool = False) -> tuple[str, ...]:
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     for delimiter in _DELIMITERS:
         names = _names(lines[first : first + 1], delimiter)
-        if _COLUMN.intersection(names):
-            place = next(place for place, name in enumerate(names) if name in _COLUMN)
-            return _filled(_column(_closed_rows(lines[first:], delimiter), place, delimiter))
+        if places := [place for place, name in enumerate(names) if name in _COLUMN]:
+            if len(places) > 1:
+                raise UnreadableListError(
+                    f"The CSV has {len(places)} columns named question. Keep one of them."
+                )
+            return _filled(_column(_closed_rows(lines[first:], delimiter), places[0], delimiter))
     if table:
         _refuse_columns(lines)
     return _filled(_unquoted(line) for line in lines)

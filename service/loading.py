@@ -1,11 +1,11 @@
 """The composition root: settings in, a ready answerer out."""
 
-import json
 import logging
 import os
 from functools import partial
 from pathlib import Path
 
+from files.reading import json_object, reason
 from index.hybrid import FEATURES, PLAIN_FEATURES
 from index.manifest import CURRENT
 from index.packing import CALIBRATION
@@ -45,7 +45,7 @@ FITTED_WITH = "models.json"
 
 log = logging.getLogger(__name__)
 
-_AGAIN = "fit the scores again, with scripts/calibrate.py --write index, or remove that folder"
+_AGAIN = "fit the scores again, with scripts/calibrate.py --write index, or remove it"
 _SHIPPED = Path(__file__).parent / "calibration"  # of the encoders with and without word vectors
 
 
@@ -157,7 +157,7 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     if _fitted_beside(settings) and not _misfit(settings):
         folder = settings.index / BESIDE
     own = reader_folder(settings.reader) / READER_CALIBRATION
-    reader = next((path for path in (folder / READER_ON_INDEX, own) if path.is_file()), None)
+    reader = next((path for path in (folder / READER_ON_INDEX, own) if path.exists()), None)
     return Calibrations(
         retrieval=_calibration(folder / RETRIEVAL_CALIBRATION, features),
         reader=load_reader_calibration(reader or reader_folder(DEFAULT) / own.name),
@@ -177,7 +177,7 @@ def cautions(settings: Settings) -> list[str]:
     own = reader_folder(settings.reader) / READER_CALIBRATION
     unknown = {
         "encoder": encoder_folder(settings.encoder) != encoder_folder(DEFAULT),
-        "reader": not own.is_file(),
+        "reader": not own.exists(),
     }
     lines += [
         f"no scores were fitted to this {kind}, so they are no probabilities: run "
@@ -189,7 +189,10 @@ def cautions(settings: Settings) -> list[str]:
 
 
 def _fitted_beside(settings: Settings) -> bool:
-    return (settings.index / BESIDE).is_dir()
+    beside = settings.index / BESIDE
+    if beside.exists() and not beside.is_dir():
+        raise ModelError(f"{beside} is no folder of calibrations: {_AGAIN}")
+    return beside.is_dir()
 
 
 def _misfit(settings: Settings) -> str:
@@ -197,17 +200,28 @@ def _misfit(settings: Settings) -> str:
 
     An index that is built again with another encoder keeps those of the one before.
     """
-    path = settings.index / BESIDE / FITTED_WITH
-    if not path.is_file():
+    noted = fitted_with(settings.index / BESIDE)
+    if noted is None:
         return "do not say with which models they were fitted"
-    try:
-        noted = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{path} can't be read ({error}): {_AGAIN}") from error
     encoder, reader = encoder_folder(settings.encoder), reader_folder(settings.reader)
     if noted == {"encoder": identity(encoder), "reader": identity(reader)}:
         return ""
     return f"are of other models ({', '.join(f'{kind} {name}' for kind, name in noted.items())})"
+
+
+def fitted_with(beside: Path) -> dict[str, str] | None:
+    """Return the names of the encoder and the reader that calibrations in a folder were fitted to.
+
+    None where no file tells: then none of them serves. Raises ModelError where it is damaged.
+    """
+    path = beside / FITTED_WITH
+    if not path.exists():
+        return None
+    try:
+        noted = json_object(path)
+        return {kind: str(noted[kind]) for kind in (ENCODER, READER)}
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} can't be read ({reason(error)}): {_AGAIN}") from error
 
 
 def shipped_calibrations(features: tuple[str, ...]) -> Path:

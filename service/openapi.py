@@ -42,7 +42,7 @@ _ERRORS = {
     404: "This service takes no feedback (its setting COVIDQUEST_FEEDBACK).",
     409: "The index that is served now does not have this answer. Ask again.",
     413: "The body is too large.",
-    415: "The content type is not application/json.",
+    415: "The content type is not application/json, or the body has a Content-Encoding.",
     422: "Some fields are wrong; `errors` points at each.",
     503: "The service is loading or busy. Ask again after `Retry-After` seconds.",
     507: "There is no room for more feedback.",

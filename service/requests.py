@@ -7,7 +7,16 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from service.batch import MOST_QUESTIONS
-from service.validation import WHOLE, Fields, FilterFields, QueryFields, Question, TopK, Weight
+from service.validation import (
+    WHOLE,
+    Fields,
+    FilterFields,
+    QueryFields,
+    Question,
+    TopK,
+    Weight,
+    refuse_controls,
+)
 
 NOTE_LENGTH = 2000
 """The longest note, in Unicode code points."""
@@ -71,7 +80,8 @@ class BatchRequest(Fields):
 
 
 def _clean_note(text: str) -> str:
-    text = "".join(c for c in text if c in "\n\t" or not ("\x00" <= c < " " or c == "\x7f"))
+    refuse_controls(text, "The note")
+    text = text.replace("\r", "")  # browsers end a line with two characters
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise ValueError("no text")
     text = text.strip()

@@ -71,7 +71,7 @@ class InvalidQueryError(Exception):
 
 _NAMES = f"at most {NAMES} names of 1 to {NAME_LENGTH} characters"
 _EXPECTED = {
-    "question": "The question must be a text of valid Unicode.",
+    "question": "The question must be a text.",
     "weight": "The weight must be a number from 0 to 1.",
     "top_k": f"The number of answers (top_k) must be a whole number from 1 to {TOP_K}.",
     "filters": 'The filters must be an object, such as {"sources": ["PMC"]}.',
@@ -88,12 +88,24 @@ _DATE = re.compile("[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 Model = TypeVar("Model", bound="Fields")
 
 
+def _categories(text: str) -> set[str]:
+    """Return the Unicode categories of a text's characters, but for tabs and ends of lines."""
+    return {unicodedata.category(c) for c in text if c not in "\t\n\r"}
+
+
+def refuse_controls(text: str, what: str) -> None:
+    """Raise the error of a field that has control characters other than tabs and ends of lines."""
+    if "Cc" in _categories(text):
+        said = "{what} contains control characters."
+        raise PydanticCustomError("request", said, {"what": what})
+
+
 def _clean_question(text: str) -> str:
     """Trim a question and make every run of white space in it one space."""
-    categories = {unicodedata.category(c) for c in text if c not in "\t\n\r"}
+    categories = _categories(text)
     if "Cs" in categories:  # a lone surrogate
-        raise PydanticCustomError("question", _EXPECTED["question"])
-    text = " ".join(text.split())
+        raise PydanticCustomError("question", "The question must be a text of valid Unicode.")
+    given, text = text, " ".join(text.split())
     if not text:
         raise PydanticCustomError("question", "The question is empty.")
     if len(text) > QUESTION_LENGTH:
@@ -102,8 +114,7 @@ def _clean_question(text: str) -> str:
             "The question has {length} characters; at most {limit} are possible.",
             {"length": len(text), "limit": QUESTION_LENGTH},
         )
-    if "Cc" in categories:
-        raise PydanticCustomError("question", "The question contains control characters.")
+    refuse_controls(given, "The question")
     if not any(category[0] in "LN" for category in categories):
         raise PydanticCustomError("question", "The question contains no word.")
     return text
@@ -125,6 +136,7 @@ def _clean_date(text: str) -> str:
 
 def _clean_name(text: str) -> str:
     """Trim a name and make every run of white space in it one space."""
+    refuse_controls(text, "A name of a source or a journal")
     name = " ".join(text.split())
     if not 1 <= len(name) <= NAME_LENGTH or any("\ud800" <= c <= "\udfff" for c in name):
         raise ValueError("no name")

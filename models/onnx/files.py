@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from files.checksums import sha256
+from files.reading import json_object
 from files.writing import write_durably
 from models.contracts import ModelError
 from models.onnx.parity import check
@@ -45,7 +46,7 @@ class Record:
         """Read a folder's record. Raises ModelError where it is damaged or of another version."""
         path = folder / RECORD
         try:
-            record = cls(**json.loads(path.read_text(encoding="utf-8")))
+            record = cls(**json_object(path))
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"{path} is no record of an ONNX file ({error}): {AGAIN}") from error
         if record.kind not in (READER, ENCODER) or not isinstance(record.model, str):
@@ -89,7 +90,7 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
             raise ModelError(f"{folder} has no {name}: {AGAIN}")
     record = Record.read(folder)
     if record.kind != kind:
-        raise ModelError(f"{folder / GRAPH} is of {_a(record.kind)}, and {_a(kind)} is needed")
+        raise ModelError(f"{folder / GRAPH} is of {a(record.kind)}, and {a(kind)} is needed")
     if sha256(folder / GRAPH) != record.sha256:
         raise ModelError(
             f"{folder / GRAPH} is not the file that {RECORD} describes (it was cut short, altered "
@@ -104,5 +105,10 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
     return record
 
 
-def _a(kind: str) -> str:
+def a(kind: str) -> str:
+    """Return a kind of model with its article.
+
+    >>> a(ENCODER), a(READER)
+    ('an encoder', 'a reader')
+    """
     return f"an {kind}" if kind == ENCODER else f"a {kind}"

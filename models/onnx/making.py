@@ -35,7 +35,6 @@ Report: TypeAlias = Callable[[str], None]
 Measure: TypeAlias = Callable[[Sequence[str], Sequence[str]], dict[str, float]]
 """Compares answers of ONNX Runtime and of torch with gold ones: further figures of parity."""
 
-_READERS = "ForQuestionAnswering"
 _WEIGHTS = {".safetensors", ".bin", ".onnx"}
 
 
@@ -84,11 +83,8 @@ def make_reader(
 def make_encoder(source: Path, target: Path, asked: Sequence[Question], say: Report) -> Record:
     """Write an encoder's ONNX files into `target`, as `make_reader` does; all texts are for checks.
 
-    Raises ModelError as `make_reader` does, and where the model is a reader.
+    Raises ModelError as `make_reader` does.
     """
-    kinds = read_config(source).get("architectures") or []
-    if any(str(kind).endswith(_READERS) for kind in kinds):
-        raise ModelError(f"{source} is a reader, and no encoder: export it with the word reader")
     with _expected_to_run(source):
         model = quantised(encoder_graph(source), {})
     questions = list(dict.fromkeys(question for question, _ in asked))

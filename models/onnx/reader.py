@@ -62,6 +62,7 @@ class OnnxReader:
                 load_tokenizer(folder),
                 max_length=longest_window(config, max_length),
                 stride=stride,
+                of=folder,
             ),
             forward=self._forward,
             each=self._session.each,

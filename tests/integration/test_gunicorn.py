@@ -86,6 +86,9 @@ def test_a_bad_index_stops_the_start_with_one_line() -> None:
     ("option", "said"),
     [
         ("--workers 2", "set COVIDQUEST_WORKERS instead of gunicorn's --workers"),
+        ("--threads 1", "set COVIDQUEST_WEB_THREADS instead of gunicorn's --threads"),
+        ("-k sync", "--worker-class is not supported"),
+        ("-k gthread", "--worker-class is not supported"),
         ("--preload", "--preload is not supported"),
     ],
 )

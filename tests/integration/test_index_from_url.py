@@ -41,7 +41,7 @@ def test_the_port_is_bound_while_the_index_comes_and_then_questions_are_answered
     }
     with starting(**changes) as server:
         server.wait_for("/healthz", LIMIT)
-        share = f"The index is not there yet: fetching, 1 of {len(served.content) // 1_000_000} MB."
+        share = f"fetching, 1 of {len(served.content) // 1_000_000} MB (the server answered 503 "
         assert until(server, lambda reply: share in reply.text).status == 503
         assert server.get("/healthz").status == 200
         assert server.get("/").status == 200
@@ -51,6 +51,7 @@ def test_the_port_is_bound_while_the_index_comes_and_then_questions_are_answered
         answered = server.post_json({"question": "How long is the incubation period?"})
         assert answered.json()["answers"]
         assert server.stop() == 0
+        assert server.logged().count("fetching the index failed: the server answered 503 ") == 3
     assert served.sent == len(served.content)
 
 

@@ -141,6 +141,14 @@ def test_a_reader_with_a_broken_calibration(sample_index: Path, reader: Path) ->
     assert f"{reader}/calibration.json" in line
 
 
+def test_a_reader_whose_tokenizer_joins_no_pair(sample_index: Path, reader: Path) -> None:
+    path = reader / "tokenizer.json"
+    fields = json.loads(path.read_text(encoding="utf-8")) | {"post_processor": None}
+    path.write_text(json.dumps(fields), encoding="utf-8")
+    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_READER=str(reader))
+    assert f"the tokenizer of {reader} has no template" in line
+
+
 def test_a_reader_whose_weights_are_cut_off(sample_index: Path, reader: Path) -> None:
     """Only loading them shows it: the worker ends the server."""
     weights = reader / "model.safetensors"

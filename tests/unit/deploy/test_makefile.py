@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.serving import ROOT
 
 _SYSTEM = """#!/bin/sh
@@ -36,6 +38,14 @@ def test_a_virtual_environment_without_pip_is_made_anew(tmp_path: Path) -> None:
     make(*wanted)
     make("-W", "constraints.txt", *wanted)  # one that has pip is kept
     assert (tmp_path / "python3.made").read_text() == f"-m venv --clear {venv}\n"
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "80 81", ""])
+def test_a_port_is_checked_before_anything_is_made(tmp_path: Path, port: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        make("run", f"PORT={port}", f"VENV={tmp_path}/venv", "PYTHON=/bin/false")
+    assert caught.value.stdout == f"PORT={port} is not a whole number from 1 to 65535\n"
+    make("port", "PORT=65535")
 
 
 def test_help_shows_each_target_in_columns() -> None:

@@ -190,6 +190,25 @@ def test_a_lost_current_is_no_reason_to_build_again(tmp_path: Path, content: byt
         current_version(tmp_path)
 
 
+def test_what_a_manifest_lacks_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(f'{{"format": {FORMAT}}}')
+    with pytest.raises(IndexingError, match=r"is not a manifest \(it has no 'files'\): build"):
+        read_manifest(tmp_path)
+
+
+def test_one_level_too_deep_names_the_one_above(tmp_path: Path) -> None:
+    make(tmp_path / version(1), version(1))
+    with pytest.raises(IndexingError, match=f"is one version .* that holds it, {tmp_path}$"):
+        current_version(tmp_path / version(1))
+
+
+def test_a_folder_in_the_place_of_current_is_to_be_removed_first(tmp_path: Path) -> None:
+    make(tmp_path / version(1), version(1))
+    (tmp_path / "CURRENT").mkdir()
+    with pytest.raises(IndexingError, match=r"CURRENT in it is a folder: remove that.*`echo "):
+        current_version(tmp_path)
+
+
 def test_an_index_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(IndexingError, match="is not there: build one with"):
         current_version(tmp_path / "nowhere")

@@ -9,6 +9,8 @@ import pytest
 from models import backends
 from models.backends import backend_of, check_files, load_encoder, load_reader
 from models.contracts import ModelError
+from models.encoder import SentenceEncoder
+from models.loading import encoder_folder
 from models.onnx.files import ENCODER, GRAPH, READER, RECORD
 from models.onnx.reader import OnnxReader
 from models.reader import TransformersReader
@@ -69,12 +71,29 @@ def test_a_driver_without_a_gpu_is_no_gpu(
     assert backend_of(READER, with_graph) == "onnx"
 
 
-def test_onnx_without_a_file_names_the_command(reader: Path) -> None:
+def test_onnx_without_a_file_names_the_command(reader: Path, plain_bert: Path) -> None:
     command = rf"has no {GRAPH}: make it with python -m scripts.export_onnx reader --model {reader}"
     with pytest.raises(ModelError, match=command):
         load_reader(reader, backend="onnx")
     with pytest.raises(ModelError, match=r"export_onnx encoder --model"):
-        load_encoder(reader, backend="onnx")
+        load_encoder(plain_bert, backend="onnx")
+
+
+@pytest.mark.parametrize("backend", ["auto", "torch", "onnx"])
+def test_a_model_of_the_other_kind_is_refused_before_it_is_loaded(
+    reader: Path, backend: str
+) -> None:
+    for try_it in (check_files, lambda _, name, **chosen: load_encoder(name, **chosen)):
+        with pytest.raises(ModelError, match=f"{reader} is of a reader, and an encoder is needed"):
+            try_it(ENCODER, reader, backend=backend, device="cpu")
+    with pytest.raises(ModelError, match="encoder is of an encoder, and a reader is needed"):
+        check_files(READER, encoder_folder("default"), backend=backend, device="cpu")
+    check_files(READER, reader, backend="torch", device="cpu")
+
+
+def test_a_reader_embeds_nothing(reader: Path) -> None:
+    with pytest.raises(ModelError, match=f"{reader} is of a reader, and an encoder is needed"):
+        SentenceEncoder(reader, device="cpu")
 
 
 def test_onnx_does_not_run_on_a_gpu(with_graph: Path) -> None:
@@ -116,7 +135,7 @@ def test_files_are_checked_before_anything_is_loaded(with_graph: Path) -> None:
     with pytest.raises(ModelError, match=f"{RECORD} is no record"):
         check_files(READER, with_graph)
     with pytest.raises(ModelError, match=f"{RECORD} is no record"):
-        check_files(ENCODER, with_graph, backend="onnx")
+        check_files(READER, with_graph, backend="onnx")
     check_files(READER, with_graph, backend="torch")
 
 

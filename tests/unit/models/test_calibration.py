@@ -100,15 +100,15 @@ def test_a_calibration_survives_its_file(tmp_path: Path) -> None:
 def test_a_bad_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(text)
-    with pytest.raises(ModelError, match=r"calibration\.json is not a calibration"):
+    with pytest.raises(ModelError, match=r"calibration\.json is not a calibration \(.*\): fit it"):
         load(path)
 
 
 def test_an_absent_or_binary_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="FileNotFoundError"):
+    with pytest.raises(ModelError, match=r"\(No such file or directory\)"):
         load(tmp_path / "none.json")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ModelError, match="UnicodeDecodeError"):
+    with pytest.raises(ModelError, match="can't decode byte"):
         load(tmp_path / "binary.json")
 
 

@@ -111,7 +111,7 @@ def test_identity_depends_on_contents_alone(checkpoints: dict[str, Path], copy: 
 
 def test_config_must_be_an_object(copy: Path) -> None:
     (copy / "config.json").write_text("[1]")
-    with pytest.raises(ModelError, match="not a JSON object"):
+    with pytest.raises(ModelError, match="it is no JSON object"):
         read_config(copy)
     (copy / "config.json").write_text("{")
     with pytest.raises(ModelError, match="can't be read"):

@@ -191,6 +191,7 @@ def _of_a_later_opset(folder: Path) -> None:
         (lambda folder: (folder / GRAPH).unlink(), "has no weights|has no model.int8.onnx"),
         (lambda folder: (folder / RECORD).unlink(), "has no model.int8.json: export"),
         (lambda folder: (folder / RECORD).write_text("{"), "is no record of an ONNX file"),
+        (lambda folder: (folder / RECORD).write_text("[]"), r"\(it is no JSON object\): export"),
         (lambda folder: (folder / RECORD).write_text('{"a": 1}'), "is no record of an ONNX file"),
         (lambda folder: _record(folder, kind="writer"), "names no reader or encoder"),
         (lambda folder: _record(folder, kind=ENCODER), "is of an encoder, and a reader is needed"),

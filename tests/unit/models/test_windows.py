@@ -79,8 +79,8 @@ def test_a_tokenizer_without_a_template_is_refused(word_tokenizer: Tokenizer) ->
     tokenizer.post_processor = processors.TemplateProcessing(
         single="$A", pair="$A [SEP] $B", special_tokens=[("[SEP]", 2)]
     )
-    with pytest.raises(ModelError, match="no template"):
-        _windower(tokenizer)
+    with pytest.raises(ModelError, match="the tokenizer of a/folder has no template"):
+        _windower(tokenizer, of="a/folder")
 
 
 def test_windows_too_short_for_text_are_refused(word_tokenizer: Tokenizer) -> None:

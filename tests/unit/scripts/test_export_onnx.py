@@ -145,7 +145,7 @@ def test_a_reader_is_no_encoder(
     reader, target = tiny_reader(tmp_path / "reader"), tmp_path / "served"
     arguments = ["encoder", "--model", str(reader), "--index", str(index), "--limit", "4"]
     assert main([*arguments, "--output", str(target)]) == 1
-    assert "is a reader, and no encoder" in capsys.readouterr().err
+    assert "is of a reader, and an encoder is needed" in capsys.readouterr().err
     assert not target.exists()
     with pytest.raises(SystemExit):
         main([*arguments, "--finer"])

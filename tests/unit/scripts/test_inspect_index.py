@@ -166,7 +166,7 @@ def test_calibrations_that_a_service_refuses(
     (copy / BESIDE).mkdir()
     for name in (RETRIEVAL_CALIBRATION, NO_ANSWER_CALIBRATION):
         shutil.copy(shipped_calibrations(()) / name, copy / BESIDE)
-    (copy / BESIDE / FITTED_WITH).write_text("{}")
+    (copy / BESIDE / FITTED_WITH).write_text('{"encoder": "e", "reader": "r"}')
     assert main(["--index", str(copy)]) == pack_index.main(packing) == 0
     target.unlink()
     for name in (RETRIEVAL_CALIBRATION, READER_ON_INDEX, FITTED_WITH):
@@ -181,6 +181,16 @@ def test_calibrations_that_a_service_refuses(
         assert advice == "Fit the calibrations again."
         assert err.startswith(f"pack_index: {path}")
         path.write_bytes(before) if before else path.unlink()
+    (copy / BESIDE / FITTED_WITH).write_text("{}")
+    assert main(["--index", str(copy)]) == 1
+    assert "models.json can't be read (it has no 'encoder')" in capsys.readouterr().out
+    (copy / BESIDE / FITTED_WITH).write_text('{"encoder": "e", "reader": "r"}')
     (copy / BESIDE / NO_ANSWER_CALIBRATION).unlink()
     assert main(["--index", str(copy)]) == 1
     assert not target.exists()
+    (copy / BESIDE / FITTED_WITH).unlink()  # as a service does, which says that it uses none
+    assert main(["--index", str(copy)]) == 0
+    shutil.rmtree(copy / BESIDE)
+    (copy / BESIDE).touch()
+    assert main(["--index", str(copy)]) == 1
+    assert "calibration is no folder of calibrations" in capsys.readouterr().out

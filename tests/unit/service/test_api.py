@@ -1,3 +1,4 @@
+import gzip
 import itertools
 import json
 import logging
@@ -190,6 +191,23 @@ def test_what_is_not_json_is_refused(client: FlaskClient, body: bytes) -> None:
 def test_another_content_type_is_refused(client: FlaskClient, content_type: str | None) -> None:
     response = client.post(URL, data=b'{"question": "Why?"}', content_type=content_type)
     assert_problem(response, 415)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "identity, gzip"])
+def test_a_body_that_is_encoded_is_refused(client: FlaskClient, coding: str) -> None:
+    plain = b'{"question": "Why?"}'
+    for body in (plain, gzip.compress(plain)):
+        response = client.post(
+            URL,
+            data=body,
+            content_type="application/json",
+            headers={"Content-Encoding": coding},
+        )
+        said = assert_problem(response, 415)["detail"]
+        assert f"Content-Encoding: {coding.lower()}" in str(said)
+    identity = {"Content-Encoding": "identity"}
+    kind = "application/json"
+    assert client.post(URL, data=plain, content_type=kind, headers=identity).status_code == 200
 
 
 FILTERS = {

@@ -174,6 +174,30 @@ def test_no_score_is_above_the_bound_of_what_was_found_as_well(
         assert score <= one.bound(retrieval)
 
 
+def test_what_is_no_file_or_no_folder_is_not_passed_over(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (settings.index / BESIDE).touch()
+    for asked in (cautions, lambda of: calibrations_for(of, FEATURES)):
+        with pytest.raises(ModelError, match=r"calibration is no folder of calibrations: fit"):
+            asked(settings)
+    (settings.index / BESIDE).unlink()
+    reader = tmp_path / "reader"
+    shutil.copytree(reader_folder("default"), reader, copy_function=os.symlink)
+    (reader / READER_CALIBRATION).unlink()
+    (reader / READER_CALIBRATION).mkdir()
+    with pytest.raises(ModelError, match=r"calibration.json is not a calibration .*a directory"):
+        calibrations_for(replace(settings, reader=str(reader)), FEATURES)
+
+
+@pytest.mark.parametrize("noted", ["{}", "[]", '{"encoder": "e"}'])
+def test_models_that_are_not_named_are_refused(settings: Settings, noted: str) -> None:
+    beside(settings, FEATURES)
+    (settings.index / BESIDE / FITTED_WITH).write_text(noted)
+    with pytest.raises(ModelError, match=r"models.json can't be read \(it (has no|is no JSON)"):
+        calibrations_for(settings, FEATURES)
+
+
 def test_half_a_folder_is_refused(settings: Settings) -> None:
     beside(settings, FEATURES)
     (settings.index / BESIDE / NO_ANSWER_CALIBRATION).unlink()

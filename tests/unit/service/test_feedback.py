@@ -43,7 +43,7 @@ STORED = a_feedback()
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "new" / "feedback.sqlite"
+    return tmp_path / "feedback.sqlite"
 
 
 @pytest.fixture
@@ -169,9 +169,14 @@ def test_what_is_no_answer_of_the_index_is_not_stored(
     assert read_feedback(path) == []
 
 
-def test_a_note_is_kept_without_what_a_terminal_would_obey(taking: FlaskClient, path: Path) -> None:
-    taking.post(URL, json=GIVEN | {"note": " one\r\n\ttwo\x1b[31m\x00 "})
-    assert [one.note for one in read_feedback(path)] == ["one\n\ttwo[31m"]
+def test_a_note_may_have_lines_but_nothing_that_a_terminal_would_obey(
+    taking: FlaskClient, path: Path
+) -> None:
+    refused = taking.post(URL, json=GIVEN | {"note": "one\x1b[31m"})
+    assert refused.status_code == 422
+    assert "The note contains control characters." in refused.text
+    taking.post(URL, json=GIVEN | {"note": " one\r\n\ttwo "})
+    assert [one.note for one in read_feedback(path)] == ["one\n\ttwo"]
 
 
 @pytest.mark.parametrize(
@@ -304,9 +309,13 @@ def test_a_place_that_cannot_be_written_is_told_with_its_cure(tmp_path: Path) ->
     other = tmp_path / "other.sqlite"
     with closing(sqlite3.connect(other)) as db:
         db.execute("CREATE TABLE feedback (id INTEGER PRIMARY KEY)")
-    for place in (tmp_path, tmp_path / "file" / "f.sqlite", tmp_path / "text.sqlite"):
+    before = (tmp_path / "text.sqlite").stat()
+    nowhere = tmp_path / "typo" / "f.sqlite"
+    for place in (tmp_path, tmp_path / "file" / "f.sqlite", tmp_path / "text.sqlite", nowhere):
         with pytest.raises(FeedbackError, match=r"set COVIDQUEST_FEEDBACK to a file .*unset"):
             FeedbackStore(place)
+    assert not nowhere.parent.exists()
+    assert (tmp_path / "text.sqlite").stat().st_mtime_ns == before.st_mtime_ns
     with pytest.raises(FeedbackError, match="another version: move it away"):
         FeedbackStore(other)
 

@@ -131,6 +131,24 @@ def test_an_address_where_nothing_is(settings: Settings, release: Release) -> No
     assert "/index.tar is not there (the server answered 404 Not Found): correct" in line
 
 
+def test_each_failed_try_is_told(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    nowhere = changed(settings, index_url="http://127.0.0.1:9/index.tar?signature=secret")
+    progress = FetchProgress()
+    with pytest.raises(IndexUnavailableError):
+        fetch_index(nowhere, progress, Patience(timeout=30.0, wait=0.001, tries=3))
+    why = "Connection refused; the next try is in 0 seconds"
+    assert progress.told().startswith("The index is not there yet: fetching, 0 MB (")
+    assert why in progress.told()
+    failed = [line for line in caplog.messages if line.startswith("fetching the index failed: ")]
+    assert len(failed) == 2  # after the third comes no other
+    assert all(why in line and "secret" not in line for line in failed)
+
+
+def test_an_address_of_a_folder(settings: Settings, tmp_path: Path) -> None:
+    line = refused(changed(settings, index_url=tmp_path.as_uri()))
+    assert f"{tmp_path} is no file: correct COVIDQUEST_INDEX_URL" in line
+
+
 def test_a_file_that_is_not_there(settings: Settings, tmp_path: Path) -> None:
     line = refused(changed(settings, index_url=(tmp_path / "no.tar").as_uri()))
     assert f"{tmp_path}/no.tar is not there: correct COVIDQUEST_INDEX_URL" in line

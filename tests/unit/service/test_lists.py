@@ -73,6 +73,7 @@ def test_a_list_may_begin_like_a_table() -> None:
         (b"id,question\n1,\n2, \n", "a.csv", "The file has no question."),
         (b"id,text\n1,Why?\n2,How?\n", "a.csv", "has 2 columns, and none is named question"),
         (b"a;b;c\n1;2;Why?\n", "a.csv", "has 3 columns, and none is named question"),
+        (b"question,id,Questions\nWhy?,1,How?\n", "a.csv", "has 2 columns named question. Keep"),
         (b"id,question\n1,Why, and how?\n", "a.csv", "Row 2 of the CSV has 3 columns, and the"),
         (b'n,question\n1,"Why?\n2,How?\n3,When?\n', "a.csv", "Row 2 of the CSV begins a cell with"),
         (b'question\nWhy?\n"How?', "a.txt", "Row 3 of the CSV begins a cell with"),

@@ -55,10 +55,10 @@ def test_a_question_is_trimmed_and_its_white_space_is_one_space(typed: str, aske
         ("a\x7fb", "control characters"),
         ("a\x85b", "control characters"),
         ("a\ud800b", "valid Unicode"),
-        (None, "must be a text"),
-        (5, "must be a text"),
-        (["Why?"], "must be a text"),
-        (b"Why?", "must be a text"),
+        (None, "must be a text."),
+        (5, "must be a text."),
+        (["Why?"], "must be a text."),
+        (b"Why?", "must be a text."),
     ],
 )
 def test_a_bad_question_says_why(question: object, why: str) -> None:
@@ -101,12 +101,19 @@ def test_filters_are_optional_and_trimmed() -> None:
         "published_from": " 2020-03 ",
         "published_to": "2021-02-28",
         "sources": ["PMC", " a \n b ", "PMC"],
-        "journals": ["x" * 300, "\x07"],
+        "journals": ["x" * 300, "!"],
         "full_text": True,
     }
     assert parse(question="Why?", filters=given).filters == Filters(
-        "2020-03", "2021-02-28", ("PMC", "a b"), ("x" * 300, "\x07"), full_text=True
+        "2020-03", "2021-02-28", ("PMC", "a b"), ("x" * 300, "!"), full_text=True
     )
+
+
+@pytest.mark.parametrize("field", ["sources", "journals"])
+@pytest.mark.parametrize("name", ["\x07", "PMC\x1b", "\x1fPMC", "P\x85C"])
+def test_a_name_has_no_control_characters(field: str, name: str) -> None:
+    said = problems(question="Why?", filters={field: [name]})
+    assert said == {field: "A name of a source or a journal contains control characters."}
 
 
 @pytest.mark.parametrize("date", ["2020", "2020-02", "2020-02-29", "0001", "9999-12-31"])
