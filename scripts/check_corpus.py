@@ -11,7 +11,8 @@ from index.parallel import cores
 from index.survey import Survey, survey
 from index.types import CorpusError, IndexingError
 from scripts.arguments import at_least
-from scripts.indexing import TerminalProgress, corpus_lines, stoppable, stopped
+from scripts.ending import stopped
+from scripts.indexing import TerminalProgress, corpus_lines
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,10 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     started = time.monotonic()
     workers = options.workers or cores()
     try:
-        with (
-            stoppable(),
-            tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch,
-        ):
+        with tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch:
             found = survey(
                 options.corpus, Path(scratch), progress, limit=options.limit, workers=workers
             )

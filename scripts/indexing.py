@@ -2,11 +2,9 @@
 
 import argparse
 import importlib.util
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,6 +18,7 @@ from models import backends
 from models.contracts import Embedded, Encoder, ModelError
 from models.loading import encoder_folder, has_weights, identity
 from scripts.arguments import at_least
+from scripts.ending import stopped
 from service.questions import QUESTIONS
 
 _SECONDS_PER_LINE = 30
@@ -215,31 +214,6 @@ class LazyEncoder:
         return self._encoder.encode_passages(texts)
 
 
-class TerminatedError(KeyboardInterrupt):
-    """SIGTERM came: everything ends as on an interrupt, but with another status."""
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Raise TerminatedError in here on the first SIGTERM, so that what is to be cleared is."""
-
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise TerminatedError
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def stopped(command: str, then: str, error: KeyboardInterrupt) -> int:
-    """Say that the command was stopped, and how it goes on; return its exit status."""
-    print(f"{command}: stopped; {then}" if then else f"{command}: stopped", file=sys.stderr)
-    return 128 + (signal.SIGTERM if isinstance(error, TerminatedError) else signal.SIGINT)
-
-
 def reported(
     command: str, work: Callable[[TerminalProgress], str], *, resumable: bool = True
 ) -> int:
@@ -249,8 +223,7 @@ def reported(
     """
     progress = TerminalProgress(command)
     try:
-        with stoppable():
-            summary = work(progress)
+        summary = work(progress)
     except (CorpusError, IndexingError, ModelError) as error:
         progress.close()
         print(f"{command}: {error}", file=sys.stderr)

@@ -17,6 +17,7 @@ from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
 from scripts.arguments import at_least, expect_use
+from scripts.ending import stopped
 from scripts.passage_files import Row, expect_to_write, read_rows, write_rows
 from scripts.question_passages import of_contexts, of_index
 from scripts.question_training import Watch, asked_of, train
@@ -210,9 +211,8 @@ def main(argv: list[str] | None = None) -> int:
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"make_questions: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"make_questions: stopped; {options.output} was not written", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return stopped("make_questions", f"{options.output} was not written", error)
     return 0
 
 

@@ -8,6 +8,7 @@ from index.packing import pack
 from index.types import IndexingError
 from models.contracts import ModelError
 from scripts.calibrations_beside import wrong_calibrations
+from scripts.ending import stopped
 from scripts.served import add_served_encoder, served_encoder
 from service.settings import SettingsError
 
@@ -46,9 +47,8 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    except KeyboardInterrupt:
-        print("pack_index: stopped; nothing was written", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return stopped("pack_index", "nothing was written", error)
     counts = f"{manifest.papers:,} papers, {manifest.passages:,} passages"
     print(f"{options.output}: {counts}, {size:,} bytes")
     print("COVIDQUEST_INDEX_URL=    the file's address, https://… or file:///…")

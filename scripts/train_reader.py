@@ -23,6 +23,7 @@ from models.loading import (
     reader_folder,
 )
 from scripts.arguments import at_least, expect_use
+from scripts.ending import stopped
 from scripts.reader_examples import Asked, planned
 from scripts.reader_lessons import Lessons
 from scripts.reader_sources import asked_of
@@ -206,9 +207,8 @@ def main(argv: list[str] | None = None) -> int:
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_reader: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("train_reader: stopped; the same command goes on", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return stopped("train_reader", "the same command goes on", error)
     print(f"written to {options.output}")
     return 0
 

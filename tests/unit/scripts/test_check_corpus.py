@@ -1,11 +1,9 @@
-import os
-import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from scripts.check_corpus import main
+from scripts.ending import TerminatedError
 from tests.unit.index.release import ABSTRACT, parse, write_dirty_release, write_release
 
 
@@ -89,8 +87,7 @@ def test_a_termination_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def terminated(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
+        raise TerminatedError
 
     monkeypatch.setattr("scripts.check_corpus.survey", terminated)
     assert main(["--corpus", str(tmp_path), "--scratch", str(tmp_path)]) == 143

@@ -1,11 +1,8 @@
 """The command that updates an index, with an encoder that needs no model."""
 
 import csv
-import os
 import shutil
-import signal
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +10,7 @@ import pytest
 
 from index.builder import build_index
 from index.manifest import current_version
+from scripts.ending import TerminatedError
 from scripts.update_index import main
 from tests.fake_models import FakeEncoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -138,10 +136,8 @@ def test_a_termination_is_as_an_interrupt(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def terminated(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
+        raise TerminatedError
 
-    before = signal.getsignal(signal.SIGTERM)
     with monkeypatch.context() as patch:
         patch.setattr("index.updating.read_corpus", terminated)
         assert run(tmp_path / "new", index, "--dry-run") == 143
@@ -150,7 +146,6 @@ def test_a_termination_is_as_an_interrupt(
     goes_on = "update_index: stopped; the same command with --resume goes on"
     assert capsys.readouterr().err.splitlines()[-1] == goes_on
     assert run(tmp_path / "new", index, "--resume") == 0
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_update_that_needs_leave_to_lose(
