@@ -42,8 +42,8 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         reason = error.strerror or error
         print(
-            f"pack_index: {options.output} cannot be written ({reason}): give --output a file in a "
-            "folder with room",
+            f"pack_index: {options.output} cannot be written ({reason}): give --output a file, a "
+            ".tar, in a folder with room",
             file=sys.stderr,
         )
         return 1

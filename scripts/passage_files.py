@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from files.writing import temporary, whole_file
+from files.writing import expect_file, temporary, whole_file
 from index.corpora.text_files import opened_text
 from index.types import CorpusError
 from models.pieces import without_surrogates
@@ -78,6 +78,7 @@ def _row(line: str, place: str) -> Row:
 def expect_to_write(path: Path) -> None:
     """See that a file can be written, before long work for it. Raises CorpusError."""
     try:
+        expect_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary(path).touch()
         temporary(path).unlink()
