@@ -10,7 +10,7 @@ from pathlib import Path
 from index.parallel import cores
 from index.survey import Survey, survey
 from index.types import CorpusError, IndexingError
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
 from scripts.ending import stopped
 from scripts.indexing import TerminalProgress, corpus_lines
 
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     add = arguments.add_argument
     add(
         "--corpus",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="DIR",
         help="folder of a CORD-19 release: metadata.csv and its parses",
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--scratch",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help="where passages go until the command ends, about as much as metadata.csv and the "
         "text of its parses (default: the system's folder for temporary files)",

@@ -5,12 +5,11 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 from index.corpora.download import OFFICIAL, download
 from index.corpora.fetching import Patience
 from index.types import CorpusError
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
 from scripts.ending import stopped
 from scripts.indexing import TerminalProgress
 
@@ -31,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--output",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="DIR",
         help="folder for the release: metadata.csv, document_parses.tar.gz and what else it holds. "

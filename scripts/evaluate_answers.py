@@ -4,13 +4,13 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion, answered
 from index.types import CorpusError
 from scripts.answer_quality import PAPER_DEPTHS, Quality, quality_of
+from scripts.arguments import some_path
 from scripts.evaluate_beside import beside_table, evaluate_beside
 from scripts.evaluate_reading import ReadingAnswerer, evaluate_reading, reading_table
 from service.loading import load_answerer
@@ -100,7 +100,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     add = arguments.add_argument
     add(
         "--questions",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="FILE",
         help="SQuAD format, .json or .json.gz; cord_uid on each paragraph names the right paper",
@@ -109,7 +109,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     add("--sweep", action="store_true", help="also the figures for every weight from 0 to 1")
     add(
         "--haystack",
-        type=Path,
+        type=some_path,
         metavar="PYTHON",
         help="also the figures of Haystack's pipelines with the same passages, vectors and "
         "weights: the Python of an environment with requirements-benchmark.txt",

@@ -5,13 +5,13 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion
 from models.backends import load_reader
 from models.contracts import Reader
+from scripts.arguments import some_path
 from scripts.gold_questions import readable
 from scripts.metrics import exact_match, f1, percent
 from service.settings import Settings
@@ -74,7 +74,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     add = arguments.add_argument
     add(
         "--questions",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="FILE",
         help="SQuAD format, .json or .json.gz; texts of any length",

@@ -16,7 +16,7 @@ from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, reader_folder
 from models.onnx.files import ENCODER, GRAPH, READER, Record
-from scripts.arguments import at_least, expect_use
+from scripts.arguments import at_least, expect_use, some_path
 from service.questions import QUESTIONS
 from service.settings import Settings, SettingsError
 
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--output",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help=f"where {GRAPH} goes (default: the model's own folder). Another folder gets all that "
         "serving needs, and COVIDQUEST_READER or COVIDQUEST_ENCODER may name it",
@@ -53,13 +53,13 @@ def parser() -> argparse.ArgumentParser:
     texts = arguments.add_mutually_exclusive_group()
     texts.add_argument(
         "--questions",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="compare on these questions and their contexts: SQuAD format, .json or .json.gz",
     )
     texts.add_argument(
         "--index",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help="compare on passages of this index (default: COVIDQUEST_INDEX, else var/sample)",
     )

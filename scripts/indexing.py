@@ -17,7 +17,7 @@ from index.vector_recall import LOW
 from models import backends
 from models.contracts import Embedded, Encoder, ModelError
 from models.loading import encoder_folder, has_weights, identity
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
 from scripts.ending import stopped
 from service.questions import QUESTIONS
 
@@ -92,12 +92,12 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
     add = arguments.add_argument
     add(
         "--corpus",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="DIR",
         help="folder of a CORD-19 release: metadata.csv and document_parses, a folder or .tar.gz",
     )
-    add("--index", type=Path, required=True, metavar="DIR", help=index_help)
+    add("--index", type=some_path, required=True, metavar="DIR", help=index_help)
     add(
         "--encoder",
         default="default",
@@ -132,7 +132,7 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
     )
     add(
         "--queries",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="questions, one a line, to measure a vector index that is not exact by "
         "(default: the suggested ones)",

@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from index.packing import pack
 from index.types import IndexingError
 from models.contracts import ModelError
+from scripts.arguments import some_path
 from scripts.calibrations_beside import wrong_calibrations
 from scripts.ending import stopped
 from scripts.served import add_served_encoder, served_encoder
@@ -22,8 +22,8 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: python -m scripts.pack_index --index var/cord19 --output cord19.tar",
     )
     add = arguments.add_argument
-    add("--index", type=Path, required=True, metavar="DIR", help="the index, as it was built")
-    add("--output", type=Path, required=True, metavar="FILE", help="the file to write, a .tar")
+    add("--index", type=some_path, required=True, metavar="DIR", help="the index, as it was built")
+    add("--output", type=some_path, required=True, metavar="FILE", help="the file to write, a .tar")
     add_served_encoder(arguments)
     return arguments
 

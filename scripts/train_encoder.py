@@ -26,7 +26,7 @@ from models.loading import (
     read_config,
 )
 from models.onnx.tokens import cut_alike
-from scripts.arguments import at_least, expect_use
+from scripts.arguments import at_least, expect_use, some_path
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.ending import stopped
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     add = arguments.add_argument
     add(
         "--index",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help="an index of the corpus; wrong passages come from its BM25",
     )
