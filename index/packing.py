@@ -160,6 +160,11 @@ def _files(archive: Path, members: Iterator[Member]) -> Iterator[tuple[str, int,
 
 def _only_version(archive: Path, staging: Path, encoder: str | None) -> Path:
     """Return the version that was unpacked, opened once, rid of files that are not part of it."""
+    if not (staging / CURRENT).is_file():
+        raise IndexingError(
+            f"{archive.name} holds no index that can be served, as it has no file {CURRENT}: pack "
+            "the index again with `python -m scripts.pack_index`"
+        )
     try:
         version, manifest = checked(staging, encoder)
         PassageIndex.of(version, manifest)

@@ -86,7 +86,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"check_corpus: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"check_corpus: {options.scratch} cannot be written: {error}", file=sys.stderr)
+        where = options.scratch or tempfile.gettempdir()
+        print(
+            f"check_corpus: {where} cannot be written ({error.strerror or error}): give --scratch "
+            "a folder that is there and has room",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt as error:
         progress.close()

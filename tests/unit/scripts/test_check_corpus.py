@@ -48,7 +48,10 @@ def test_what_cannot_be_read_or_written_is_one_line(
     (corpus / "document_parses.tar.gz").write_bytes(b"no archive")
     for arguments, message in [
         ([str(tmp_path)], "metadata.csv cannot be read (No such file or directory)"),
-        ([str(corpus), "--scratch", str(tmp_path / "nowhere")], "nowhere cannot be written"),
+        (
+            [str(corpus), "--scratch", str(tmp_path / "nowhere")],
+            "nowhere cannot be written (No such file or directory): give",
+        ),
         ([str(corpus)], "document_parses.tar.gz is cut off or damaged"),
     ]:
         assert main(["--workers", "1", "--corpus", *arguments]) == 1

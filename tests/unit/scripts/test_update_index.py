@@ -171,6 +171,11 @@ def test_a_dry_run_may_work_elsewhere(
     assert table(capsys.readouterr().out)["papers"] == ["1", "1", "4", "1"]
     assert {path: path.stat().st_mtime_ns for path in [index, *index.rglob("*")]} == before
     assert list(scratch.iterdir()) == []
+    (index / ".lock").mkdir()
+    assert run(tmp_path / "new", index, "--dry-run") == 1
+    said = capsys.readouterr().err
+    assert "cannot be written: Is a directory; a dry run works elsewhere with --scratch" in said
+    (index / ".lock").rmdir()
     assert run(tmp_path / "new", index, "--dry-run", "--scratch", str(scratch / "none")) == 1
     assert "No such file or directory" in capsys.readouterr().err
     with pytest.raises(SystemExit):
