@@ -13,6 +13,7 @@ from scripts.answer_quality import PAPER_DEPTHS, Quality, quality_of
 from scripts.arguments import some_path
 from scripts.evaluate_beside import beside_table, evaluate_beside
 from scripts.evaluate_reading import ReadingAnswerer, evaluate_reading, reading_table
+from scripts.haystack_client import expect_python
 from service.loading import load_answerer
 from service.settings import Settings
 from service.types import AnswerList, Query
@@ -117,9 +118,11 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: Settings) -> str:
-    """Measure, and return what to print. Raises CorpusError and StartError."""
+    """Measure, and return what to print. Raises CorpusError, MeasuringError and StartError."""
     if options.weight is not None and not 0 <= options.weight <= 1:
         raise CorpusError("--weight is a number from 0 to 1")
+    if options.haystack:
+        expect_python(options.haystack)
     questions = answered(options.questions, options.limit)
     weight = settings.default_weight if options.weight is None else options.weight
     tenths = [step / 10 for step in range(11)] if options.sweep else []

@@ -10,6 +10,7 @@ import pytest
 
 from index.builder import build_index
 from index.manifest import current_version
+from scripts.build_index import main as build
 from scripts.ending import TerminatedError
 from scripts.update_index import main
 from tests.fake_models import FakeEncoder
@@ -157,6 +158,21 @@ def test_an_update_that_needs_leave_to_lose(
     assert "5 of 6 papers would go" in err
     assert "give --allow-loss" in err
     assert run(tmp_path / "less", index, "--allow-loss") == 0
+
+
+def test_a_build_that_cannot_begin_loads_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("scripts.build_index.load_encoder", lambda _: pytest.fail("loaded"))
+    write_two_releases(tmp_path)
+    (tmp_path / "file").touch()
+    for corpus, index, message in (
+        (tmp_path / "new", tmp_path / "file", "file cannot be written: File exists"),
+        (tmp_path / "none", tmp_path / "made", "metadata.csv cannot be read"),
+    ):
+        assert build(["--corpus", str(corpus), "--index", str(index)]) == 1
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_dry_run_may_work_elsewhere(
