@@ -1,5 +1,6 @@
 """Writes to files so that it is on the disk, and of most so that they are complete or absent."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
     Whatever happens, `path` is as it was or complete; it is on the disk when this returns. Where
     the block or the disk fails nothing stays beside `path`; what a killed process left there is
-    written over. Two must not write to one path at once. Raises OSError.
+    written over. Two must not write to one path at once. Raises OSError, also where `path` is a
+    folder, a device or a pipe.
     """
+    expect_file(path)
     beside = temporary(path)
     with beside.open("wb") as file:
         try:
@@ -33,6 +36,15 @@ def write_durably(path: Path, text: str | Iterable[str]) -> None:
     with whole_file(path) as file:
         for piece in [text] if isinstance(text, str) else text:
             file.write(piece.encode())
+
+
+def expect_file(path: Path) -> None:
+    """Raise OSError where there is something at `path` that is no regular file, nor a link to one.
+
+    A file that is written and then takes its name would be in the place of a device.
+    """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is no regular file", str(path))
 
 
 def append_durably(path: Path, content: bytes) -> None:

@@ -102,6 +102,16 @@ def build_index(
         return report
 
 
+def expect_to_build(corpus: Path, index_dir: Path) -> None:
+    """See that a build can begin, before a model is loaded for it.
+
+    Raises CorpusError and IndexingError as `build_index` does, and as little is written.
+    """
+    next(read_metadata(corpus / "metadata.csv"), None)
+    with alone(index_dir):
+        pass
+
+
 def arguments_of(command: str, corpus: Path, encoder: str, limit: int | None = None) -> Arguments:
     """Return what must be the same when a build goes on: papers are not read again.
 

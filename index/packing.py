@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from files.writing import whole_file
+from files.writing import expect_file, whole_file
 from index.corpora.parses import checked as checked_name
 from index.corpora.tar import DamagedError, Member, open_tar
 from index.manifest import CURRENT, MANIFEST, Manifest, publish
@@ -30,11 +30,9 @@ def pack(index_dir: Path, target: Path, encoder: str | None = None) -> tuple[str
     Returns the file's SHA-256, and the manifest of the version. `target` is complete or absent; of
     a link it is the file that this leads to. `encoder` is the name of the encoder that the index
     must be of, if given. Raises IndexingError when the index is not whole or of another encoder,
-    or its version gives way to newer ones meanwhile, or `target` is a device, a pipe or a folder,
-    and OSError when the file cannot be written.
+    or its version gives way to newer ones meanwhile, and OSError when the file cannot be written.
     """
-    if target.exists() and not target.is_file():
-        raise IndexingError(f"{target} is no regular file: give --output a file, a .tar")
+    expect_file(target)
     target = target.resolve()
     version, manifest = checked(index_dir, encoder)
     PassageIndex.of(version, manifest)
@@ -162,6 +160,11 @@ def _files(archive: Path, members: Iterator[Member]) -> Iterator[tuple[str, int,
 
 def _only_version(archive: Path, staging: Path, encoder: str | None) -> Path:
     """Return the version that was unpacked, opened once, rid of files that are not part of it."""
+    if not (staging / CURRENT).is_file():
+        raise IndexingError(
+            f"{archive.name} holds no index that can be served, as it has no file {CURRENT}: pack "
+            "the index again with `python -m scripts.pack_index`"
+        )
     try:
         version, manifest = checked(staging, encoder)
         PassageIndex.of(version, manifest)

@@ -28,6 +28,10 @@ SCAFFOLDS = (STATE, PLAN, PARSES, EMBEDDED)
 """The files that a build needs and an index does not."""
 
 _BUILDING = ".building"
+_OF_CORPUS = {
+    "metadata.csv": "metadata.csv is another",
+    "document_parses": "parses came or went, or their archive is another",
+}
 
 Arguments = Mapping[str, object]
 
@@ -43,7 +47,8 @@ def alone(index_dir: Path, *, dry_run: bool = False) -> Iterator[None]:
         index_dir.mkdir(parents=True, exist_ok=True)
         lock = (index_dir / ".lock").open("w", encoding="utf-8")
     except OSError as error:
-        raise IndexingError(f"{index_dir} cannot be written: {error.strerror}") from error
+        other = "; a dry run works elsewhere with --scratch DIR" if dry_run else ""
+        raise IndexingError(f"{index_dir} cannot be written: {error.strerror}{other}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,11 +156,11 @@ def _embedded(building: Path) -> int:
 def _check(building: Path, arguments: Arguments) -> None:
     before = _state(building)
     different = [name for name in arguments if before.get(name) != arguments[name]]
-    if different == ["document_parses"]:
+    if different and set(different) <= set(_OF_CORPUS):
+        changed = "; ".join(_OF_CORPUS[name] for name in different)
         raise IndexingError(
-            f"since the unfinished build in {building} began, parses came to the corpus or went, "
-            "or their archive became another: restore what was there, or leave out --resume to "
-            "start afresh"
+            f"since the unfinished build in {building} began, the corpus has changed ({changed}): "
+            "restore what was there, or leave out --resume to start afresh"
         )
     if different:
         raise IndexingError(

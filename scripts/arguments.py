@@ -3,6 +3,7 @@
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
@@ -18,6 +19,13 @@ def at_least(lowest: int) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def some_path(text: str) -> Path:
+    """Return a path: an argparse type. An empty one would be the folder that one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty; is a variable of the shell not set?")
+    return Path(text)
 
 
 def expect_use(

@@ -5,9 +5,9 @@ import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 
 from index.filters import Filters
+from scripts.arguments import some_path
 from scripts.served import add_served_index, settings_with
 from service.batch import Outcome, outcomes
 from service.cards import Card
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add("question", nargs="?", help="any question, at most 500 characters")
     add(
         "--file",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="ask all questions of a file, one a line or a CSV with a column named question",
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from models.contracts import ModelError
 from models.loading import reader_folder
 from models.onnx.tokens import cut_alike
+from scripts.arguments import some_path
 from scripts.train_reader import publish
 from scripts.training_runs import expect_to_replace
 
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = arguments.add_argument
     add("parts", nargs="+", type=part, metavar="READER=SHARE", help="the shares add up to 1")
-    add("--output", type=Path, required=True, metavar="DIR", help="where to write the reader")
+    add("--output", type=some_path, required=True, metavar="DIR", help="where to write the reader")
     return arguments
 
 

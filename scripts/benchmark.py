@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 from index.corpora.squad import read_squad
 from index.types import CorpusError
 from models.contracts import ModelError
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
 from scripts.benchmark_processes import MeasuringError
 from scripts.benchmark_service import serve, texts_of, titles_as_questions
 from scripts.benchmark_table import Table
@@ -50,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         default=SECTIONS[:-1],
         help="sections (default: all but gpu)",
     )
-    add("--index", type=Path, metavar="DIR", help="default: COVIDQUEST_INDEX, else var/sample")
+    add("--index", type=some_path, metavar="DIR", help="default: COVIDQUEST_INDEX, else var/sample")
     add(
         "--backends",
         nargs="+",
@@ -60,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--questions",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="questions in the SQuAD format (default: the 30 suggested ones; for the service made "
         "from titles of the index)",
@@ -76,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--haystack",
-        type=Path,
+        type=some_path,
         metavar="PYTHON",
         help="the Python of an environment with requirements-benchmark.txt",
     )
@@ -200,5 +199,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a server it started ends too
     sys.exit(main())

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
 from scripts.benchmark_processes import MeasuringError, serving
 from scripts.screenshots import chromium
 from service.questions import QUESTIONS
@@ -103,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
     add = arguments.add_argument
     add(
         "--index",
-        type=Path,
+        type=some_path,
         default=Path("var/sample"),
         help="the index to answer from (default: var/sample)",
     )

@@ -25,7 +25,7 @@ from index.vector_kinds import KINDS, build_faiss
 from index.vector_recall import measure_recall
 from index.vectors import VectorIndex
 from models.contracts import FloatArray, ModelError
-from scripts.arguments import at_least, from_0
+from scripts.arguments import at_least, from_0, some_path
 from service.questions import QUESTIONS
 
 _SLAB = 4096  # rows made at a time
@@ -62,7 +62,13 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: python -m scripts.benchmark_vectors --index var/cord19 --passages 100000",
     )
     add = arguments.add_argument
-    add("--index", type=Path, required=True, metavar="DIR", help="an index: its vectors are used")
+    add(
+        "--index",
+        type=some_path,
+        required=True,
+        metavar="DIR",
+        help="an index: its vectors are used",
+    )
     add(
         "--passages",
         type=at_least(1),
@@ -87,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--questions",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="further questions beside the 30 suggested ones, in the SQuAD format",
     )

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from index.builder import BuildReport, build_index
+from index.builder import BuildReport, build_index, expect_to_build
 from index.embedding import EncoderSpec
 from index.vector_kinds import AUTO
 from scripts.arguments import at_least
@@ -51,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def work(progress: TerminalProgress) -> str:
         questions = read_queries(options.queries)
+        expect_to_build(options.corpus, options.index)
         encoder = load_encoder(options)
         report = build_index(
             options.corpus,

@@ -18,7 +18,7 @@ import numpy as np
 from index.corpora.squad import GoldQuestion, read_squad
 from index.types import CorpusError
 from models.loading import reader_folder
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
 from scripts.calibration_samples import (
     no_answer_samples,
     read_all,
@@ -104,35 +104,35 @@ def parser() -> argparse.ArgumentParser:
     add_served_index(arguments)
     add(
         "--retrieval-questions",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="FILE",
         help="SQuAD format with cord_uid: questions that the retrieval is fitted to",
     )
     add(
         "--papers",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="a JSON list of cord_uids: of the retrieval's questions only those about these "
         "papers, which the encoder was not trained on (scripts/train_encoder.py --hold-out)",
     )
     add(
         "--questions",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="FILE",
         help="likewise: questions that the reader is fitted to; it must not be trained on them",
     )
     add(
         "--off-topic",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="FILE",
         help="SQuAD format: as many questions are drawn from it that these papers cannot answer",
     )
     add(
         "--retrieval-off-topic",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="FILE",
         help="SQuAD format: a quarter as many as the retrieval's questions are drawn from it",

@@ -10,8 +10,9 @@ from pathlib import Path
 from index.parallel import cores
 from index.survey import Survey, survey
 from index.types import CorpusError, IndexingError
-from scripts.arguments import at_least
-from scripts.indexing import TerminalProgress, corpus_lines, stoppable, stopped
+from scripts.arguments import at_least, some_path
+from scripts.ending import stopped
+from scripts.indexing import TerminalProgress, corpus_lines
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     add = arguments.add_argument
     add(
         "--corpus",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="DIR",
         help="folder of a CORD-19 release: metadata.csv and its parses",
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--scratch",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help="where passages go until the command ends, about as much as metadata.csv and the "
         "text of its parses (default: the system's folder for temporary files)",
@@ -76,10 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     started = time.monotonic()
     workers = options.workers or cores()
     try:
-        with (
-            stoppable(),
-            tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch,
-        ):
+        with tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch:
             found = survey(
                 options.corpus, Path(scratch), progress, limit=options.limit, workers=workers
             )
@@ -88,7 +86,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"check_corpus: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"check_corpus: {options.scratch} cannot be written: {error}", file=sys.stderr)
+        where = options.scratch or tempfile.gettempdir()
+        print(
+            f"check_corpus: {where} cannot be written ({error.strerror or error}): give --scratch "
+            "a folder that is there and has room",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt as error:
         progress.close()

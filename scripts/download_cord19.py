@@ -5,13 +5,13 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 from index.corpora.download import OFFICIAL, download
 from index.corpora.fetching import Patience
 from index.types import CorpusError
-from scripts.arguments import at_least
-from scripts.indexing import TerminalProgress, stoppable, stopped
+from scripts.arguments import at_least, some_path
+from scripts.ending import stopped
+from scripts.indexing import TerminalProgress
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--output",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="DIR",
         help="folder for the release: metadata.csv, document_parses.tar.gz and what else it holds. "
@@ -81,15 +81,14 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     progress = TerminalProgress("download_cord19")
     try:
-        with stoppable():
-            done = download(
-                options.date,
-                options.output,
-                progress,
-                base=options.url,
-                sha256=options.sha256,
-                patience=Patience(tries=options.tries),
-            )
+        done = download(
+            options.date,
+            options.output,
+            progress,
+            base=options.url,
+            sha256=options.sha256,
+            patience=Patience(tries=options.tries),
+        )
     except CorpusError as error:
         progress.close()
         print(f"download_cord19: {error}", file=sys.stderr)

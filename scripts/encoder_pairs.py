@@ -206,6 +206,6 @@ def _read(path: Path, sources: Sequence[Source], hold_out: int) -> tuple[list[st
         ]
         held_out = list(map(str, content["held_out"]))
     except (OSError, EOFError, ValueError, LookupError, TypeError, zlib.error) as error:
-        raise ModelError(f"{path} is damaged ({error!r}): remove it") from error
+        raise ModelError(f"{path} is damaged ({error}): remove it") from error
     print(f"{sum(len(some.pairs) for some in sets):,} pairs as found before", flush=True)
     return held_out, sets

@@ -4,15 +4,16 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion, answered
 from index.types import CorpusError
 from scripts.answer_quality import PAPER_DEPTHS, Quality, quality_of
+from scripts.arguments import some_path
 from scripts.evaluate_beside import beside_table, evaluate_beside
 from scripts.evaluate_reading import ReadingAnswerer, evaluate_reading, reading_table
+from scripts.haystack_client import expect_python
 from service.loading import load_answerer
 from service.settings import Settings
 from service.types import AnswerList, Query
@@ -100,7 +101,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     add = arguments.add_argument
     add(
         "--questions",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="FILE",
         help="SQuAD format, .json or .json.gz; cord_uid on each paragraph names the right paper",
@@ -109,7 +110,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     add("--sweep", action="store_true", help="also the figures for every weight from 0 to 1")
     add(
         "--haystack",
-        type=Path,
+        type=some_path,
         metavar="PYTHON",
         help="also the figures of Haystack's pipelines with the same passages, vectors and "
         "weights: the Python of an environment with requirements-benchmark.txt",
@@ -117,9 +118,11 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: Settings) -> str:
-    """Measure, and return what to print. Raises CorpusError and StartError."""
+    """Measure, and return what to print. Raises CorpusError, MeasuringError and StartError."""
     if options.weight is not None and not 0 <= options.weight <= 1:
         raise CorpusError("--weight is a number from 0 to 1")
+    if options.haystack:
+        expect_python(options.haystack)
     questions = answered(options.questions, options.limit)
     weight = settings.default_weight if options.weight is None else options.weight
     tenths = [step / 10 for step in range(11)] if options.sweep else []

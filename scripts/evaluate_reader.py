@@ -5,13 +5,14 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from tqdm import tqdm
 
-from index.corpora.squad import GoldQuestion, answered
+from index.corpora.squad import GoldQuestion
 from models.backends import load_reader
 from models.contracts import Reader
+from scripts.arguments import some_path
+from scripts.gold_questions import readable
 from scripts.metrics import exact_match, f1, percent
 from service.settings import Settings
 
@@ -73,7 +74,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     add = arguments.add_argument
     add(
         "--questions",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="FILE",
         help="SQuAD format, .json or .json.gz; texts of any length",
@@ -87,7 +88,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> str:
     """Measure, and return what to print. Raises CorpusError and ModelError."""
-    questions = answered(options.questions, options.limit)
+    questions = readable(options.questions, options.limit)
     reader = load_reader(
         options.reader or settings.reader,
         backend=settings.backend,

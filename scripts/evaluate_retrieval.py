@@ -16,6 +16,7 @@ from tqdm import tqdm
 from index.corpora.squad import GoldQuestion, answered
 from index.hybrid import Question
 from index.types import CorpusError
+from scripts.arguments import some_path
 from scripts.pairs import gold_passages
 from service.answering import Answerer
 from service.loading import load_answerer
@@ -186,9 +187,9 @@ def read_judgments(path: Path) -> list[Qrel]:
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = arguments.add_argument
-    add("--questions", type=Path, metavar="FILE", help="SQuAD format, with cord_uid")
-    add("--topics", type=Path, metavar="FILE", help="TREC-COVID topics, tab-separated")
-    add("--qrels", type=Path, metavar="FILE", help="the judgments of these topics")
+    add("--questions", type=some_path, metavar="FILE", help="SQuAD format, with cord_uid")
+    add("--topics", type=some_path, metavar="FILE", help="TREC-COVID topics, tab-separated")
+    add("--qrels", type=some_path, metavar="FILE", help="the judgments of these topics")
 
 
 def run(options: argparse.Namespace, settings: Settings) -> str:

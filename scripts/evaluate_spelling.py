@@ -6,13 +6,13 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from string import ascii_lowercase
 
 from tqdm import tqdm
 
 from index.corpora.squad import GoldQuestion, answered
 from index.types import CorpusError
+from scripts.arguments import some_path
 from scripts.metrics import f1, percent
 from service.loading import load_answerer
 from service.settings import Settings
@@ -150,7 +150,7 @@ def table(figures: SpellingFigures) -> str:
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     arguments.add_argument(
-        "--questions", type=Path, required=True, metavar="FILE", help="SQuAD format"
+        "--questions", type=some_path, required=True, metavar="FILE", help="SQuAD format"
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from files.writing import temporary, write_durably
 from index.passages import digest
+from scripts.arguments import some_path
 from service.feedback import FeedbackError
 
 _WAIT = 10.0  # seconds for another process to finish writing
@@ -157,9 +158,11 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m scripts.export_feedback", description=__doc__
     )
     arguments.add_argument(
-        "feedback", type=Path, help="the file that COVIDQUEST_FEEDBACK names, also while it serves"
+        "feedback",
+        type=some_path,
+        help="the file that COVIDQUEST_FEEDBACK names, also while it serves",
     )
-    arguments.add_argument("output", type=Path, help="the JSON file to write")
+    arguments.add_argument("output", type=some_path, help="the JSON file to write")
     return arguments
 
 

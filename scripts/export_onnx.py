@@ -16,9 +16,12 @@ from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import DEFAULT, encoder_folder, reader_folder
 from models.onnx.files import ENCODER, GRAPH, READER, Record
-from scripts.arguments import at_least, expect_use
+from scripts.arguments import at_least, expect_use, some_path
 from service.questions import QUESTIONS
 from service.settings import Settings, SettingsError
+
+_FEWEST = {READER: 240, ENCODER: 2}
+"""Passages to compare on: of the shipped reader, most samples of 10 to 200 gave a wrong verdict."""
 
 _AROUND = 700  # characters kept on either side of an answer's beginning
 
@@ -40,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--output",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help=f"where {GRAPH} goes (default: the model's own folder). Another folder gets all that "
         "serving needs, and COVIDQUEST_READER or COVIDQUEST_ENCODER may name it",
@@ -53,22 +56,23 @@ def parser() -> argparse.ArgumentParser:
     texts = arguments.add_mutually_exclusive_group()
     texts.add_argument(
         "--questions",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="compare on these questions and their contexts: SQuAD format, .json or .json.gz",
     )
     texts.add_argument(
         "--index",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help="compare on passages of this index (default: COVIDQUEST_INDEX, else var/sample)",
     )
     add(
         "--limit",
         type=at_least(2),
-        default=240,
+        default=_FEWEST[READER],
         metavar="N",
-        help="how many passages; of a reader, half of them tell how to round (default: 240)",
+        help="how many passages; of a reader, half of them tell how to round (default, and fewest "
+        "of a reader: %(default)s)",
     )
     return arguments
 
@@ -118,11 +122,17 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
         asked = [(gold.question, around(gold)) for gold in golds]
     else:
         asked = from_index(options.index or settings.index, options.limit)
-    if len(asked) < 2:  # noqa: PLR2004 - one tells how to round, one is compared
-        raise CorpusError("there are fewer than 2 passages to compare on: name other --questions")
+    if len(asked) < (fewest := _FEWEST[options.kind]):
+        raise CorpusError(
+            f"{len(asked)} passages to compare on are too few, the verdict would be chance: give "
+            f"--questions, --index or --limit with {fewest} or more"
+        )
     find = reader_folder if options.kind == READER else encoder_folder
     source = find(options.model)
     target = options.output or source
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not target.is_dir():
+        raise ModelError(f"{target} is a file: give --output a folder")
 
     from models.onnx import making  # noqa: PLC0415 - seconds that --help need not wait
 

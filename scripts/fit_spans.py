@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize  # type: ignore[import-untyped] # it has none
 from tqdm import tqdm
 
-from index.corpora.squad import answered
 from index.types import CorpusError
 from models.contracts import ModelError
 from models.loading import DEFAULT, reader_folder
@@ -25,6 +24,7 @@ from models.span_features import FEATURES, span_features
 from models.spans import SpanCandidate
 from scripts.arguments import at_least
 from scripts.export_onnx import around
+from scripts.gold_questions import readable
 from scripts.metrics import exact_match, f1
 from scripts.training_runs import Source, source
 
@@ -81,7 +81,7 @@ def lists_of(reader: OnnxReader, one: Source, limit: int | None, numbers: dict[s
     Raises CorpusError where a file can't be read or has no question with an answer, and ModelError
     where the reader gives no states.
     """
-    asked = answered(one.path, limit)
+    asked = readable(one.path, limit)
     values, exact, likeness, texts = [], [], [], []
     for begin in tqdm(range(0, len(asked), _AT_ONCE), desc=one.path.name, mininterval=1):
         some = asked[begin : begin + _AT_ONCE]

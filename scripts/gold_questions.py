@@ -25,9 +25,7 @@ def learnable(path: Path) -> list[GoldQuestion]:
 
     Raises CorpusError where there is none.
     """
-    found, others = in_place(answered(path))
-    if not found:
-        raise CorpusError(f"{path}: no answer stands in its context where answer_start says")
+    found, others = _in_place(path, answered(path))
     if others:
         print(
             f"{path.name}: {others:,} answers left out, which do not stand in their context where "
@@ -35,3 +33,20 @@ def learnable(path: Path) -> list[GoldQuestion]:
             flush=True,
         )
     return found
+
+
+def readable(path: Path, limit: int | None) -> list[GoldQuestion]:
+    """Return the first `limit` questions of a file that have an answer, to ask of their context.
+
+    Raises CorpusError where there is none, or no answer stands where the file says.
+    """
+    questions = answered(path, limit)
+    _in_place(path, questions)
+    return questions
+
+
+def _in_place(path: Path, questions: list[GoldQuestion]) -> tuple[list[GoldQuestion], int]:
+    found, others = in_place(questions)
+    if not found:
+        raise CorpusError(f"{path}: no answer stands in its context where answer_start says")
+    return found, others

@@ -1,6 +1,7 @@
 """Haystack in a process of its own, with its own Python and packages, to compare with."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,19 @@ class Haystack:
         }
 
 
+def expect_python(python: Path) -> None:
+    """Raise MeasuringError where `python` is no program: now, before work that would be lost."""
+    if shutil.which(python) is None:
+        raise MeasuringError(_no_python(python, "no such program"))
+
+
+def _no_python(python: Path, reason: str | None) -> str:
+    return (
+        f"{python} cannot be run ({reason}): give the Python of an environment with "
+        "requirements-benchmark.txt as --haystack"
+    )
+
+
 @contextmanager
 def haystack(
     python: Path, folder: Path, threads: int, passages: Path | None = None
@@ -60,10 +74,7 @@ def haystack(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
     except OSError as error:
-        raise MeasuringError(
-            f"{python} cannot be run ({error.strerror}): give the Python of an environment with "
-            "requirements-benchmark.txt as --haystack"
-        ) from error
+        raise MeasuringError(_no_python(python, error.strerror)) from error
     with process:
         try:
             first = {

@@ -2,11 +2,9 @@
 
 import argparse
 import importlib.util
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -19,7 +17,8 @@ from index.vector_recall import LOW
 from models import backends
 from models.contracts import Embedded, Encoder, ModelError
 from models.loading import encoder_folder, has_weights, identity
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
+from scripts.ending import stopped
 from service.questions import QUESTIONS
 
 _SECONDS_PER_LINE = 30
@@ -93,12 +92,12 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
     add = arguments.add_argument
     add(
         "--corpus",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="DIR",
         help="folder of a CORD-19 release: metadata.csv and document_parses, a folder or .tar.gz",
     )
-    add("--index", type=Path, required=True, metavar="DIR", help=index_help)
+    add("--index", type=some_path, required=True, metavar="DIR", help=index_help)
     add(
         "--encoder",
         default="default",
@@ -133,7 +132,7 @@ def add_indexing_arguments(arguments: argparse.ArgumentParser, *, index_help: st
     )
     add(
         "--queries",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="questions, one a line, to measure a vector index that is not exact by "
         "(default: the suggested ones)",
@@ -215,31 +214,6 @@ class LazyEncoder:
         return self._encoder.encode_passages(texts)
 
 
-class TerminatedError(KeyboardInterrupt):
-    """SIGTERM came: everything ends as on an interrupt, but with another status."""
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Raise TerminatedError in here on the first SIGTERM, so that what is to be cleared is."""
-
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise TerminatedError
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def stopped(command: str, then: str, error: KeyboardInterrupt) -> int:
-    """Say that the command was stopped, and how it goes on; return its exit status."""
-    print(f"{command}: stopped; {then}" if then else f"{command}: stopped", file=sys.stderr)
-    return 128 + (signal.SIGTERM if isinstance(error, TerminatedError) else signal.SIGINT)
-
-
 def reported(
     command: str, work: Callable[[TerminalProgress], str], *, resumable: bool = True
 ) -> int:
@@ -249,8 +223,7 @@ def reported(
     """
     progress = TerminalProgress(command)
     try:
-        with stoppable():
-            summary = work(progress)
+        summary = work(progress)
     except (CorpusError, IndexingError, ModelError) as error:
         progress.close()
         print(f"{command}: {error}", file=sys.stderr)

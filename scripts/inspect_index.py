@@ -16,7 +16,7 @@ from index.manifest import Manifest
 from index.search import misfit
 from index.types import IndexingError
 from models.contracts import ModelError
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
 from scripts.calibrations_beside import wrong_calibrations
 from scripts.served import add_served_encoder, served_encoder
 from service.settings import SettingsError
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         "example: python -m scripts.inspect_index --index var/cord19",
     )
     add = arguments.add_argument
-    add("--index", type=Path, required=True, metavar="DIR", help="the index to look at")
+    add("--index", type=some_path, required=True, metavar="DIR", help="the index to look at")
     add("--json", action="store_true", help="print one JSON object instead of text")
     add(
         "--samples",

@@ -15,10 +15,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from itertools import count
-from pathlib import Path
 
 from index.types import CorpusError
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
 from scripts.benchmark_clients import (
     ANSWERED,
     BUSY,
@@ -61,7 +60,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="default: 30; 180 of overload",
     )
-    add("--questions", type=Path, metavar="FILE", help="in the SQuAD format (default: suggested)")
+    add(
+        "--questions",
+        type=some_path,
+        metavar="FILE",
+        help="in the SQuAD format (default: suggested)",
+    )
     return arguments
 
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from files.writing import whole_file
 from index.corpora.tar import forget_members
-from scripts.arguments import at_least
+from scripts.arguments import at_least, some_path
 
 COLUMNS = (
     *("cord_uid", "sha", "source_x", "title", "doi", "pmcid", "pubmed_id", "license", "abstract"),
@@ -223,7 +223,13 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: python -m scripts.make_large_corpus --records 100000 --output var/large",
     )
     add = arguments.add_argument
-    add("--output", type=Path, required=True, metavar="DIR", help="folder to write the release to")
+    add(
+        "--output",
+        type=some_path,
+        required=True,
+        metavar="DIR",
+        help="folder to write the release to",
+    )
     add(
         "--records",
         type=at_least(1),

@@ -10,13 +10,13 @@ import random
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
-from scripts.arguments import at_least, expect_use
+from scripts.arguments import at_least, expect_use, some_path
+from scripts.ending import stopped
 from scripts.passage_files import Row, expect_to_write, read_rows, write_rows
 from scripts.question_passages import of_contexts, of_index
 from scripts.question_training import Watch, asked_of, train
@@ -101,11 +101,16 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
     arguments = command("make_questions", __doc__)
     add = arguments.add_argument
-    add("--index", type=Path, metavar="DIR", help="write its passages to --output, and no question")
+    add(
+        "--index",
+        type=some_path,
+        metavar="DIR",
+        help="write its passages to --output, and no question",
+    )
     add(
         "--contexts",
         action="append",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="likewise the contexts of a file in the SQuAD format, cut to 140 words; repeatable",
     )
@@ -115,10 +120,15 @@ def parser() -> argparse.ArgumentParser:
         help="the encoder to begin with, an MPNet, or a generator that --save wrote",
     )
     add_sources(arguments, questions="SQuAD format, to learn from")
-    add("--passages", type=Path, metavar="FILE", help='JSON lines, each an object with a "text"')
+    add(
+        "--passages",
+        type=some_path,
+        metavar="FILE",
+        help='JSON lines, each an object with a "text"',
+    )
     add(
         "--output",
-        type=Path,
+        type=some_path,
         required=True,
         metavar="FILE",
         help='where to write the passages, each with its "questions": gzipped JSON lines',
@@ -134,7 +144,7 @@ def parser() -> argparse.ArgumentParser:
         help="tokens in a batch; eight times as many of passages that questions are written to "
         "(default: 2048 on a CPU, 32768 on a GPU)",
     )
-    add("--save", type=Path, metavar="DIR", help="keep the generator there")
+    add("--save", type=some_path, metavar="DIR", help="keep the generator there")
     add_course(arguments, rate="1e-4")
     return arguments
 
@@ -210,9 +220,8 @@ def main(argv: list[str] | None = None) -> int:
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"make_questions: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"make_questions: stopped; {options.output} was not written", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return stopped("make_questions", f"{options.output} was not written", error)
     return 0
 
 

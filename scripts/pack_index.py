@@ -2,12 +2,13 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from index.packing import pack
 from index.types import IndexingError
 from models.contracts import ModelError
+from scripts.arguments import some_path
 from scripts.calibrations_beside import wrong_calibrations
+from scripts.ending import stopped
 from scripts.served import add_served_encoder, served_encoder
 from service.settings import SettingsError
 
@@ -21,8 +22,8 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: python -m scripts.pack_index --index var/cord19 --output cord19.tar",
     )
     add = arguments.add_argument
-    add("--index", type=Path, required=True, metavar="DIR", help="the index, as it was built")
-    add("--output", type=Path, required=True, metavar="FILE", help="the file to write, a .tar")
+    add("--index", type=some_path, required=True, metavar="DIR", help="the index, as it was built")
+    add("--output", type=some_path, required=True, metavar="FILE", help="the file to write, a .tar")
     add_served_encoder(arguments)
     return arguments
 
@@ -41,14 +42,13 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         reason = error.strerror or error
         print(
-            f"pack_index: {options.output} cannot be written ({reason}): give --output a file in a "
-            "folder with room",
+            f"pack_index: {options.output} cannot be written ({reason}): give --output a file, a "
+            ".tar, in a folder with room",
             file=sys.stderr,
         )
         return 1
-    except KeyboardInterrupt:
-        print("pack_index: stopped; nothing was written", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return stopped("pack_index", "nothing was written", error)
     counts = f"{manifest.papers:,} papers, {manifest.passages:,} passages"
     print(f"{options.output}: {counts}, {size:,} bytes")
     print("COVIDQUEST_INDEX_URL=    the file's address, https://… or file:///…")

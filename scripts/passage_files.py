@@ -2,14 +2,14 @@
 
 import gzip
 import json
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from files.writing import temporary, whole_file
+from files.writing import expect_file, temporary, whole_file
+from index.corpora.text_files import opened_text
 from index.types import CorpusError
 from models.pieces import without_surrogates
 
@@ -57,22 +57,16 @@ def read_made_questions(path: Path) -> Iterator[MadeQuestions]:
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _row(line, f"{path}, line {number}")
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, zlib.error) as error:
-        raise CorpusError(f"{path} is not a file of JSON lines: {error}") from error
+    with opened_text(path) as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield _row(line, f"{path}, line {number}")
 
 
 def _row(line: str, place: str) -> Row:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         raise CorpusError(f'{place}: not a JSON object with a "text"')
@@ -84,6 +78,7 @@ def _row(line: str, place: str) -> Row:
 def expect_to_write(path: Path) -> None:
     """See that a file can be written, before long work for it. Raises CorpusError."""
     try:
+        expect_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary(path).touch()
         temporary(path).unlink()

@@ -131,7 +131,9 @@ def _steps(lessons: "Lessons", progress: Progress, processes: int) -> Iterator[S
 def _log(folder: Path, progress: Progress, loss: float, minutes: float | None) -> None:
     row = {
         "examples": progress.examples,
-        "done": round(progress.done(minutes), 4),
+        "done": round(
+            min(progress.done(minutes), 1), 4
+        ),  # the last step may take longer than is left
         "loss": round(loss, 4),
         "seconds": round(progress.seconds),
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from scripts.arguments import some_path
 from scripts.benchmark_processes import MeasuringError, serving
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
     parse = argparse.ArgumentParser(prog="python -m scripts.screenshots", description=__doc__)
     parse.add_argument(
-        "--index", type=Path, default=Path("var/sample"), help="the index to answer from"
+        "--index", type=some_path, default=Path("var/sample"), help="the index to answer from"
     )
     parse.add_argument("--question", default=_QUESTION, help="the question that is asked")
-    parse.add_argument("--output", type=Path, default=Path("docs/images"), help="a folder")
+    parse.add_argument("--output", type=some_path, default=Path("docs/images"), help="a folder")
     parse.add_argument("--whole", action="store_true", help="the whole page, not only the window")
     return parse
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from models.loading import encoder_folder, identity
+from scripts.arguments import some_path
 from service.settings import Settings
 
 
@@ -13,7 +14,7 @@ def add_served_index(arguments: argparse.ArgumentParser) -> None:
     """Add the option --index."""
     arguments.add_argument(
         "--index",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help="the index to search (default: COVIDQUEST_INDEX, else var/sample)",
     )

@@ -26,8 +26,9 @@ from models.loading import (
     read_config,
 )
 from models.onnx.tokens import cut_alike
-from scripts.arguments import at_least, expect_use
+from scripts.arguments import at_least, expect_use, some_path
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
+from scripts.ending import stopped
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
 from scripts.training_runs import digest, expect_to_replace, replacing, same_run, share
 
@@ -77,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     add = arguments.add_argument
     add(
         "--index",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help="an index of the corpus; wrong passages come from its BM25",
     )
@@ -239,9 +240,8 @@ def main(argv: list[str] | None = None) -> int:
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_encoder: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("train_encoder: stopped; the same command goes on", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return stopped("train_encoder", "the same command goes on", error)
     print(f"written to {options.work if options.mine_only else options.output}")
     return 0
 

@@ -22,7 +22,8 @@ from models.loading import (
     pick_device,
     reader_folder,
 )
-from scripts.arguments import at_least, expect_use
+from scripts.arguments import at_least, expect_use, some_path
+from scripts.ending import stopped
 from scripts.reader_examples import Asked, planned
 from scripts.reader_lessons import Lessons
 from scripts.reader_sources import asked_of
@@ -95,10 +96,10 @@ def parser() -> argparse.ArgumentParser:
         "--teacher, which has to say what the answer is",
     )
     add_output(arguments, "reader")
-    add("--index", type=Path, metavar="DIR", help="an index of the corpus, for its BM25")
+    add("--index", type=some_path, metavar="DIR", help="an index of the corpus, for its BM25")
     add(
         "--mined-passages",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help="where the wrong passages are kept once they are mined: with that folder a run needs "
         "no index (default: in --work)",
@@ -206,9 +207,8 @@ def main(argv: list[str] | None = None) -> int:
     except (CorpusError, IndexingError, ModelError) as error:
         print(f"train_reader: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("train_reader: stopped; the same command goes on", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return stopped("train_reader", "the same command goes on", error)
     print(f"written to {options.output}")
     return 0
 

@@ -1,9 +1,8 @@
 """Arguments that the commands which train a model have in common."""
 
 import argparse
-from pathlib import Path
 
-from scripts.arguments import above_0, at_least
+from scripts.arguments import above_0, at_least, some_path
 from scripts.training_runs import share, source
 
 _PASSES = "PASSES is how often the run goes through the file (default: 1)"
@@ -44,8 +43,8 @@ def add_sources(arguments: argparse.ArgumentParser, **said: str) -> None:
 def add_output(arguments: argparse.ArgumentParser, what: str) -> None:
     """Add where to write what was trained, and the folder of the run."""
     add = arguments.add_argument
-    add("--output", type=Path, required=True, metavar="DIR", help=f"where to write the {what}")
-    add("--work", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
+    add("--output", type=some_path, required=True, metavar="DIR", help=f"where to write the {what}")
+    add("--work", type=some_path, required=True, metavar="DIR", help="folder of checkpoint and log")
 
 
 def add_base_share(arguments: argparse.ArgumentParser) -> None:

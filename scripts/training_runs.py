@@ -12,6 +12,7 @@ from pathlib import Path
 
 from files.writing import write_durably
 from models.contracts import ModelError
+from scripts.arguments import some_path
 
 _MOST_PASSES = 100
 
@@ -39,9 +40,9 @@ def source(*, corpus: bool = False, made: bool = False) -> Callable[[str], Sourc
     def parse(text: str) -> Source:
         name, _, passes = text.partition("=")
         try:
-            found = Source(Path(name), float(passes or 1), corpus, made)
+            found = Source(some_path(name), float(passes or 1), corpus, made)
         except ValueError:
-            found = Source(Path(name), 0, corpus, made)
+            found = Source(some_path(name), 0, corpus, made)
         if not 0 < found.passes <= _MOST_PASSES:
             raise argparse.ArgumentTypeError(
                 f"{text!r}: write FILE or FILE=PASSES, at most {_MOST_PASSES}"

@@ -3,10 +3,9 @@
 import argparse
 import sys
 from dataclasses import astuple
-from pathlib import Path
 
 from index.updating import UpdateReport, update_index
-from scripts.arguments import expect_use
+from scripts.arguments import expect_use, some_path
 from scripts.build_index import summary
 from scripts.indexing import (
     LazyEncoder,
@@ -39,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument(
         "--scratch",
-        type=Path,
+        type=some_path,
         metavar="DIR",
         help="where a dry run works, instead of the index's folder, which may then be read-only",
     )

@@ -95,10 +95,10 @@ def fetch(
         kept = download.size()
         failures = 0 if kept - before >= _PROGRESS else failures + 1
         if failures >= patience.tries:
+            in_a_row = f", {failures} times in a row" if failures > 1 else ""
             raise CorpusError(
-                f"{shown(url)} could not be fetched ({reason}), {failures} times in a row: see "
-                f"whether the server can be reached. "
-                f"{'What was fetched is kept; ' if kept else ''}{advice.later}"
+                f"{shown(url)} could not be fetched ({reason}){in_a_row}: see whether the server "
+                f"can be reached; {'what was fetched is kept, and ' if kept else ''}{advice.later}"
             ) from None
         wait = max(min(patience.wait * 2**failures, _LONGEST_WAIT), reason.wait)
         if note:

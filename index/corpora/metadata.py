@@ -87,6 +87,8 @@ def _records(path: Path, file: TextIO, limit: int | None, malformed: Malformed) 
 
 
 def _refuse_other_bytes(path: Path) -> None:
+    if path.exists() and not (path.is_file() or path.is_dir()):  # to open a pipe would wait
+        raise CorpusError(f"{path} is no regular file: write it to one, for it is read repeatedly")
     with path.open("rb") as file:
         beginning = file.read(4)
     if beginning.startswith(b"\x1f\x8b"):

@@ -3,13 +3,14 @@
 Format: Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension of Text" (2016).
 """
 
-import gzip
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from operator import index
 from pathlib import Path
 
+from index.corpora.text_files import opened_text
 from index.types import CorpusError
 
 
@@ -71,23 +72,30 @@ def _stands(context: str, answer: str, start: int) -> bool:
 
 
 def _questions(path: Path) -> Iterator[GoldQuestion]:
-    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8") as file:
+        with opened_text(path) as file:
             data = json.load(file)
         for article in data["data"]:
             for paragraph in article["paragraphs"]:
+                context = _text(paragraph["context"])
                 for qa in paragraph["qas"]:
                     answers = qa.get("answers") or []
                     yield GoldQuestion(
-                        id=str(qa["id"]),
-                        question=str(qa["question"]),
-                        context=str(paragraph["context"]),
-                        answers=tuple(str(answer["text"]) for answer in answers),
-                        starts=tuple(int(answer["answer_start"]) for answer in answers),
-                        cord_uid=str(paragraph.get("cord_uid") or ""),
+                        id=_text(qa["id"]),
+                        question=_text(qa["question"]),
+                        context=context,
+                        answers=tuple(_text(answer["text"]) for answer in answers),
+                        starts=tuple(index(answer["answer_start"]) for answer in answers),
+                        cord_uid=_text(paragraph.get("cord_uid") or ""),
                     )
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
-        raise CorpusError(f"{path} is not in the SQuAD format: {error!r}") from error
+    except KeyError as error:
+        raise CorpusError(f"{path} is not in the SQuAD format: it lacks a {error}") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise CorpusError(f"{path} is not in the SQuAD format: {error}") from error
+
+
+def _text(value: object) -> str:
+    """Return a text. Raises ValueError where half of a surrogate pair is in it."""
+    text = str(value)
+    text.encode()
+    return text

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def test_a_small_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> N
         yield "one"
         raise ValueError
 
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/full")):
+        with pytest.raises(OSError, match="it is no regular file"):
+            write_durably(path, "one")
+        assert not path.is_file()
+    (tmp_path / "pipe").unlink()
     (tmp_path / "folder").mkdir()
     for name, text, error in (("folder", "one", OSError), ("x", pieces(), ValueError)):
         with pytest.raises(error):

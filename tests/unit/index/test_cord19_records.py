@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -322,6 +323,12 @@ def test_missing_metadata(tmp_path: Path, folder: str) -> None:
     (tmp_path / "metadata.csv").mkdir()
     with pytest.raises(CorpusError, match="give --corpus the folder of a CORD-19 release"):
         list(read_metadata(tmp_path / folder / "metadata.csv"))
+
+
+def test_metadata_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "metadata.csv")
+    with pytest.raises(CorpusError, match="is no regular file"):
+        list(read_metadata(tmp_path / "metadata.csv"))
 
 
 def test_what_can_be_read_in_part_only_is_counted(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_connection_that_drops_again_and_again_costs_nothing(
 
 def test_a_later_call_goes_on(release: Release, tmp_path: Path) -> None:
     release.cut_after = [2 * MB, 0, 0, 0]
-    with pytest.raises(CorpusError, match=r"3 times in a row.* What was fetched is kept"):
+    with pytest.raises(CorpusError, match=r"3 times in a row.*; what was fetched is kept"):
         got(release, tmp_path)
     assert not (tmp_path / "file").exists()
     assert got(release, tmp_path) == CONTENT
@@ -297,6 +297,9 @@ def test_a_server_that_cannot_be_reached(tmp_path: Path) -> None:
         port = unused.getsockname()[1]
     with pytest.raises(CorpusError, match=r"refused.*3 times in a row: see whether the server"):
         fetch(f"http://127.0.0.1:{port}/file", tmp_path / "file", Silent(), QUICK)
+    once = Patience(timeout=1, wait=0.001, tries=1)
+    with pytest.raises(CorpusError, match=r"refused[^,]*\): see whether .* can be reached; the"):
+        fetch(f"http://127.0.0.1:{port}/file", tmp_path / "file", Silent(), once)
 
 
 def test_a_disk_without_room_is_said_before(

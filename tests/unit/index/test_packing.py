@@ -133,7 +133,7 @@ def test_a_link_is_followed_and_what_is_no_file_is_refused(
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link to a pipe").symlink_to("pipe")
     for name in ("pipe", "link to a pipe", "."):
-        with pytest.raises(IndexingError, match="is no regular file: give --output a file"):
+        with pytest.raises(OSError, match="is no regular file"):
             pack(built, tmp_path / name)
     assert (tmp_path / "pipe").is_fifo()
 
@@ -192,7 +192,7 @@ def test_a_full_disk_leaves_no_half_file(built: Path, tmp_path: Path) -> None:
         (renamed("../CURRENT"), r"holds '\.\./CURRENT', which no packed index does"),
         (renamed("/CURRENT"), "holds '/CURRENT'"),
         (as_link, "holds 'CURRENT'"),
-        (without(CURRENT), r"it has no file CURRENT"),
+        (without(CURRENT), r"it has no file CURRENT: pack the index again"),
         (without("manifest.json"), "is not a manifest"),
         (without("passages.sqlite"), r"passages\.sqlite is missing"),
     ],
@@ -207,6 +207,14 @@ def test_another_archive_is_refused(
         unpack(repacked(archive, change), tmp_path / "there", limit=LIMIT)
     assert list((tmp_path / "there").iterdir()) == []
     assert not (tmp_path / "CURRENT").exists()
+
+
+def test_no_advice_names_the_folder_that_an_archive_was_unpacked_to(
+    archive: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(IndexingError) as raised:
+        unpack(repacked(archive, without(CURRENT)), tmp_path / "there", limit=LIMIT)
+    assert "build_index" not in str(raised.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>Not found</html>" * 100, b"\0" * 20_480])

@@ -49,6 +49,39 @@ def test_another_format_is_one_clear_error(tmp_path: Path, content: bytes) -> No
             list(read_squad(tmp_path / name))
 
 
+def _written(question: str = "Why?", start: str = "0") -> bytes:
+    answers = f'[{{"text": "a", "answer_start": {start}}}]'
+    asked = f'{{"id": 1, "question": "{question}", "answers": {answers}}}'
+    return f'{{"data": [{{"paragraphs": [{{"context": "a", "qas": [{asked}]}}]}}]}}'.encode()
+
+
+def _damaged() -> bytes:
+    damaged = bytearray(gzip.compress(_written()))
+    damaged[10] ^= 255  # in what is compressed: zlib's own error
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("q.json", gzip.compress(bytes(range(256)) * 99), "is no text in UTF-8: if it is gzipped,"),
+        ("q.json.gz", _damaged(), "is damaged or cut off"),
+        ("q.json", b"[" * 100_000, "maximum recursion depth"),
+        ("q.json", _written(start="1e999"), "'float' object cannot be interpreted as an integer"),
+        ("q.json", _written(start='"' + "1" * 9999 + '"'), "'str' object cannot be interpreted"),
+        ("q.json", _written("Why \\ud800?"), "surrogates not allowed"),
+        ("q.json", b'{"data": [{}]}', "lacks a 'paragraphs'"),
+    ],
+)
+def test_what_is_wrong_is_told_in_few_words(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CorpusError, match=message) as raised:
+        list(read_squad(tmp_path / name))
+    assert len(str(raised.value).replace(str(tmp_path), "")) < 150
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"none\.json cannot be read: No such file"):
         list(read_squad(tmp_path / "none.json"))

@@ -227,7 +227,9 @@ def test_an_update_that_was_cut_off_can_be_left_behind(corpus: Path, index: Path
     with pytest.raises(KeyboardInterrupt):
         update(corpus, index, Counting(fail=1))
     rewrite(corpus, lambda records: records[1:])
-    with pytest.raises(IndexingError, match=r"has another metadata.csv: .* or leave out --resume"):
+    with pytest.raises(
+        IndexingError, match=r"changed \(metadata.csv is another\): .* or leave out"
+    ):
         update(corpus, index, resume=True)
     with pytest.raises(IndexingError, match="has another command"):
         build_index(corpus, index, ENCODER, Silent(), workers=1, resume=True)

@@ -1,10 +1,12 @@
 """Argument types that several commands share."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
-from scripts.arguments import above_0, at_least, from_0
+from scripts.arguments import above_0, at_least, from_0, some_path
+from scripts.training_runs import source
 
 
 def test_a_number_above_0() -> None:
@@ -29,3 +31,16 @@ def test_a_whole_number_from_some_up() -> None:
     for text in ("1", "2.5", "x"):
         with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number from 2 up"):
             at_least(2)(text)
+
+
+def test_a_path_is_not_empty() -> None:
+    """Which would be the folder that one is in."""
+    assert some_path("a b") == Path("a b")
+    for parse in (some_path, source()):
+        with pytest.raises(argparse.ArgumentTypeError, match="the path is empty"):
+            parse("")
+
+
+def test_all_commands_take_paths_in_one_way() -> None:
+    for module in Path("scripts").glob("*.py"):
+        assert "type=Path" not in module.read_text(), module

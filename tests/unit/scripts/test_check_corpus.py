@@ -1,11 +1,9 @@
-import os
-import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from scripts.check_corpus import main
+from scripts.ending import TerminatedError
 from tests.unit.index.release import ABSTRACT, parse, write_dirty_release, write_release
 
 
@@ -50,7 +48,10 @@ def test_what_cannot_be_read_or_written_is_one_line(
     (corpus / "document_parses.tar.gz").write_bytes(b"no archive")
     for arguments, message in [
         ([str(tmp_path)], "metadata.csv cannot be read (No such file or directory)"),
-        ([str(corpus), "--scratch", str(tmp_path / "nowhere")], "nowhere cannot be written"),
+        (
+            [str(corpus), "--scratch", str(tmp_path / "nowhere")],
+            "nowhere cannot be written (No such file or directory): give",
+        ),
         ([str(corpus)], "document_parses.tar.gz is cut off or damaged"),
     ]:
         assert main(["--workers", "1", "--corpus", *arguments]) == 1
@@ -89,8 +90,7 @@ def test_a_termination_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def terminated(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
+        raise TerminatedError
 
     monkeypatch.setattr("scripts.check_corpus.survey", terminated)
     assert main(["--corpus", str(tmp_path), "--scratch", str(tmp_path)]) == 143

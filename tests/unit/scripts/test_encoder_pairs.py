@@ -55,7 +55,7 @@ def test_a_made_up_question_has_its_passage_as_the_index_embeds_it(
         (b'{"title": "t"}', 'line 1: not a JSON object with a "text"'),
         (b'\n{"title": "t", "section": "", "text": "", "questions": 1}', "line 2: its"),
         (b"[]", "line 1: not a JSON object"),
-        (b"\xff", "not a file of JSON lines"),
+        (b"\xff", "no text in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_such_thing(tmp_path: Path, content: bytes | None, message: str) -> None:

@@ -124,6 +124,15 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert error.count("\n") == 1
     assert evaluate.main(["reader", "--questions", str(empty)]) == 1
     assert "no question with an answer" in capsys.readouterr().err
+    elsewhere = tmp_path / "elsewhere.json"
+    qa = {"id": "1", "question": "x?", "answers": [{"text": "days", "answer_start": 3}]}
+    data = [{"paragraphs": [{"context": "five days", "qas": [qa]}]}]
+    elsewhere.write_text(json.dumps({"data": data}))
+    assert evaluate.main(["reader", "--questions", str(elsewhere)]) == 1
+    assert "no answer stands in its context where answer_start says" in capsys.readouterr().err
+    asking = ["answers", "--questions", str(elsewhere), "--haystack", str(tmp_path / "python")]
+    assert evaluate.main(asking) == 1  # and no model was loaded
+    assert "python cannot be run (no such program): give" in capsys.readouterr().err
     assert evaluate.main(["answers", "--questions", str(empty), "--weight", "2"]) == 1
     assert capsys.readouterr().err == "evaluate: --weight is a number from 0 to 1\n"
 

@@ -93,7 +93,7 @@ def test_an_output_that_cannot_be_written_is_told(
 ) -> None:
     FeedbackStore(tmp_path / "feedback.sqlite").add(UP)
     assert main([str(tmp_path / "feedback.sqlite"), str(tmp_path)]) == 1
-    assert f"{tmp_path}: Is a directory" in capsys.readouterr().err
+    assert f"{tmp_path}: it is no regular file" in capsys.readouterr().err
     assert not tmp_path.with_name(tmp_path.name + ".tmp").exists()
 
 

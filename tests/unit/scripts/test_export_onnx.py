@@ -14,7 +14,7 @@ from index.corpora.squad import GoldQuestion
 from models.loading import identity
 from models.onnx import parity
 from models.onnx.encoder import OnnxEncoder
-from models.onnx.files import GRAPH, RECORD, Record
+from models.onnx.files import GRAPH, READER, RECORD, Record
 from models.span_choice import SPAN_CHOICE, SpanChoice
 from models.span_features import FEATURES
 from scripts.export_onnx import around, f1_lost, from_index, main
@@ -93,13 +93,16 @@ def test_a_file_that_is_too_far_from_the_weights_is_not_kept(
     assert line.startswith("export_onnx: the ONNX file is too far from the weights (question_cos")
 
 
-def test_what_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_done_is_one_line(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     few = tmp_path / "few.json"
     few.write_text('{"data": []}')
     for arguments, said in [
         (["encoder", "--index", str(tmp_path / "none")], "none is not there"),
-        (["encoder", "--questions", str(few)], "fewer than 2 passages"),
-        (["reader", "--model", str(tmp_path / "none"), "--questions", str(few)], "fewer than 2"),
+        (["encoder", "--questions", str(few)], "0 passages to compare on are too few"),
+        (["reader", "--index", str(index), "--limit", "10"], "--limit with 240 or more"),
+        (["encoder", "--index", str(index), "--output", str(few)], "few.json is a file: give"),
     ]:
         assert main(arguments) == 1
         [line] = capsys.readouterr().err.splitlines()
@@ -153,8 +156,12 @@ def test_a_reader_is_no_encoder(
 
 
 def test_what_onnx_cannot_run_is_one_line(
-    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    index: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr("scripts.export_onnx._FEWEST", {READER: 2})
     folder = tiny_reader(tmp_path / "deberta")
     config = DebertaV2Config(
         vocab_size=30_522,

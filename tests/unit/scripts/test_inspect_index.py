@@ -9,6 +9,7 @@ from index.builder import build_index
 from index.manifest import current_version
 from models.loading import DEFAULT, encoder_folder, identity
 from scripts import pack_index
+from scripts.ending import TerminatedError
 from scripts.inspect_index import main
 from service.loading import (
     BESIDE,
@@ -129,6 +130,22 @@ def test_an_index_of_another_encoder_than_the_service(
     on_purpose = ["--encoder", DEFAULT]
     assert main([*looking, *on_purpose]) == pack_index.main([*packing, *on_purpose]) == 0
     assert target.exists()
+
+
+def test_packing_that_is_stopped_leaves_nothing(
+    index_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop(*_: object) -> None:
+        raise TerminatedError
+
+    monkeypatch.setattr("index.packing._add", stop)
+    packing = ["--index", str(index_dir), "--output", str(tmp_path / "index.tar")]
+    assert pack_index.main(packing) == 143
+    assert capsys.readouterr().err == "pack_index: stopped; nothing was written\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_encoder_that_is_not_there_or_settings_that_are_wrong_are_one_line(

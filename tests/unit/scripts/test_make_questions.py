@@ -223,7 +223,7 @@ def test_what_is_not_there_is_one_line(
         (b'["text"]\n', "line 1"),
         (b'\n{"text": "a"}\n \n{', "line 4: not a JSON object"),
         (b"\n \n", "has no passage"),
-        (b"\xff\n", "not a file of JSON lines"),
+        (b"\xff\n", "no text in UTF-8"),
     ],
 )
 def test_a_file_that_holds_no_passages_is_told(
@@ -243,11 +243,17 @@ def test_a_blank_line_is_no_passage(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "passages.jsonl") == [{"text": "a"}, {"text": "b"}]
 
 
+def test_a_line_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
+    (tmp_path / "passages.jsonl").write_bytes(b"[" * 100_000)
+    with pytest.raises(CorpusError, match="line 1: not a JSON object"):
+        read_rows(tmp_path / "passages.jsonl")
+
+
 def test_a_gzip_that_is_damaged_is_told(tmp_path: Path) -> None:
     damaged = bytearray(gzip.compress(b'{"text": "a"}\n' * 99))
     damaged[10] ^= 255  # in what is compressed: zlib's own error
     (tmp_path / "passages.jsonl.gz").write_bytes(damaged)
-    with pytest.raises(CorpusError, match="is not a file of JSON lines: Error -3"):
+    with pytest.raises(CorpusError, match=r"is damaged or cut off \(Error -3"):
         read_rows(tmp_path / "passages.jsonl.gz")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import missing
+from scripts.ending import missing
 
 ROOT = Path(__file__).parents[3]
 _WITHOUT = """

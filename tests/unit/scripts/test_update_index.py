@@ -1,11 +1,8 @@
 """The command that updates an index, with an encoder that needs no model."""
 
 import csv
-import os
 import shutil
-import signal
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +10,8 @@ import pytest
 
 from index.builder import build_index
 from index.manifest import current_version
+from scripts.build_index import main as build
+from scripts.ending import TerminatedError
 from scripts.update_index import main
 from tests.fake_models import FakeEncoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -138,10 +137,8 @@ def test_a_termination_is_as_an_interrupt(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def terminated(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
+        raise TerminatedError
 
-    before = signal.getsignal(signal.SIGTERM)
     with monkeypatch.context() as patch:
         patch.setattr("index.updating.read_corpus", terminated)
         assert run(tmp_path / "new", index, "--dry-run") == 143
@@ -150,7 +147,6 @@ def test_a_termination_is_as_an_interrupt(
     goes_on = "update_index: stopped; the same command with --resume goes on"
     assert capsys.readouterr().err.splitlines()[-1] == goes_on
     assert run(tmp_path / "new", index, "--resume") == 0
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_update_that_needs_leave_to_lose(
@@ -162,6 +158,21 @@ def test_an_update_that_needs_leave_to_lose(
     assert "5 of 6 papers would go" in err
     assert "give --allow-loss" in err
     assert run(tmp_path / "less", index, "--allow-loss") == 0
+
+
+def test_a_build_that_cannot_begin_loads_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("scripts.build_index.load_encoder", lambda _: pytest.fail("loaded"))
+    write_two_releases(tmp_path)
+    (tmp_path / "file").touch()
+    for corpus, index, message in (
+        (tmp_path / "new", tmp_path / "file", "file cannot be written: File exists"),
+        (tmp_path / "none", tmp_path / "made", "metadata.csv cannot be read"),
+    ):
+        assert build(["--corpus", str(corpus), "--index", str(index)]) == 1
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_dry_run_may_work_elsewhere(
@@ -176,6 +187,11 @@ def test_a_dry_run_may_work_elsewhere(
     assert table(capsys.readouterr().out)["papers"] == ["1", "1", "4", "1"]
     assert {path: path.stat().st_mtime_ns for path in [index, *index.rglob("*")]} == before
     assert list(scratch.iterdir()) == []
+    (index / ".lock").mkdir()
+    assert run(tmp_path / "new", index, "--dry-run") == 1
+    said = capsys.readouterr().err
+    assert "cannot be written: Is a directory; a dry run works elsewhere with --scratch" in said
+    (index / ".lock").rmdir()
     assert run(tmp_path / "new", index, "--dry-run", "--scratch", str(scratch / "none")) == 1
     assert "No such file or directory" in capsys.readouterr().err
     with pytest.raises(SystemExit):

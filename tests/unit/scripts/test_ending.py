@@ -1,0 +1,88 @@
+"""How a command ends that is stopped, or whose output cannot be written."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def python(*words: str, shell: str = "", **variables: str) -> subprocess.Popen[str]:
+    """Start Python; where a `shell` is given it does something with the output."""
+    whole = [sys.executable, *words]
+    return subprocess.Popen(
+        ["bash", "-c", f'"$@" {shell}', "bash", *whole] if shell else whole,
+        cwd=ROOT,
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_one_line_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    output = tmp_path / "corpus"
+    words = ["--records", "9000000", "--output", str(output)]
+    with python("-m", "scripts.make_large_corpus", *words) as process:
+        deadline = time.monotonic() + 60
+        while not (output / "metadata.csv.tmp").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert said.endswith("\nmake_large_corpus: stopped\n")
+    assert "Traceback" not in said
+    assert list(output.iterdir()) == []
+
+
+def test_a_signal_while_packages_are_imported_is_one_line() -> None:
+    code = (
+        "import os, runpy, signal, sys; sys.argv[0] = '-m'; import scripts\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\nimport torch"
+    )
+    with python("-c", code, "-m", "scripts.ask") as process:
+        assert process.communicate(timeout=60) == ("", "ask: stopped\n")
+    assert process.returncode == 143
+
+
+_PRINTS = "from scripts.ending import prepare; prepare(); print('\\u00e9x' * 9999)"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("shell", "status", "said"),
+    [
+        ("> /dev/full", 1, "ask: the output cannot be written: No space left on device\n"),
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("| true; exit ${PIPESTATUS[0]}", 141, ""),
+    ],
+)
+@pytest.mark.parametrize("code", [_PRINTS, _PRINTS + "; raise SystemExit(0)"])
+def test_an_output_that_cannot_be_written_is_no_traceback(
+    code: str, shell: str, status: int, said: str, unbuffered: str
+) -> None:
+    words = ["-c", code, "-m", "scripts.ask"]
+    with python(*words, shell=shell, PYTHONUNBUFFERED=unbuffered) as process:
+        _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (status, said)
+
+
+def test_a_character_that_the_terminal_lacks_is_replaced() -> None:
+    with python("-c", _PRINTS, PYTHONIOENCODING="ascii") as process:
+        assert process.communicate(timeout=60) == ("?x" * 9999 + "\n", "")
+
+
+def test_help_that_cannot_be_written_is_told() -> None:
+    """What parses arguments says nothing of it."""
+    with python("-m", "scripts.export_feedback", "--help", shell="> /dev/full") as process:
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert error == "export_feedback: the output cannot be written: No space left on device\n"
