@@ -132,7 +132,7 @@ class Settings:
         ),
     )
     candidates: int = field(
-        default=50,
+        default=40,
         metadata=_variable(
             "COVIDQUEST_CANDIDATES",
             whole(1, 500),
@@ -233,7 +233,7 @@ class Settings:
         metadata=_variable(
             "COVIDQUEST_CACHE",
             whole(0, 100_000),
-            "Questions whose results a worker remembers, about 30 KB each; 0 remembers none.",
+            "Questions whose results a worker remembers, about 25 KB each; 0 remembers none.",
             unit="questions",
         ),
     )
