@@ -143,14 +143,14 @@ def closed_loop(client: Client, clients: int, seconds: float) -> Load:
     """
     end = time.monotonic() + seconds
 
-    def ask_on() -> list[Exchange]:
+    def ask_on(stopped: threading.Event) -> list[Exchange]:
         found: list[Exchange] = []
-        while time.monotonic() < end:
+        while time.monotonic() < end and not stopped.is_set():
             found.append(client.ask())
             if found[-1].outcome == REFUSED:
                 break
             if found[-1].outcome == BUSY:
-                time.sleep(_PAUSE)
+                stopped.wait(_PAUSE)
         return found
 
     return _together(ask_on, clients, time.monotonic())
@@ -175,23 +175,29 @@ def _numbered(client: Client, threads: int, number: int, *, apart: float) -> Loa
     numbers = iter(range(number))
     turn = threading.Lock()
 
-    def ask_in_time() -> list[Exchange]:
+    def ask_in_time(stopped: threading.Event) -> list[Exchange]:
         found: list[Exchange] = []
         while True:
             with turn:
                 place = next(numbers, None)
-            if place is None:
+            if place is None or stopped.wait(max(0.0, start + place * apart - time.monotonic())):
                 return found
-            time.sleep(max(0.0, start + place * apart - time.monotonic()))
             found.append(client.ask())
 
     return _together(ask_in_time, threads, start)
 
 
-def _together(work: Callable[[], list[Exchange]], threads: int, start: float) -> Load:
+def _together(
+    work: Callable[[threading.Event], list[Exchange]], threads: int, start: float
+) -> Load:
+    """Do the work in so many threads. Where one fails, or we are interrupted, the others stop."""
+    stopped = threading.Event()
     with ThreadPoolExecutor(threads) as pool:
-        parts = [pool.submit(work) for _ in range(threads)]
-        found = [exchange for part in parts for exchange in part.result()]
+        try:
+            parts = [pool.submit(work, stopped) for _ in range(threads)]
+            found = [exchange for part in parts for exchange in part.result()]
+        finally:
+            stopped.set()
     return Load(time.monotonic() - start, tuple(sorted(found, key=lambda exchange: exchange.began)))
 
 

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -132,6 +132,24 @@ def test_requests_arrive_at_their_rate(busy: str) -> None:
     first = load.exchanges[0].began
     for number, exchange in enumerate(load.exchanges):
         assert exchange.began - first >= number / 20 - 0.03
+
+
+@pytest.mark.parametrize(
+    "load", [lambda c: closed_loop(c, 3, 60), lambda c: at_rate(c, rate=1, seconds=60, most=3)]
+)
+def test_all_clients_stop_where_one_fails(busy: str, load: Callable[[Client], Load]) -> None:
+    client = Failing(busy, Questions(["Why?"]))
+    began = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        load(client)
+    assert time.monotonic() - began < 30
+
+
+class Failing(Client):
+    """Cannot ask."""
+
+    def ask(self, **more: object) -> Exchange:
+        raise ZeroDivisionError
 
 
 def test_times_of_answers_and_of_others() -> None:
