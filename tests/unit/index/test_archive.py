@@ -329,7 +329,7 @@ def test_a_truncated_archive_publishes_nothing_and_costs_nothing(tmp_path: Path)
         build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
     assert contents(tmp_path / "i") == before
     (corpus / NAME).write_bytes(packed)  # fetched again: another archive
-    with pytest.raises(IndexingError, match="or their archive became another"):
+    with pytest.raises(IndexingError, match="or their archive is another"):
         build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1, resume=True)
     build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
     assert contents(tmp_path / "i") == before
