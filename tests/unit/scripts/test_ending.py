@@ -37,7 +37,7 @@ def test_a_signal_is_one_line_and_leaves_nothing(tmp_path: Path, number: signal.
         assert process.wait(60) == 128 + number
         assert process.stderr is not None
         said = process.stderr.read()
-    assert said.endswith("\nmake_large_corpus: stopped\n")
+    assert said.splitlines()[-1] == "make_large_corpus: stopped"  # below how far it was
     assert "Traceback" not in said
     assert list(output.iterdir()) == []
 
