@@ -24,6 +24,7 @@ from scripts.benchmark_processes import MeasuringError
 from scripts.benchmark_service import serve, texts_of, titles_as_questions
 from scripts.benchmark_table import Table
 from scripts.gold_questions import asked_or_suggested
+from scripts.haystack_client import expect_python
 from service.loading import StartError, load_models, snapshot
 from service.settings import Settings, SettingsError
 from service.types import Query
@@ -186,6 +187,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
+        if options.haystack:
+            expect_python(options.haystack)
         table = measure(options)
     except (CorpusError, MeasuringError, ModelError, SettingsError, StartError) as error:
         print(f"benchmark: {error}", file=sys.stderr)

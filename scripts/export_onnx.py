@@ -130,7 +130,12 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
     find = reader_folder if options.kind == READER else encoder_folder
     source = find(options.model)
     target = options.output or source
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(
+            f"{target} cannot be made ({error.strerror}): give --output a folder"
+        ) from error
     if target.exists() and not target.is_dir():
         raise ModelError(f"{target} is a file: give --output a folder")
 

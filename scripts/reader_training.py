@@ -131,9 +131,7 @@ def _steps(lessons: "Lessons", progress: Progress, processes: int) -> Iterator[S
 def _log(folder: Path, progress: Progress, loss: float, minutes: float | None) -> None:
     row = {
         "examples": progress.examples,
-        "done": round(
-            min(progress.done(minutes), 1), 4
-        ),  # the last step may take longer than is left
+        "done": round(min(progress.done(minutes), 1), 4),  # the last step may end late
         "loss": round(loss, 4),
         "seconds": round(progress.seconds),
     }

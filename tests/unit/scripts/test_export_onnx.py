@@ -103,6 +103,7 @@ def test_what_cannot_be_done_is_one_line(
         (["encoder", "--questions", str(few)], "0 passages to compare on are too few"),
         (["reader", "--index", str(index), "--limit", "10"], "--limit with 240 or more"),
         (["encoder", "--index", str(index), "--output", str(few)], "few.json is a file: give"),
+        (["encoder", "--index", str(index), "--output", str(few / "x")], "x cannot be made (File"),
     ]:
         assert main(arguments) == 1
         [line] = capsys.readouterr().err.splitlines()
