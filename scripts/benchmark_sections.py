@@ -54,7 +54,7 @@ def stages(
 def looking(table: Table, name: str, answerer: AnswererProtocol, queries: Sequence[Query]) -> None:
     """Fill in what a moved slider takes that was read ahead for."""
     values = moved_later(answerer, queries)
-    measure = f"the slider moved {LOOKED_AT:.0f} s later, ms"
+    measure = f"the slider moved {LOOKED_AT:g} s later, ms"
     table.put(measure, name, percentile(values, 0.5), percentile(values, 0.95))
 
 

@@ -17,7 +17,7 @@ from scripts.benchmark_clients import Client, Load, Questions, closed_loop, so_m
 from scripts.benchmark_processes import Memory, memory_of_family, serving
 from service.types import AnswererProtocol, Query
 
-LOOKED_AT = 2.0
+LOOKED_AT = 1.0
 """Seconds that somebody looks at the answers before the slider is moved."""
 
 _STEP = 0.19  # that the slider is moved at least; 0.7 - 0.5 is a little less than 0.2

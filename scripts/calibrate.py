@@ -196,7 +196,7 @@ def fit_all(answerer: Answerer, asked: Questions, threshold: float) -> Calibrati
     no_answer = no_answer_samples(on_topic_read, off_topic_read)
     print(no_answer.report("no answer"))
     print(flagged(no_answer, threshold))
-    return Calibrations(retrieval.fit(), ReaderCalibration(reader.fit(), *within), no_answer.fit())
+    return Calibrations(retrieval.fit(), ReaderCalibration(reader.fit(), within), no_answer.fit())
 
 
 def _see_that_it_is_writable(folder: Path) -> None:

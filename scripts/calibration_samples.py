@@ -10,14 +10,17 @@ from scripts.metrics import f1
 from scripts.pairs import gold_passages
 from scripts.samples import Samples
 from service.answering import Answerer
-from service.calibrations import READER_FEATURES, reader_features
+from service.calibrations import LEAST_LOG_ODDS, READER_FEATURES, SpanRange
 from service.reading import NO_ANSWER_FEATURES, Reading, ReadPassage, no_answer_features
 
 _RIGHT_F1 = 0.5  # a span that shares so much with a gold answer is right
-_ALIKE_SPANS = (1.0, 94.7)
-"""Span scores below and above these percentiles of all that were read count alike.
+_LOWEST = 1.0
+_HIGHEST = ((LEAST_LOG_ODDS, 50.0), (-2.5, 99.9))
+"""Span scores below a percentile of all that were read count alike, and so do those above another.
 
-The lower the second, the tighter the bound on the score of what is not read: docs/decisions/0013.
+The second one is the median for passages of such log odds of the retrieval score, and rises to
+nearly the greatest score for passages of those. The sooner it rises, the more has to be read, and
+the later, the more right answers are held back: docs/decisions/0013.
 """
 
 
@@ -50,17 +53,16 @@ def read_all(answerer: Answerer, questions: Sequence[GoldQuestion]) -> list[Read
     return [answerer.read(gold.question, 1) for gold in bar]
 
 
-def span_range(readings: Sequence[Reading]) -> tuple[float, float]:
-    """Return the span scores below and above which all count alike."""
-    scores = [one.span.score for reading in readings for one in reading.passages]
-    lowest, highest = np.percentile(np.array(scores)[np.isfinite(scores)], _ALIKE_SPANS)
-    return float(lowest), float(highest)
+def span_range(readings: Sequence[Reading]) -> SpanRange:
+    """Return the range within which span scores count."""
+    scores = np.array([one.span.score for reading in readings for one in reading.passages])
+    (begin, low), (end, high) = _HIGHEST
+    lowest, highest, most = np.percentile(scores[np.isfinite(scores)], (_LOWEST, low, high))
+    return SpanRange(float(lowest), float(highest), float(most - highest) / (end - begin))
 
 
 def reader_samples(
-    questions: Sequence[GoldQuestion],
-    readings: Sequence[Reading],
-    within: tuple[float, float],
+    questions: Sequence[GoldQuestion], readings: Sequence[Reading], within: SpanRange
 ) -> Samples:
     """Return a row per passage read: right when its span has an F1 of 0.5 with a gold answer."""
     rows = [
@@ -70,7 +72,7 @@ def reader_samples(
         if one.span.end > one.span.start
     ]
     groups, scores, found, right = (np.array(column) for column in zip(*rows, strict=True))
-    values = reader_features(scores, found, *within)
+    values = within.features(scores, found)
     return Samples(READER_FEATURES, values, right.astype(np.int64), groups)
 
 

@@ -16,13 +16,42 @@ LEAST_LOG_ODDS = -7.0
 """Retrieval scores p below this log(p / (1 - p)), a thousandth, are alike to a reader's score."""
 
 READER_FEATURES = ("span score above lowest", "the same x retrieval log odds above -7")
-SPAN_FEATURES = ("span score",)
-"""What the calibration of a reader was fitted to before; more passages must be read with it."""
 
 _SURE = 1e-9  # a probability this near to 1 is as good as 1
 _ROUNDING = 1e-9  # far more than two ways to add up the same numbers differ by
-_HUGE = 1e9
+_HUGE = 1e8
 _RANGE = "lowest and highest span score"
+_RISE = "highest span score rises by"
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRange:
+    """Within which span scores count: what is below or above counts as the end of the range.
+
+    It ends at `highest` for a passage that was found as badly as can be, at log odds of -7 or
+    less, and `rise` higher for each unit above: however sure a reader is, it is right about a
+    passage that has nothing to do with the question as rarely as where it is hardly sure.
+    """
+
+    lowest: float = -_HUGE
+    highest: float = _HUGE
+    rise: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where the range is none, or ends lower for what was found better."""
+        numbers = (self.lowest, self.highest, self.rise)
+        if not (np.isfinite(numbers).all() and self.lowest <= self.highest and self.rise >= 0):
+            raise ValueError("a range is from a finite number to another that does not fall")
+
+    def end(self, retrieval: ArrayLike) -> DoubleArray:
+        """Return the greatest span scores that count in n passages of these retrieval scores."""
+        return self.highest + self.rise * _above_least(retrieval)
+
+    def features(self, spans: ArrayLike, retrieval: ArrayLike) -> DoubleArray:
+        """Return `READER_FEATURES` of n spans with these scores, in passages with those: (n, 2)."""
+        scores = np.asarray(spans, dtype=np.float64)
+        above = np.clip(scores, self.lowest, self.end(retrieval)) - self.lowest
+        return np.column_stack([above, above * _above_least(retrieval)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +60,15 @@ class ReaderCalibration:
 
     A reader that knows one passage at a time marks something in every one, and is often sure of
     it where the passage is about another matter. So a span score counts the more, the better the
-    passage was found. `logistic` has `READER_FEATURES`, or `SPAN_FEATURES`. A span score below
-    `lowest` counts as that, and one above `highest` as that, which makes the bound.
+    passage was found. `logistic` has `READER_FEATURES`. That `within` ends makes the bound.
     """
 
     logistic: LogisticCalibration
-    lowest: float = -_HUGE
-    highest: float = _HUGE
+    within: SpanRange = SpanRange()
 
     def scores(self, spans: ArrayLike, retrieval: ArrayLike) -> list[float]:
         """Return the probabilities of n spans with these scores, in passages with those."""
-        if self.logistic.features == SPAN_FEATURES:
-            known = _within(spans, self.lowest, self.highest)[:, None]
-        else:
-            known = reader_features(spans, retrieval, self.lowest, self.highest)
+        known = self.within.features(spans, retrieval)
         return [float(score) for score in self.logistic.probability(known)]
 
     def bound(self, retrieval: float) -> float:
@@ -54,32 +78,37 @@ class ReaderCalibration:
         retrieval score grows. What is linear in each of two values is greatest at a corner of
         their ranges.
         """
-        ends = [self.lowest, self.lowest, self.highest, self.highest]
-        corners = self.scores(ends, [0, retrieval, 0, retrieval])
-        return min(1.0, max(corners) + _ROUNDING)
+        most = float(self.within.end(retrieval)) - self.within.lowest
+        odds = float(_above_least(retrieval))
+        corners = [[0.0, 0.0], [most, 0.0], [most, most * odds]]
+        return min(1.0, float(self.logistic.probability(corners).max()) + _ROUNDING)
 
     def save(self, path: Path) -> None:
         """Write the calibration as JSON, whole or not at all."""
-        written = asdict(self.logistic) | {_RANGE: [self.lowest, self.highest]}
+        written = asdict(self.logistic) | {
+            _RANGE: [self.within.lowest, self.within.highest],
+            _RISE: self.within.rise,
+        }
         write_durably(path, json.dumps(written, indent=2) + "\n")
 
 
 def load_reader_calibration(path: Path) -> ReaderCalibration:
-    """Read what `ReaderCalibration.save` wrote, or a calibration of `SPAN_FEATURES` alone.
+    """Read what `ReaderCalibration.save` wrote; where no range is in it, all scores count.
 
-    Raises ModelError, which names the file, where it is neither.
+    Raises ModelError, which names the file, where it is none.
     """
     logistic = calibration.load(path)
-    if logistic.features not in {READER_FEATURES, SPAN_FEATURES}:
+    if logistic.features != READER_FEATURES:
         raise ModelError(
             f"{path} was fitted to other features: run scripts/calibrate.py --write index"
         )
     try:
-        found = json.loads(path.read_text(encoding="utf-8")).get(_RANGE, [-_HUGE, _HUGE])
-        lowest, highest = (float(value) for value in found)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        lowest, highest = (float(value) for value in content.get(_RANGE, [-_HUGE, _HUGE]))
+        within = SpanRange(lowest, highest, float(content.get(_RISE, 0.0)))
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{path} has no two numbers as {_RANGE!r}; fit it again") from error
-    return ReaderCalibration(logistic, lowest, highest)
+        raise ModelError(f"{path} has no numbers as {_RANGE!r} ({error}); fit it again") from error
+    return ReaderCalibration(logistic, within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +124,8 @@ class Calibrations:
     no_answer: LogisticCalibration
 
 
-def reader_features(
-    spans: ArrayLike, retrieval: ArrayLike, lowest: float, highest: float
-) -> DoubleArray:
-    """Return `READER_FEATURES` of n spans with these scores, in passages with those: (n, 2)."""
-    odds = np.clip(np.asarray(retrieval, dtype=np.float64), _SURE, 1 - _SURE)
-    found = np.maximum(np.log(odds / (1 - odds)), LEAST_LOG_ODDS) - LEAST_LOG_ODDS
-    above = _within(spans, lowest, highest) - lowest
-    return np.column_stack([above, above * found])
-
-
-def _within(spans: ArrayLike, lowest: float, highest: float) -> DoubleArray:
-    """Return span scores, shape (n,), as finite numbers of a range."""
-    return np.clip(np.asarray(spans, dtype=np.float64), lowest, highest)
+def _above_least(retrieval: ArrayLike) -> DoubleArray:
+    """Return the log odds of retrieval scores, counted from the least that differ, which is 0."""
+    score = np.clip(np.asarray(retrieval, dtype=np.float64), _SURE, 1 - _SURE)
+    above: DoubleArray = np.maximum(np.log(score / (1 - score)) - LEAST_LOG_ODDS, 0.0)
+    return above

@@ -15,9 +15,9 @@ from threading import Condition, Lock, Thread
 from service.background import log_failure, stop_server
 from service.gpus import LostGPUError, is_lost
 
-_IDLE = 0.3
+_IDLE = 0.2
 """Seconds without a request after which it is read ahead: who asks in turn is not held up."""
-_LOOK = 0.05  # seconds between two looks whether it is still idle
+_LOOK = 0.02  # seconds between two looks whether it is still idle
 _QUESTIONS = 4  # whose passages are read ahead; those that were asked before these are left out
 _LAST_STEP = 5.0  # seconds that a step in progress has when it is stopped
 

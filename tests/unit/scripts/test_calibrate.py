@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.types import CorpusError, Passage
 from models.contracts import Span
 from scripts import calibrate, calibration_samples
+from service.calibrations import SpanRange
 from service.reading import NO_ANSWER_FEATURES, Reading, ReadPassage
 from service.types import Timings
 from tests.making import a_paper
@@ -65,7 +67,7 @@ def test_a_passage_is_right_when_the_gold_paper_says_it() -> None:
 
 def test_a_span_is_right_when_it_shares_enough_with_a_gold_answer() -> None:
     reading = a_reading("5.1 days", "5.1 days or so, maybe", "", "x")
-    samples = calibration_samples.reader_samples([GOLD], [reading], (-1.0, 2.5))
+    samples = calibration_samples.reader_samples([GOLD], [reading], SpanRange(-1.0, 2.5))
     assert samples.outcomes.tolist() == [1, 1, 0]  # F1 of 1 and 4/7; the empty text has no span
     assert samples.values[:, 0].tolist() == [1, 2, 3.5]  # above -1; 3 counts as 2.5
     assert samples.values[:, 1].tolist() == [7, 14, 24.5]  # times log(1) + 7
@@ -73,7 +75,10 @@ def test_a_span_is_right_when_it_shares_enough_with_a_gold_answer() -> None:
 
 def test_the_range_of_span_scores_is_of_all_spans() -> None:
     readings = [a_reading(*(["x"] * 101))]  # 0 to 100
-    assert calibration_samples.span_range(readings) == pytest.approx((1, 94.7))
+    within = calibration_samples.span_range(readings)
+    assert (within.lowest, within.highest) == pytest.approx((1, 50))
+    at = [math.exp(odds) / (1 + math.exp(odds)) for odds in (-9.0, -7.0, -2.5)]
+    assert within.end(at) == pytest.approx([50, 50, 99.9])
 
 
 def test_samples_of_whole_questions() -> None:

@@ -16,7 +16,7 @@ from models.contracts import Embedded, Span
 from service import patience
 from service.answering import Answerer, _Rest
 from service.caching import Kept
-from service.calibrations import SPAN_FEATURES, Calibrations, ReaderCalibration
+from service.calibrations import READER_FEATURES, Calibrations, ReaderCalibration
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
 from service.reading import NO_ANSWER_FEATURES, no_answer_features
@@ -101,7 +101,7 @@ class FakeReader:
 def answerer() -> Answerer:
     calibrations = Calibrations(
         retrieval=LogisticCalibration(FEATURES, (5.0, *[1.0] * 8), 0.0),
-        reader=ReaderCalibration(LogisticCalibration(SPAN_FEATURES, (1.0,), 40.0)),
+        reader=ReaderCalibration(LogisticCalibration(READER_FEATURES, (1.0, 0.0), 40.0 - 1e8)),
         no_answer=LogisticCalibration(NO_ANSWER_FEATURES, (-1.0,) * len(NO_ANSWER_FEATURES), 0.0),
     )
     return Answerer(

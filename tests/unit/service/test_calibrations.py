@@ -16,8 +16,8 @@ from models.contracts import ModelError
 from models.loading import encoder_folder, identity, reader_folder
 from service.calibrations import (
     READER_FEATURES,
-    SPAN_FEATURES,
     ReaderCalibration,
+    SpanRange,
     load_reader_calibration,
 )
 from service.loading import (
@@ -81,7 +81,7 @@ def test_those_beside_an_index_come_first(settings: Settings) -> None:
         fitted(NO_ANSWER_FEATURES, 0.5),
     )
     assert found.reader.logistic.features == READER_FEATURES  # the reader's own, from its folder
-    own = ReaderCalibration(fitted(READER_FEATURES, 0.75), -2.0, 3.0)
+    own = ReaderCalibration(fitted(READER_FEATURES, 0.75), SpanRange(-2.0, 3.0, 0.5))
     own.save(settings.index / BESIDE / READER_ON_INDEX)
     assert calibrations_for(settings, FEATURES).reader == own
 
@@ -117,28 +117,52 @@ def test_a_reader_of_other_features_is_refused(settings: Settings, tmp_path: Pat
         calibrations_for(replace(settings, reader=str(folder)), FEATURES)
 
 
-def test_a_range_that_is_no_two_numbers_is_refused(tmp_path: Path) -> None:
+def test_a_range_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
-    ReaderCalibration(fitted(READER_FEATURES, 0.0), -2.0, 3.0).save(path)
-    found = load_reader_calibration(path)
-    assert (found.lowest, found.highest) == (-2.0, 3.0)
-    for wrong in ('"three"', "3.0, 4.0"):
-        ReaderCalibration(fitted(READER_FEATURES, 0.0), -2.0, 3.0).save(path)
-        path.write_text(path.read_text().replace("3.0", wrong))
-        with pytest.raises(ModelError, match="has no two numbers as 'lowest and highest span sc"):
+    calibration = ReaderCalibration(fitted(READER_FEATURES, 0.0), SpanRange(-2.0, 3.0, 0.5))
+    calibration.save(path)
+    assert load_reader_calibration(path) == calibration
+    written = path.read_text()
+    for number, wrong in [
+        ("3.0", '"three"'),
+        ("3.0", "3.0, 4.0"),
+        ("3.0", "-3.0"),
+        ("3.0", "NaN"),
+        ("0.5", "-0.5"),
+        ("0.5", "null"),
+    ]:
+        path.write_text(written.replace(number, wrong))
+        with pytest.raises(ModelError, match="has no numbers as 'lowest and highest span score' "):
             load_reader_calibration(path)
 
 
-def test_a_reader_that_was_fitted_to_spans_alone_serves() -> None:
-    alone = ReaderCalibration(LogisticCalibration(SPAN_FEATURES, (1.0,), 0.0))
-    assert alone.scores([0.0, -math.inf, math.inf], [0.9, 0.1, 0.1]) == [0.5, 0.0, 1.0]
-    assert alone.bound(0.0) == alone.bound(1.0) == 1.0
-    assert alone.scores([], []) == []
+def test_one_that_was_fitted_before_the_range_could_rise_serves(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    logistic = fitted(READER_FEATURES, 0.0)
+    logistic.save(path)
+    assert load_reader_calibration(path) == ReaderCalibration(logistic)
+    path.write_text(path.read_text()[:-3] + ', "lowest and highest span score": [-2, 3]}')
+    assert load_reader_calibration(path) == ReaderCalibration(logistic, SpanRange(-2.0, 3.0))
 
 
-def reader(alone: float, product: float, bias: float) -> ReaderCalibration:
-    weights = (alone, product)
-    return ReaderCalibration(LogisticCalibration(READER_FEATURES, weights, bias), -1.0, 3.0)
+def reader(alone: float, product: float, bias: float, rise: float = 0.0) -> ReaderCalibration:
+    logistic = LogisticCalibration(READER_FEATURES, (alone, product), bias)
+    return ReaderCalibration(logistic, SpanRange(-1.0, 3.0, rise))
+
+
+def test_without_a_range_all_scores_count() -> None:
+    every = ReaderCalibration(LogisticCalibration(READER_FEATURES, (1.0, 0.0), -1e8))
+    assert every.scores([0.0, -math.inf], [0.9, 0.1]) == [0.5, 0.0]
+    assert every.bound(0.0) == every.bound(1.0) == 1.0
+    assert every.scores([], []) == []
+
+
+def test_a_sure_span_of_a_badly_found_passage_counts_as_a_less_sure_one() -> None:
+    one = reader(0.5, 0.0, -2.0, rise=2.0)
+    worst, even = one.scores([99.0, 99.0], [0.0, 0.5])
+    assert worst == pytest.approx(0.5)  # 3, which is 4 above the lowest
+    assert even == pytest.approx(1 / (1 + math.exp(-7)))  # 3 + 2 x 7
+    assert one.scores([2.5, 2.5], [0.0, 0.5]) == pytest.approx([1 / (1 + math.exp(0.25))] * 2)
 
 
 def test_a_span_counts_the_more_the_better_its_passage_was_found() -> None:
@@ -162,13 +186,14 @@ def test_the_bound_falls_with_the_retrieval_score() -> None:
     assert bounds[-1] <= 1
 
 
+@pytest.mark.parametrize("rise", [0.0, 2.0])
 @pytest.mark.parametrize("product", [0.1, 0.0, -0.1])
 @pytest.mark.parametrize("alone", [0.3, -0.3])
 def test_no_score_is_above_the_bound_of_what_was_found_as_well(
-    alone: float, product: float
+    alone: float, product: float, rise: float
 ) -> None:
     draw = np.random.default_rng(3)
-    one = reader(alone, product, -1.5)
+    one = reader(alone, product, -1.5, rise)
     found = draw.random(300) ** 5
     for score, retrieval in zip(one.scores(draw.normal(0, 5, 300), found), found, strict=True):
         assert score <= one.bound(retrieval)
