@@ -6,8 +6,10 @@ are read by descending retrieval score until the best answers are all better tha
 passage could still become. Pure, but for the reading itself.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from service.fusion import fuse, rank_key, ranked, without_repeats
 from service.types import Answer
@@ -28,23 +30,25 @@ class Pool:
     def limit(self, read: int, weight: float) -> tuple[float, int]:
         """Return what `fusion.rank_key` is at the least for all passages from place `read` on.
 
-        Rounding keeps order, so this holds for the sums as they are computed.
+        Rounding keeps order, so this holds for the sums as they are computed. It does not fall
+        from place to place.
         """
         score = self.scores[read]
         return -fuse(self.reader_bound(score), score, weight), min(self.ids[read:])
 
+    def needed(self, answers: Sequence[Answer], *, weight: float, top_k: int, read: int) -> int:
+        """Return how many have to be read for what is known of those `read`; at least as many.
 
-def settled(answers: Sequence[Answer], top_k: int, limit: tuple[float, int]) -> bool:
-    """Tell whether the first `top_k` answers without repeats stay, whatever comes behind `limit`.
-
-    Whether an answer repeats another one depends on those before it alone. So what stands before
-    `limit` is the same with and without the unread passages.
-    """
-    first = without_repeats(ranked(answers))
-    return all(
-        answer is not None and rank_key(answer) < limit
-        for answer in (next(first, None) for _ in range(top_k))
-    )
+        Whether an answer repeats another one depends on those before it alone. So the first
+        `top_k` without repeats stay once the last of them stands before the limit of all that was
+        not read, whatever comes behind it.
+        """
+        last = next(islice(without_repeats(ranked(answers)), top_k - 1, None), None)
+        every = len(self.ids)
+        if last is None:
+            return every
+        key = rank_key(last)
+        return bisect_left(range(every), True, read, key=lambda at: key < self.limit(at, weight))
 
 
 def read_enough(
@@ -59,14 +63,14 @@ def read_enough(
     """Read passages until the first `top_k` answers without repeats are those of reading all.
 
     `read(begin, end)` returns the answers of the passages at these places, half-open; a passage
-    need not have one. `first`, 1 or more, are read in any case, then `step` at a time. Returns how
-    many were.
+    need not have one. `first`, 1 or more, are read in any case, then at most `step` at a time.
+    Returns how many were.
     """
     answers: list[Answer] = []
     done, following = 0, min(first, len(pool.ids))
     while done < following:
         answers += read(done, following)
         done = following
-        if done < len(pool.ids) and not settled(answers, top_k, pool.limit(done, weight)):
-            following = min(done + step, len(pool.ids))
+        needed = pool.needed(answers, weight=weight, top_k=top_k, read=done)
+        following = min(done + step, needed)
     return done

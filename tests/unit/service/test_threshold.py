@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.fusion import fuse, rank_key, ranked, without_repeats
-from service.threshold import Pool, read_enough, settled
+from service.threshold import Pool, read_enough
 from service.types import Answer
 from tests.making import an_answer
 
@@ -84,16 +84,18 @@ def test_reading_enough_finds_what_reading_all_finds(  # noqa: PLR0917 - drawn b
 
 def test_an_equal_passage_that_would_come_first_is_read() -> None:
     answer = scored(5, SENTENCES[0], 0.5, 0.5, 0.5)
-    assert settled([answer], 1, (-0.5, 6))
-    assert not settled([answer], 1, (-0.5, 4))
     assert rank_key(answer) == (-0.5, 5)
+    for other, needed in [(6, 1), (4, 2)]:
+        pool = Pool([5, other], [0.5, 0.5], lambda _: 0.5)
+        assert pool.needed([answer], weight=0.5, top_k=1, read=1) == needed
 
 
 def test_an_answer_that_is_dropped_as_a_repeat_settles_nothing() -> None:
     better, repeat = (scored(n, SENTENCES[0], 0.9, 0.9 - n / 10, 0.5) for n in (1, 2))
     repeat = replace(repeat, passage=replace(repeat.passage, cord_uid=better.passage.cord_uid))
-    assert settled([better, repeat], 1, (-0.5, 9))
-    assert not settled([better, repeat], 2, (-0.5, 9))
+    pool = Pool([1, 2, 9], [0.8, 0.7, 0.0], lambda _: 1.0)
+    assert pool.needed([better, repeat], weight=0.5, top_k=1, read=2) == 2
+    assert pool.needed([better, repeat], weight=0.5, top_k=2, read=2) == 3
 
 
 def test_the_bound_decides_how_many_are_read() -> None:
@@ -110,3 +112,16 @@ def test_the_bound_decides_how_many_are_read() -> None:
     assert count(0.4) == 10  # from the 6th on, with 0.9; but the first 10 always are
     assert count(0.71) == 20  # the 21st has 0.6
     assert count(0.99) == 34  # the 35th has 0.32
+
+
+def test_no_step_goes_further_than_what_is_known_asks_for() -> None:
+    answers = [scored(n, SENTENCES[n % 8], 0.4, 1 - n / 50, 0.5, str(n)) for n in range(40)]
+    asked = []
+
+    def read(begin: int, end: int) -> Sequence[Answer]:
+        asked.append((begin, end))
+        return answers[begin:end]
+
+    pool = Pool(range(40), [1 - n / 50 for n in range(40)], lambda _: 0.71)
+    assert read_enough(pool, read, weight=0.5, top_k=5, first=10, step=8) == 20
+    assert asked == [(0, 10), (10, 18), (18, 20)]
