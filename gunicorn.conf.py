@@ -108,7 +108,7 @@ def on_starting(server: "Arbiter") -> None:
     """Check address, index and models in the master, where a problem can still stop the start.
 
     Several workers write their figures to files, so that /metrics tells those of all. The library
-    looks at the variable when it is imported.
+    looks at the variable when it is imported, so nothing before this may import it.
     """
     if workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="covidquest-metrics-")
@@ -119,7 +119,9 @@ def on_starting(server: "Arbiter") -> None:
     if problem := unsupported(server):
         on_exit(server)
         raise SystemExit(f"covidquest: cannot start: {problem}")
-    if settings.device == "auto" and (warning := gpus.missing(os.environ, visible)):
+    if settings.device == settings.backend == "auto" and (
+        warning := gpus.missing(os.environ, visible)
+    ):
         server.log.warning(warning)
     try:
         if not (server.master_pid or "LISTEN_FDS" in os.environ):  # else the sockets are inherited

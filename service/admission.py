@@ -14,7 +14,7 @@ from service.types import BusyError, TooLateError
 _RECENT = 0.2
 """The share of the last answer in the mean of what answers take of the models' time."""
 _SURE = 0.5
-"""The share of its time in which a request has to be answered by that mean: some take longer.
+"""A request is refused if by that mean it would wait for more than this share of its time.
 
 At 0.8 some of those that came to a slow machine under twice its load got 503 after all their time.
 """
@@ -25,7 +25,7 @@ Then a long wait gains nobody anything: as many are answered, each later. Nichol
 "Controlling queue delay" (2012), call that a standing queue.
 """
 _REFUSED, _WITHIN = 4, 10.0
-"""So many that are refused within so many seconds are too many, until none is in as many seconds.
+"""Overload begins when so many were refused within so many seconds; it ends after as many without.
 
 One that is refused and comes back when it was told to is refused twice in that time at most.
 """

@@ -4,7 +4,6 @@ import re
 import select
 import socket
 import time
-from contextvars import ContextVar
 from uuid import uuid4
 
 from flask import Flask, Response, abort, g, request
@@ -12,12 +11,9 @@ from flask import Flask, Response, abort, g, request
 from service import patience
 from service.logs import NO_REQUEST, request_id
 from service.metrics import CONTENT_TYPE, Metrics
-from service.patience import Patience
+from service.patience import Patience, arrived
 
 ID_HEADER = "X-Request-ID"
-
-arrived: ContextVar[float | None] = ContextVar("arrived", default=None)
-"""When the request that this thread handles came, on `time.monotonic`'s clock, if that is known."""
 
 _HALF_CLOSED = getattr(select, "POLLRDHUP", 0)  # where there is no Linux
 _METHODS = {"GET", "HEAD", "POST", "OPTIONS"}  # what a client makes up is not counted by name

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Self
 
 from rapidfuzz import process
@@ -95,7 +95,7 @@ def names_in(question: str) -> list[Name]:
         return []
     names: list[Name] = []
     end = -1  # of the name before
-    for word, behind in zip(words, [*words[1:], None], strict=True):
+    for word, behind in zip_longest(words, words[1:]):
         told, last = re.sub(r"['’]s?$", "", word[0]), names[-1].text if names else ""
         opens = bool(_OPENS.search(text[: word.start()]))
         if not _is_name(told, opens=opens):

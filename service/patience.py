@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from service.types import BusyError
 
+arrived: ContextVar[float | None] = ContextVar("arrived", default=None)
+"""When the request that this thread handles came, on `time.monotonic`'s clock, if that is known."""
+
 TOO_LONG = "This took too long: the service is busy. Try again soon."
 """Said when a deadline has passed."""
 

@@ -158,10 +158,11 @@ class FiltersBody(BaseModel):
 class AnswersBody(BaseModel):
     """The answers to a question, best first.
 
-    `passages_searched` are those that match the filters. `note` is for people, and null but where
-    there is none of them; so is `warning`, null where the answers need none. `did_you_mean` is the
-    question as it seems to be meant, where words of it are misspelt, else null; `unknown_words` are
-    its others that no passage has. `all_read` is there where the request has `include_read`.
+    `passages_searched` are those that match the filters. `note` tells people why there is no
+    answer, and `warning` what to think of the answers; each is null where there is nothing to say.
+    `did_you_mean` is the question as it seems to be meant, where words of it are misspelt, else
+    null; `unknown_words` are its others that no passage has. `all_read` is there where the request
+    has `include_read`.
     """
 
     question: str
@@ -193,7 +194,7 @@ class AnswersBody(BaseModel):
             top_k=found.query.top_k,
             filters=FiltersBody.model_validate(found.query.filters, from_attributes=True),
             passages_searched=found.passages_searched,
-            note=None if found.passages_searched else found.nothing,
+            note=found.nothing or None,
             warning=found.warning(threshold) or None,
             did_you_mean=found.did_you_mean,
             unknown_words=list(found.unknown_words),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from service.hooks import arrived
+from service.patience import arrived
 from service.receiving import Incoming, PunctualUnreader
 
 if TYPE_CHECKING:

@@ -129,11 +129,12 @@ function pressed(event) {
 async function copied(button) {
   const source = byId(button.dataset.copies);
   const text = source?.textContent ?? document.querySelector(".permalink").href;
+  const name = (button.dataset.name ??= button.textContent);
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
     byId("status").textContent = "Copied";
-    setTimeout(() => (button.textContent = button.dataset.name), 2000);
+    setTimeout(() => (button.textContent = name), 2000);
   } catch { // not allowed, or not on https: the text is shown and selected instead
     const chosen = source ?? document.querySelector(".permalink");
     chosen.closest("details")?.setAttribute("open", "");

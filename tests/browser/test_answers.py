@@ -205,6 +205,10 @@ def test_answers_can_be_taken_away(visit_to: Open) -> None:
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("Lauer SA, Grantz KH")
     expect(card.locator(".citation p")).to_have_text(copied)
+    button = card.locator("button.copy")
+    expect(button).to_have_text("Copied")
+    button.click()  # again, while it says so
+    expect(button).to_have_text("Copy citation")
 
 
 def test_a_citation_that_cannot_be_copied_is_shown_and_selected(visit_to: Open) -> None:

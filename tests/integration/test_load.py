@@ -284,15 +284,14 @@ def test_a_worker_that_ends_while_the_index_is_broken_takes_no_other_with_it(
         assert "Traceback" not in server.logged()
 
 
-def test_figures_are_those_of_all_workers(index: Path, tmp_path: Path) -> None:
-    # the stand-ins import the library of the figures before gunicorn.conf.py asks for files
-    files = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    with loaded(index, 0, COVIDQUEST_WORKERS="2", **files) as server:
+def test_figures_are_those_of_all_workers(sample_index: Path) -> None:
+    # with the real models: stand-ins import the library of the figures before it is told of files
+    with serving(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_WORKERS="2") as server:
         for _ in range(20):
             assert server.post_json(body()).status == 200
         for _ in range(5):  # whichever worker answers
             assert metric(server, 'covidquest_stage_seconds_count{stage="total"}') == 20
-        version = (index / "CURRENT").read_text(encoding="utf-8").strip()
+        version = (sample_index / "CURRENT").read_text(encoding="utf-8").strip()
         assert metric(server, f'covidquest_index_info{{version="{version}"}}') == 1
         assert server.stop() == 0
 

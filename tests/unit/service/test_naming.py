@@ -37,6 +37,7 @@ def test_other_viruses_are_not_covid(text: str) -> None:
         ("WHAT IS THE RATE IN ICELAND?", []),  # capitals tell nothing
         ("What Did The Recovery Trial Find?", []),
         ("Does vitamin D help?", []),  # one letter
+        *((covid, []) for covid in ("COVID-19", "SARS-CoV-2?", "omicron", "?")),  # no other word
     ],
 )
 def test_a_question_names_what_has_capitals_digits_or_a_drugs_ending(
