@@ -57,7 +57,7 @@ class ReadingAhead:
             self._changed.notify()
 
     def stop(self) -> None:
-        """Take no further step; return when the one in progress is done, or after seconds."""
+        """Take no further step; return when the one in progress is done, or some seconds later."""
         self._stopped = True
         if self._stepping.acquire(timeout=_LAST_STEP):
             self._stepping.release()

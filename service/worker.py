@@ -36,7 +36,7 @@ _PAUSE = 1.0  # seconds without accepting, where the system gives no more files
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """Differs from `ThreadWorker` in seven things.
+    """Differs from `ThreadWorker` in these things.
 
     A new connection waits in the poller and not on a thread for its first byte, so that silent
     ones don't hold up the others, and so does a request until it is whole, or too large for that:

@@ -112,6 +112,8 @@ export function startRanking(results, slider, status, addressed) {
     const first = ranked(cards, weight, most);
     first.forEach((card, at) => fill(card, at + 1, weight, results.dataset));
     place(list, first.map((card) => card.element));
+    const shown = results.querySelector("#shown");
+    if (shown) shown.textContent = String(first.length);
     const unlikely = results.querySelector("#unlikely");
     if (unlikely) unlikely.hidden = !(first[0]?.final < unlikely.dataset.below);
     for (const link of results.querySelectorAll("a[href*='weight=']")) {
