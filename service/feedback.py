@@ -67,28 +67,11 @@ class Feedback:
 
 
 _NAMES = tuple(field.name for field in fields(Feedback))
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS feedback (
-    id INTEGER PRIMARY KEY,
-    time TEXT NOT NULL,
-    verdict TEXT NOT NULL,
-    note TEXT NOT NULL,
-    question TEXT NOT NULL,
-    passage_id INTEGER NOT NULL,
-    cord_uid TEXT NOT NULL,
-    section TEXT NOT NULL,
-    context TEXT NOT NULL,
-    "start" INTEGER NOT NULL,
-    "end" INTEGER NOT NULL,
-    answer TEXT NOT NULL,
-    weight REAL NOT NULL,
-    reader_score REAL NOT NULL,
-    retrieval_score REAL NOT NULL,
-    index_version TEXT NOT NULL,
-    encoder TEXT NOT NULL,
-    reader TEXT NOT NULL
+_KINDS: dict[object, str] = {int: "INTEGER", float: "REAL"}
+_COLUMNS = ", ".join(
+    f'"{field.name}" {_KINDS.get(field.type, "TEXT")} NOT NULL' for field in fields(Feedback)
 )
-"""
+_SCHEMA = f"CREATE TABLE IF NOT EXISTS feedback (id INTEGER PRIMARY KEY, {_COLUMNS})"
 _INSERT = f"INSERT INTO feedback VALUES (NULL, {', '.join('?' * len(_NAMES))})"  # noqa: S608 - placeholders only
 
 
@@ -173,7 +156,8 @@ def feedback_on(given: FeedbackRequest, answerer: AnswererProtocol) -> Feedback:
         source.index_version == given.index_version
         and passage.cord_uid == given.cord_uid
         and given.start < given.end
-        and _words(passage.text[given.start : given.end]) == _words(given.answer)
+        # a browser sends other line ends than it was given
+        and passage.text[given.start : given.end].split() == given.answer.split()
     )
     if not same:
         raise OutdatedAnswerError(_OUTDATED)
@@ -196,11 +180,6 @@ def feedback_on(given: FeedbackRequest, answerer: AnswererProtocol) -> Feedback:
         encoder=source.encoder,
         reader=source.reader,
     )
-
-
-def _words(text: str) -> list[str]:
-    """Return a text's words: a browser sends other line ends than it was given."""
-    return text.split()
 
 
 _OUTDATED = (

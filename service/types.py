@@ -46,7 +46,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Wall-clock milliseconds that each step of one request took."""
+    """Wall-clock milliseconds that each step of one request took, with what it waited for.
+
+    Whoever waits for a place or for another's answer to the same question does so before `encode`
+    or `read`, whichever computes first.
+    """
 
     encode: float
     retrieve: float
