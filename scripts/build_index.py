@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
             vector_index=options.vector_index or AUTO,
             questions=questions,
         )
-        warn_of_recall("build_index", report)
+        warn_of_recall(progress, report)
         return summary(report)
 
     return reported("build_index", work)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from index.builder import BuildReport
 from index.survey import Survey
-from index.types import CorpusError, IndexingError
+from index.types import CorpusError, IndexingError, Watched
 from index.vector_kinds import AUTO, KINDS
 from index.vector_recall import LOW
 from models import backends
@@ -173,13 +173,12 @@ def corpus_lines(report: BuildReport | Survey) -> list[str]:
     return lines
 
 
-def warn_of_recall(command: str, report: BuildReport) -> None:
+def warn_of_recall(progress: Watched, report: BuildReport) -> None:
     """Say so where the vector index misses too much of what an exact search finds."""
     if report.recall is not None and report.recall.at_100 < LOW:
-        print(
-            f"{command}: the vector index finds {report.recall.at_100:.1%} of the nearest 100 "
-            f"passages, and less than {LOW:.0%} costs answers: give --vector-index fp16 or sq8",
-            file=sys.stderr,
+        progress.note(
+            f"the vector index finds {report.recall.at_100:.1%} of the nearest 100 passages, and "
+            f"less than {LOW:.0%} costs answers: give --vector-index fp16 or sq8"
         )
 
 

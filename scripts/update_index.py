@@ -86,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
             scratch=options.scratch,
         )
         if report.built:
-            warn_of_recall("update_index", report.built)
+            warn_of_recall(progress, report.built)
         return described(report, dry_run=options.dry_run)
 
     return reported("update_index", work, resumable=not options.dry_run)
