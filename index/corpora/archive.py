@@ -106,13 +106,6 @@ class ArchivedParses:
             raise
         return db
 
-    def refused(self) -> Iterator[tuple[str, str]]:
-        """Yield the members that were not copied although they could have been parses, and why."""
-        with self._reading() as db:
-            yield from db.execute(
-                "SELECT path, reason FROM refused WHERE path NOT IN (SELECT path FROM named)"
-            )
-
     def read(self, path: str) -> bytes:
         """Return the content of a parse, from the copy."""
         path = checked(path)
@@ -165,10 +158,6 @@ class BothParses:
         if first is not None:
             self.archive.prepare(chain([first], lacking), progress)
 
-    def refused(self) -> Iterator[tuple[str, str]]:
-        """Yield what the archive refused."""
-        return self.archive.refused() if self.archive.scratch.is_file() else iter(())
-
     def read(self, path: str) -> bytes:
         """Return the content of a parse, from the folder if it is there."""
         if self.folder.holds(path) or not self.archive.scratch.is_file():
@@ -181,16 +170,13 @@ class BothParses:
 
 
 def _copy(db: sqlite3.Connection, members: Iterator[Member], done: int) -> None:
-    """Copy the members after the first `done`, with a commit now and then."""
+    """Copy the named ones of the members after the first `done`, with a commit now and then."""
     uncommitted = 0
     number = 0
     for number, (member, content) in enumerate(members, start=1):
         if number <= done or member.isdir():
             continue
-        try:
-            uncommitted += _add(db, member, content)
-        except ValueError as error:
-            db.execute("INSERT INTO refused VALUES (?,?)", (_name(member.name), str(error)))
+        uncommitted += _add(db, member, content)
         if uncommitted >= _BYTES_PER_COMMIT:
             db.execute("UPDATE progress SET members=?", (number,))
             db.commit()
@@ -200,40 +186,45 @@ def _copy(db: sqlite3.Connection, members: Iterator[Member], done: int) -> None:
 
 
 def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | None) -> int:
-    """Copy a member if a record names it; return its size. Raises ValueError for a reason not to.
+    """Copy a member if a record names it, or note why not; return its size if it was copied.
 
     Nothing is ever written to a place that a member names.
     """
     path = _in_release(member.name)
-    if content is None:
-        raise ValueError("is a link, a device or a pipe in the archive; not read")
-    if not db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone():
+    if path is None or not _is_named(db, path):
         return 0
+    if content is None:
+        return _refuse(db, path, "is a link, a device or a pipe in the archive; not read")
     if member.size > LARGEST:
-        raise ValueError(f"has more than {LARGEST:,} bytes; not read")
+        return _refuse(db, path, f"has more than {LARGEST:,} bytes; not read")
     packed = zlib.compress(content.read(), _LEVEL)
     db.execute("INSERT OR REPLACE INTO parses VALUES (?,?)", (path, packed))  # as tar: the last
     return member.size
 
 
-def _in_release(name: str) -> str:
+def _is_named(db: sqlite3.Connection, path: str) -> bool:
+    return db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone() is not None
+
+
+def _refuse(db: sqlite3.Connection, path: str, reason: str) -> int:
+    db.execute("INSERT INTO refused VALUES (?,?)", (path, reason))
+    return 0
+
+
+def _in_release(name: str) -> str | None:
     """Return the path of a member in the release: without a folder that all of it was packed in.
 
-    Raises ValueError when it leads out of the corpus folder.
+    None when it leads out of the corpus folder: no record can name it.
 
     >>> _in_release("2022-06-02/document_parses/pdf_json/1.json")
     'document_parses/pdf_json/1.json'
     """
-    path = checked(name)
+    try:
+        path = checked(name)
+    except ValueError:
+        return None
     before, found, after = path.partition(f"/{FOLDER}/")
     return f"{FOLDER}/{after}" if found and not before.startswith(FOLDER) else path
-
-
-def _name(name: str) -> str:
-    try:
-        return _in_release(name)
-    except ValueError:
-        return name
 
 
 def _each_checked(named: Iterable[str]) -> Iterator[tuple[str]]:

@@ -198,6 +198,22 @@ def test_a_build_that_is_cut_off_again_and_again_goes_on(undisturbed: Path, tmp_
     assert contents(tmp_path) == contents(undisturbed)
 
 
+def test_a_build_that_goes_on_tells_what_was_read_before(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(SAMPLE, tmp_path, progress=Interrupting(25))
+    told: list[tuple[str, int]] = []
+
+    class Telling(Silent):
+        def stage(self, name: str, total: int, done: int, unit: str) -> None:
+            told.append((name, done))
+
+        def advance(self, count: int) -> None:
+            told.append((told[-1][0], count))
+
+    build(SAMPLE, tmp_path, progress=Telling(), resume=True)
+    assert [count for name, count in told if name == "reading papers"] == [20] + 49 * [1]
+
+
 def test_only_what_is_missing_is_embedded(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         build(SAMPLE, tmp_path, encoder=interrupting(after=6))
