@@ -42,46 +42,63 @@ def find_parses(corpus: Path, scratch: Path) -> Parses:
     """
     archives = [corpus / name for name in _NAMES if (corpus / name).is_file()]
     folder = FolderParses(corpus)
-    if not archives:
-        return folder
-    archive = ArchivedParses(archives[0], scratch)
-    return BothParses(folder, archive) if (corpus / FOLDER).is_dir() else archive
+    return ArchivedParses(folder, archives[0], scratch) if archives else folder
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedParses:
-    """The parses of `archive`, read from the copy in `scratch`, which `prepare` makes."""
+    """The parses of `folder`, and of `archive` those that the folder lacks.
 
+    These are read from the copy in `scratch`, which `prepare` makes. There may be no folder, or one
+    that an unpacking was cut off in.
+    """
+
+    folder: FolderParses
     archive: Path
     scratch: Path
 
+    def _has_folder(self) -> bool:
+        return (self.folder.root / FOLDER).is_dir()
+
     @property
     def remark(self) -> str:
-        """Return nothing."""
-        return ""
+        """Return which of the two is read, where both are there."""
+        if not self._has_folder():
+            return ""
+        return (
+            f"{self.folder.root / FOLDER} and {self.archive.name} are both there: the folder is "
+            "read, and the archive for what the folder lacks"
+        )
 
     def identity(self) -> str:
-        """Return the archive's name, and its size and time."""
-        return f"{self.archive.name} {self._identity()}"
+        """Return the archive's name, size and time, after what identifies the folder, if any."""
+        own = f"{self.archive.name} {self._identity()}"
+        return f"{self.folder.identity()} {own}" if self._has_folder() else own
 
     def _identity(self) -> tuple[int, int]:
         status = self.archive.stat()
         return status.st_size, status.st_mtime_ns
 
     def prepare(self, named: Iterable[str], progress: Progress) -> None:
-        """Copy the named parses; go on where a run was cut off, unless the archive has changed.
+        """Copy the named parses that the folder lacks; the archive is not opened if it lacks none.
 
-        What was copied before is not written again, but the archive is read from its beginning.
-        Raises CorpusError for an archive that is damaged or cut off, and OSError or sqlite3.Error
-        when the copy cannot be written.
+        Goes on where a run was cut off, unless the archive has changed. What was copied before is
+        not written again, but the archive is read from its beginning. Raises CorpusError for an
+        archive that is damaged or cut off, and OSError or sqlite3.Error when the copy cannot be
+        written.
         """
+        lacking = (path for path in named if not self.folder.holds(path))
+        first = next(lacking, None)
+        if first is None:
+            return
         identity = self._identity()
         with closing(self._opened(identity)) as db:
             _, _, members, complete = db.execute("SELECT * FROM progress").fetchone()
             if not complete:
                 progress.stage("unpacking parses", identity[0] // MEGABYTE, 0, "MB")
+                copied = _each_checked(chain([first], lacking))
                 with db:
-                    db.executemany("INSERT OR IGNORE INTO named VALUES (?)", _each_checked(named))
+                    db.executemany("INSERT OR IGNORE INTO named VALUES (?)", copied)
                 with open_tar(self.archive, in_megabytes(progress)) as content:
                     _copy(db, content, members)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -107,7 +124,9 @@ class ArchivedParses:
         return db
 
     def read(self, path: str) -> bytes:
-        """Return the content of a parse, from the copy."""
+        """Return the content of a parse, from the folder if it is there, else from the copy."""
+        if self.folder.holds(path) or not self.scratch.is_file():
+            return self.folder.read(path)
         path = checked(path)
         with self._reading() as db:
             found = db.execute("SELECT content FROM parses WHERE path=?", (path,)).fetchone()
@@ -127,46 +146,6 @@ class ArchivedParses:
         """Delete the copy."""
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.scratch.with_name(self.scratch.name + suffix).unlink(missing_ok=True)
-
-
-@dataclass(frozen=True, slots=True)
-class BothParses:
-    """The parses of a folder, and of an archive those that the folder lacks.
-
-    A folder may be one that an unpacking was cut off in. The archive is read only if it has to be.
-    """
-
-    folder: FolderParses
-    archive: ArchivedParses
-
-    @property
-    def remark(self) -> str:
-        """Return which of the two is read."""
-        return (
-            f"{self.folder.root / FOLDER} and {self.archive.archive.name} are both there: the "
-            "folder is read, and the archive for what the folder lacks"
-        )
-
-    def identity(self) -> str:
-        """Return what identifies both."""
-        return f"{self.folder.identity()} {self.archive.identity()}"
-
-    def prepare(self, named: Iterable[str], progress: Progress) -> None:
-        """Copy the named parses that the folder lacks, as the archive does; none, if none is."""
-        lacking = (path for path in named if not self.folder.holds(path))
-        first = next(lacking, None)
-        if first is not None:
-            self.archive.prepare(chain([first], lacking), progress)
-
-    def read(self, path: str) -> bytes:
-        """Return the content of a parse, from the folder if it is there."""
-        if self.folder.holds(path) or not self.archive.scratch.is_file():
-            return self.folder.read(path)
-        return self.archive.read(path)
-
-    def discard(self) -> None:
-        """Delete the copy."""
-        self.archive.discard()
 
 
 def _copy(db: sqlite3.Connection, members: Iterator[Member], done: int) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from index.builder import build_index
-from index.corpora.archive import ArchivedParses, BothParses, find_parses
+from index.corpora.archive import ArchivedParses, find_parses
 from index.corpora.parses import FolderParses
 from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
@@ -45,7 +45,7 @@ def tarred(members: Sequence[Member], file_format: int = tarfile.PAX_FORMAT) -> 
 def prepared(root: Path, archive: bytes, *named: str, name: str = NAME) -> ArchivedParses:
     """Write the archive and prepare it."""
     (root / name).write_bytes(archive)
-    parses = ArchivedParses(root / name, root / "scratch.sqlite")
+    parses = ArchivedParses(FolderParses(root), root / name, root / "scratch.sqlite")
     parses.prepare(named, Silent())
     return parses
 
@@ -195,7 +195,7 @@ def test_a_copy_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
     contents = {f"{P}/{n}.json": draw.randbytes(99_000) for n in range(60)}
     archive = tmp_path / NAME
     archive.write_bytes(tarred(list(contents.items())))
-    parses = ArchivedParses(archive, tmp_path / "scratch.sqlite")
+    parses = ArchivedParses(FolderParses(tmp_path), archive, tmp_path / "scratch.sqlite")
     copied = 0
     for megabytes in (1, 3, 5):
         with pytest.raises(CutError):
@@ -228,16 +228,20 @@ def test_a_copy_of_an_archive_that_was_replaced_begins_anew(tmp_path: Path) -> N
 
 def test_where_parses_are_looked_for(tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
-    assert find_parses(tmp_path, scratch) == FolderParses(tmp_path)
+    folder = FolderParses(tmp_path)
+    assert find_parses(tmp_path, scratch) == folder
     plain, packed = tmp_path / "document_parses.tar", tmp_path / NAME
     plain.touch()
-    assert find_parses(tmp_path, scratch) == ArchivedParses(plain, scratch)
+    assert find_parses(tmp_path, scratch) == ArchivedParses(folder, plain, scratch)
     packed.touch()
-    assert find_parses(tmp_path, scratch) == ArchivedParses(packed, scratch)
+    parses = find_parses(tmp_path, scratch)
+    assert parses == ArchivedParses(folder, packed, scratch)
+    alone = parses.identity()
+    assert (parses.remark, alone.startswith(NAME)) == ("", True)
     (tmp_path / "document_parses").mkdir()
-    both = BothParses(FolderParses(tmp_path), ArchivedParses(packed, scratch))
-    assert find_parses(tmp_path, scratch) == both
-    assert "the folder is read, and the archive for what the folder lacks" in both.remark
+    assert find_parses(tmp_path, scratch) == parses
+    assert parses.identity() == f"{folder.identity()} {alone}"
+    assert "the folder is read, and the archive for what the folder lacks" in parses.remark
 
 
 def test_an_archive_may_have_a_folder_around_all_and_a_short_name(tmp_path: Path) -> None:
