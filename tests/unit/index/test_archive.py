@@ -298,7 +298,7 @@ def test_an_archive_gives_the_same_index_as_a_folder(tmp_path: Path, workers: in
     build_index(folder, tmp_path / "f", ENCODER, Silent(), workers=1)
     report = build_index(archive, tmp_path / "a", ENCODER, Silent(), workers=workers)
     assert contents(tmp_path / "f") == contents(tmp_path / "a")
-    assert report.unreadable == {}
+    assert report.corpus.unreadable == {}
     assert not [path for path in (tmp_path / "a").rglob("*") if path.name.startswith("parses")]
 
 
@@ -308,7 +308,7 @@ def test_what_is_refused_is_counted_if_a_record_names_it(tmp_path: Path) -> None
     pipe = special(tarfile.FIFOTYPE, f"{P}/a.json")
     (corpus / NAME).write_bytes(tarred([("../up", b"{}"), ("/abs", b"{}"), pipe]))
     report = build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
-    assert report.unreadable == {
+    assert report.corpus.unreadable == {
         "leaves the corpus folder; not read": 1,
         "is a link, a device or a pipe in the archive; not read": 1,
     }

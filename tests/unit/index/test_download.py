@@ -80,7 +80,7 @@ def test_a_release(release: Release, tmp_path: Path, folder: str) -> None:
     assert files(output) == complete(release.content)
     assert not (output / ".download").exists()
     report = build_index(output, tmp_path / "index", ENCODER, Silent(), workers=1)
-    assert report.papers == 1
+    assert report.corpus.papers == 1
 
 
 def test_what_is_there_already_is_not_fetched_again(release: Release, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_only_new_and_changed_passages_are_embedded(
     passages = report.changes.passages
     assert passages.added + passages.changed == len(counting.texts)
     assert report.built is not None
-    assert passages.added + passages.changed + passages.kept == report.built.passages
+    assert passages.added + passages.changed + passages.kept == report.built.corpus.passages
     assert report.built.version == report.version == current_version(index).name
     assert everything(index) == built(corpus, tmp_path / "other")
     assert update(corpus, index).built is None
@@ -254,7 +254,7 @@ def test_few_new_passages_are_embedded_in_one_call(corpus: Path, index: Path) ->
     counting = Counting()
     report = update(corpus, index, counting)
     assert report.built is not None
-    assert len(counting.calls) <= report.built.passages / 96 + 1  # a call per three blocks
+    assert len(counting.calls) <= report.built.corpus.passages / 96 + 1  # a call per three blocks
 
 
 def test_two_versions_stay_on_the_disk(corpus: Path, index: Path) -> None:
@@ -514,7 +514,7 @@ def test_parses_that_were_cut_were_not_lost_before(
         {f"{uid}.json": parse(sentences(9, uid)) for uid in "abcd"},
     )
     report = build_index(corpus, tmp_path / "index", ENCODER, Silent(), workers=1)
-    assert report.unreadable == {TOO_LONG: 4}
+    assert report.corpus.unreadable == {TOO_LONG: 4}
     for uid in "abc":
         (corpus / f"{uid}.json").unlink()
     with pytest.raises(IndexingError, match="; 3 of the 4 parses that metadata"):
