@@ -12,7 +12,6 @@ from files.checksums import sha256
 from index.chunking import Chunker
 from index.corpora.archive import find_parses
 from index.corpora.metadata import read_metadata
-from index.corpora.records import Oddities, RecordPlan
 from index.embedding import EmbeddingFiles, EncoderSpec, embed
 from index.keywords import KEYWORDS, Searchable, build_keywords
 from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
@@ -20,10 +19,10 @@ from index.passages import PASSAGES, PassageStore
 from index.reading import READING, read_corpus
 from index.reuse import KnownVectors
 from index.spelling import write_spelling
+from index.survey import Survey, survey_of
 from index.types import IndexingError, Progress, VectorRecall, Watched
 from index.unfinished import (
     EMBEDDED,
-    PLAN,
     SCAFFOLDS,
     Arguments,
     alone,
@@ -40,18 +39,10 @@ _PAGE = 1024  # passages that are read at a time for the keyword index
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What became of a corpus. Every record is indexed, merged into another, or skipped.
+    """What became of a corpus, and the version that was published; `size` is in bytes."""
 
-    `skipped` and `unreadable` count records and parses by reason; `size` is in bytes.
-    """
-
+    corpus: Survey
     version: str
-    records: int
-    papers: int
-    passages: int
-    skipped: dict[str, int]
-    unreadable: dict[str, int]
-    oddities: Oddities
     seconds: float
     size: int
     vector_index: str
@@ -191,21 +182,14 @@ def complete(
 def report_of(folder: Path, started: float) -> BuildReport:
     """Return the report of a version that still has its scaffolds; `started` is monotonic."""
     manifest = read_manifest(folder)
-    plan = RecordPlan(folder / PLAN)
-    with closing(PassageStore(folder / PASSAGES)) as store:
-        return BuildReport(
-            version=manifest.version,
-            records=plan.counts()[0],
-            papers=manifest.papers,
-            passages=manifest.passages,
-            skipped=store.skips(),
-            unreadable=store.unreadable(),
-            oddities=plan.oddities(),
-            seconds=time.monotonic() - started,
-            size=sum(size for size, _ in manifest.files.values()),
-            vector_index=manifest.vector_index,
-            recall=manifest.recall,
-        )
+    return BuildReport(
+        corpus=survey_of(folder),
+        version=manifest.version,
+        seconds=time.monotonic() - started,
+        size=sum(size for size, _ in manifest.files.values()),
+        vector_index=manifest.vector_index,
+        recall=manifest.recall,
+    )
 
 
 def _searchable(store: PassageStore) -> Iterator[Searchable]:

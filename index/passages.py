@@ -250,7 +250,7 @@ class PassageStore:
 
 
 def _columns(db: sqlite3.Connection, turn: Lock) -> PaperColumns:
-    """Read what filters look at of all papers; not before a filter or a list of names is wanted."""
+    """Read what filters look at of all papers: only an opened index needs it, a build does not."""
     with turn:
         rows = db.execute(
             "SELECT first_passage, passages, publish_time, source, journal, full_text FROM papers"

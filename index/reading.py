@@ -22,7 +22,10 @@ from index.unfinished import PARSES, PLAN
 from index.words import count_words, has_words
 
 READING = 4
-"""Another one when records are brought together, or papers read, otherwise than before."""
+"""Raise this when the code that merges records or reads papers changes.
+
+An unfinished build of another number is not resumed.
+"""
 
 _PAPERS_PER_COMMIT = 200
 _BATCH = 16  # papers that a worker gets at once: an abstract is read faster than it is sent
@@ -106,8 +109,13 @@ def read_corpus(
 
 def _parses_read(plan: RecordPlan, passages: Path) -> ParsesRead:
     with closing(PassageStore(passages)) as store:
-        unreadable = sum(n for why, n in store.unreadable().items() if why != TOO_LONG)
+        unreadable = lost_parses(store)
     return ParsesRead(sum(1 for _ in _named(plan)) if unreadable else 0, unreadable)
+
+
+def lost_parses(store: PassageStore) -> int:
+    """Return how many parses could not be read at all: those that were cut are not lost."""
+    return sum(number for why, number in store.unreadable().items() if why != TOO_LONG)
 
 
 def write_passages(
@@ -133,10 +141,7 @@ def write_passages(
         done = plan.papers_up_to(last)
         if done < papers:
             parses.prepare(_named(plan), progress)
-            for refused, why in parses.refused() if last < 0 else ():  # once: with the first commit
-                writer.unreadable(refused, why)
-        progress.stage("reading papers", papers, 0, "papers")
-        progress.advance(done)
+        progress.stage("reading papers", papers, done, "papers")
         chunk = partial(_chunk, parses, chunker)
         for number, chunked in enumerate(_in_order(chunk, plan.tasks(after=last), workers)):
             _store(writer, chunked)

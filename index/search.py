@@ -4,30 +4,36 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
-from index.filters import NO_FILTERS, Filters
-from index.hybrid import Candidate, Candidates, HybridSearch, Question
+from index.filters import Filters
+from index.hybrid import Candidate, Candidates, HybridSearch
 from index.keywords import KEYWORDS, KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
 from index.passages import PASSAGES, PassageStore
 from index.spelling import Spelling
-from index.types import Hit, IndexingError, MisfitError, Paper, Passage
+from index.types import IndexingError, MisfitError, Paper, Passage
 from index.vector_files import EMBEDDINGS, VectorRows
 from index.vectors import VECTORS, VectorIndex
 from index.word_vectors import CODES, COUNTS, WordVectors
 
 
-class PassageIndex:
+class PassageIndex(HybridSearch):
     """One version of an index. Safe to use from several threads."""
 
     def __init__(
-        self, manifest: Manifest, store: PassageStore, search: HybridSearch, spelling: Spelling
+        self,
+        store: PassageStore,
+        vectors: VectorIndex,
+        keywords: KeywordIndex,
+        words: WordVectors | None,
+        *,
+        manifest: Manifest,
+        spelling: Spelling,
     ) -> None:
         """Join the parts; `open` finds and checks them."""
+        super().__init__(store, vectors, keywords, words)
         self._spelling = spelling
         self.manifest = manifest
         self.facets = store.facets()
-        self._store = store
-        self._search = search
 
     @classmethod
     def open(
@@ -62,32 +68,11 @@ class PassageIndex:
                 f"the parts of the index {folder} do not belong together: build it again"
             )
         spelling = Spelling.open(folder, manifest.passages, ordinary)
-        return cls(manifest, store, HybridSearch(store, vectors, keywords, words), spelling)
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The names of the features of its candidates."""
-        return self._search.features
-
-    def candidates(self, question: Question, filters: Filters = NO_FILTERS) -> Candidates:
-        """Return the passages that may answer a question."""
-        return self._search.candidates(question, filters)
-
-    def by_meaning(self, question: Question, k: int) -> list[Hit]:
-        """Return the best `k` passages of the search by meaning alone."""
-        return self._search.by_meaning(question, k)
-
-    def by_words(self, question: Question, k: int) -> list[Hit]:
-        """Return the best `k` passages of the search by words alone."""
-        return self._search.by_words(question, k)
+        return cls(store, vectors, keywords, words, manifest=manifest, spelling=spelling)
 
     def corrected(self, question: str) -> str | None:
         """Return a question as it is meant to be written, by the words of the passages, or None."""
         return self._spelling.corrected(question)
-
-    def unknown(self, question: str) -> tuple[str, ...]:
-        """Return the words of a question, as they are written there, that no passage has."""
-        return self._search.unknown(question)
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """Return the passages with these ids, in their order."""

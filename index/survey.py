@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.corpora.records import Oddities, RecordPlan
-from index.passages import PassageStore
+from index.passages import PASSAGES, PassageStore
 from index.reading import read_corpus
 from index.types import IndexingError, Watched
 from index.unfinished import PLAN
@@ -14,7 +14,10 @@ from index.unfinished import PLAN
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a build would make of a corpus. Every record is indexed, merged or skipped."""
+    """What a build makes of a corpus. Every record is indexed, merged into another, or skipped.
+
+    `skipped` and `unreadable` count records and parses by reason.
+    """
 
     records: int
     papers: int
@@ -22,6 +25,20 @@ class Survey:
     skipped: dict[str, int]
     unreadable: dict[str, int]
     oddities: Oddities
+
+
+def survey_of(folder: Path) -> Survey:
+    """Return what was made of a corpus in `folder`, which has the plan and the passages of it."""
+    plan = RecordPlan(folder / PLAN)
+    with closing(PassageStore(folder / PASSAGES)) as store:
+        return Survey(
+            records=plan.counts()[0],
+            papers=store.papers,
+            passages=store.passages,
+            skipped=store.skips(),
+            unreadable=store.unreadable(),
+            oddities=plan.oddities(),
+        )
 
 
 def survey(
@@ -32,19 +49,10 @@ def survey(
     Raises CorpusError for a corpus that cannot be read and IndexingError for a scratch folder that
     cannot be written.
     """
-    passages = scratch / "passages.sqlite"
+    passages = scratch / PASSAGES
     try:
         read_corpus(corpus, scratch, passages, progress, limit=limit, workers=workers)
-        plan = RecordPlan(scratch / PLAN)
-        with closing(PassageStore(passages)) as store:
-            return Survey(
-                records=plan.counts()[0],
-                papers=store.papers,
-                passages=store.passages,
-                skipped=store.skips(),
-                unreadable=store.unreadable(),
-                oddities=plan.oddities(),
-            )
+        return survey_of(scratch)
     except (OSError, sqlite3.Error) as error:
         raise IndexingError(
             f"{scratch} cannot be written: {getattr(error, 'strerror', None) or error}; free space "

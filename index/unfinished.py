@@ -52,9 +52,13 @@ def alone(index_dir: Path, *, dry_run: bool = False) -> Iterator[None]:
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise IndexingError(
                 f"another build is writing to {index_dir}: wait for it, or give another --index"
+            ) from error
+        except OSError as error:  # the file system has no locks, or none left
+            raise IndexingError(
+                f"{index_dir} cannot be written: its lock cannot be taken: {error.strerror}"
             ) from error
         with explained(index_dir, dry_run=dry_run):
             yield

@@ -13,7 +13,7 @@ from index.chunking import Chunker
 from index.embedding import Encode, EncoderSpec
 from index.manifest import Manifest, current_version
 from index.passages import PASSAGES, PassageStore
-from index.reading import ParsesRead, read_corpus
+from index.reading import ParsesRead, lost_parses, read_corpus
 from index.reuse import KnownVectors
 from index.search import checked
 from index.types import IndexingError, Watched
@@ -160,7 +160,7 @@ def _present(counts: Counts) -> int:
 def _were_lost_before(current: Path, read: ParsesRead) -> bool:
     """Return whether the version that is there lacks half of these parses or more, too."""
     with closing(PassageStore(current / PASSAGES)) as store:
-        return 2 * sum(store.unreadable().values()) >= read.unreadable
+        return 2 * lost_parses(store) >= read.unreadable
 
 
 def _chosen(manifest: Manifest) -> str:

@@ -37,12 +37,7 @@ class VectorFile:
             file.truncate(2 * self._dimension * rows)
 
     def append(self, vectors: NDArray[np.float32]) -> None:
-        """Append vectors of shape (n, dimension), durably. Raises IndexingError for others."""
-        if vectors.ndim != 2 or vectors.shape[1] != self._dimension:  # noqa: PLR2004 - a matrix
-            raise IndexingError(
-                f"the encoder made vectors of shape {vectors.shape} where (n, {self._dimension}) "
-                "was expected: is it the model that it says it is?"
-            )
+        """Append vectors of shape (n, dimension), durably. Raises IndexingError for no numbers."""
         if not np.isfinite(vectors).all():
             raise IndexingError("the encoder made vectors that are not numbers: try --device cpu")
         append_durably(self._path, vectors.astype(np.float16).tobytes())

@@ -191,8 +191,6 @@ def _widening(index: Any, path: Path) -> int:  # noqa: ANN401 - FAISS's stubs la
         return 4
     if isinstance(index, faiss.IndexScalarQuantizer):
         return 1 if index.sq.qtype == faiss.ScalarQuantizer.QT_fp16 else 2
-    if isinstance(index, faiss.IndexFlat):
-        return 1
     raise IndexingError(f"{path} is of a kind that is not served: build the index again")
 
 

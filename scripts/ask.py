@@ -8,6 +8,7 @@ from dataclasses import fields
 
 from index.filters import Filters
 from scripts.arguments import some_path
+from scripts.printing import printable
 from scripts.served import add_served_index, settings_with
 from service.batch import Outcome, outcomes
 from service.cards import Card
@@ -22,7 +23,6 @@ from service.validation import InvalidQueryError, parse_query
 
 _BOLD, _DIM, _MARK, _END = "\x1b[1m", "\x1b[2m", "\x1b[1;7m", "\x1b[0m"
 _WIDTH = 88
-_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], " ")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -124,12 +124,12 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
         card = Card.of(rank, answer, found.query.weight, question=found.query.question)
         facts = (card.authors, card.paper.journal, card.published, card.section, card.link)
         scores = "  ".join(f"{name.lower()} {value:.2f}" for name, value in card.scores)
-        before, text, after = map(_printable, (card.before, card.answer, card.after))
-        marks = textwrap.fill(_printable(" · ".join(map(str, card.cautions))), _WIDTH)
+        before, text, after = map(printable, (card.before, card.answer, card.after))
+        marks = textwrap.fill(printable(" · ".join(map(str, card.cautions))), _WIDTH)
         marked = "\n".join(textwrap.wrap(f"{before}\x02{text}\x03{after}", _WIDTH))
         blocks.append(
-            f"{bold}{rank}. {_printable(card.paper.title)}{plain}\n"
-            f"{dim}{_printable(' · '.join(fact for fact in facts if fact))}{plain}\n"
+            f"{bold}{rank}. {printable(card.paper.title)}{plain}\n"
+            f"{dim}{printable(' · '.join(fact for fact in facts if fact))}{plain}\n"
             f"{marked.replace(chr(2), mark).replace(chr(3), end)}\n"
             + (f"{bold}{marks}{plain}\n" if marks else "")
             + f"{dim}{scores}{plain}"
@@ -164,7 +164,7 @@ def table_row(outcome: Outcome, *, threshold: float) -> str:
         score = f"{best.final_score:.2f}{mark}"
         said = _BEST.format(best.text, best.paper.title)
     cells = (score, outcome.question, said)
-    return _TABLE.format(outcome.number, *map(_printable, cells)).rstrip()
+    return _TABLE.format(outcome.number, *map(printable, cells)).rstrip()
 
 
 def ask_all(options: argparse.Namespace, settings: Settings, values: dict[str, object]) -> int:
@@ -204,11 +204,6 @@ def _query(settings: Settings, values: dict[str, object]) -> Query:
 def _given(options: argparse.Namespace, *names: str) -> dict[str, object]:
     """Return those of the options that were given."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
-
-
-def _printable(text: str) -> str:
-    """Return a paper's text without what a terminal would obey."""
-    return text.translate(_CONTROL)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -21,7 +21,7 @@ from index.types import CorpusError
 from models.contracts import ModelError
 from scripts.arguments import at_least, some_path
 from scripts.benchmark_processes import MeasuringError
-from scripts.benchmark_service import serve, texts_of, titles_as_questions
+from scripts.benchmark_service import fill, serve, texts_of, titles_as_questions
 from scripts.benchmark_table import Table
 from scripts.gold_questions import asked_or_suggested
 from scripts.haystack_client import expect_python
@@ -107,8 +107,6 @@ def measure(options: argparse.Namespace) -> Table:
     if set(options.only) & {"stages", "reading", "floor", "gpu"}:
         _in_this_process(table, options, settings)
     if "service" in options.only:
-        from scripts import benchmark_sections  # noqa: PLC0415 - torch is not for a mere server
-
         index = next(iter(settings.values())).index
         questions = titles_as_questions(index)
         if options.questions is not None:
@@ -121,7 +119,7 @@ def measure(options: argparse.Namespace) -> Table:
                 seconds=options.seconds,
                 different=options.different,
             )
-            benchmark_sections.service(table, name, served, options.different)
+            fill(table, name, served, options.different)
     return table
 
 
@@ -136,12 +134,12 @@ def _in_this_process(
     any_settings = next(iter(settings.values()))
     torch.set_num_threads(any_settings.threads or len(os.sched_getaffinity(0)))
     models = {name: load_models(own) for name, own in settings.items()}
-    answerers = {name: snapshot(settings[name], models[name]) for name in models}
-    some = next(iter(answerers.values()))
-    cases = [
-        sections.Case(text, [one.passage.text for one, _ in some.retrieve(text, options.passages)])
-        for text in texts
-    ]
+    cases = []
+    if set(options.only) & {"reading", "floor", "gpu"}:
+        some = snapshot(any_settings, next(iter(models.values())))
+        for text in texts:
+            found = some.retrieve(text, options.passages)
+            cases.append(sections.Case(text, [one.passage.text for one, _ in found]))
     if "reading" in options.only:
         sections.reading(
             table,
@@ -163,12 +161,11 @@ def _in_this_process(
             weights=(any_settings.encoder, any_settings.reader),
         )
     if "stages" in options.only:
-        loaded = {name: load_models(own) for name, own in settings.items()}
-        fresh = {name: snapshot(settings[name], own) for name, own in loaded.items()}
+        fresh = {name: snapshot(settings[name], own) for name, own in models.items()}
         weight, top_k = any_settings.default_weight, any_settings.default_top_k
         queries = [Query(text, weight, top_k) for text in texts]
         sections.stages(table, fresh, queries)
-        for name, own in loaded.items():  # one after the other: each would slow the others
+        for name, own in models.items():  # one after the other: each would slow the others
             own.start_reading_ahead()
             sections.looking(table, name, fresh[name], queries)
             own.stop_reading_ahead()

@@ -12,11 +12,10 @@ from models.contracts import Reader
 from models.loading import read_config, reader_folder
 from models.windows import Windower
 from scripts.benchmark_baselines import PlainReading, ours
-from scripts.benchmark_clients import ANSWERED, percentile
+from scripts.benchmark_clients import percentile
 from scripts.benchmark_floor import Network, matrix_rates
-from scripts.benchmark_processes import Memory
 from scripts.benchmark_reading import Read, compare, timed
-from scripts.benchmark_service import LOOKED_AT, Served, lone_questions, moved_later
+from scripts.benchmark_service import LOOKED_AT, lone_questions, moved_later
 from scripts.benchmark_table import Table
 from scripts.haystack_client import Range, haystack
 from service.types import AnswererProtocol, Query
@@ -91,31 +90,6 @@ def reading(
 
 def _marking(reader: Reader) -> Callable[[str, Sequence[str]], list[Range]]:
     return lambda question, passages: ours(reader.read(question, passages))
-
-
-def service(table: Table, name: str, served: Served, different: int) -> None:
-    """Fill in what a server did."""
-    table.put("ready after the start, s", name, served.ready_after)
-    for number, load in served.loads.items():
-        who = f"{number} client{'s' if number > 1 else ''}"
-        table.put(f"{who}: answers a second", name, load.rate)
-        table.put(f"{who}: passages read a second", name, served.passages[number])
-        times = load.milliseconds(0.5), load.milliseconds(0.95)
-        table.put(f"{who}: a question, ms", name, *times)
-        table.put(f"{who}: 99 % of questions within, ms", name, load.milliseconds(0.99))
-        if others := load.outcomes.total() - load.outcomes[ANSWERED]:
-            table.put(f"{who}: not answered", name, others)
-    after = f"after {different:,} more questions"
-    _memory(table, "worker when ready", name, served.ready)
-    _memory(table, f"worker {after}", name, served.later)
-    _memory(table, f"whole service {after}", name, served.whole)
-
-
-def _memory(table: Table, whose: str, name: str, memory: Memory) -> None:
-    resident, peak = memory.resident / 1e6, memory.peak / 1e6
-    table.put(f"{whose}: resident / peak, MB", name, resident, peak)
-    own = memory.proportional / 1e6, memory.anonymous / 1e6
-    table.put(f"{whose}: proportional / anonymous, MB", name, *own)
 
 
 def floor(table: Table, cases: Sequence[Case], weights: str, columns: Sequence[str]) -> None:

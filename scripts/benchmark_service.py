@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
-from scripts.benchmark_clients import Client, Load, Questions, closed_loop, so_many
+from scripts.benchmark_clients import ANSWERED, Client, Load, Questions, closed_loop, so_many
 from scripts.benchmark_processes import Memory, memory_of_family, serving
+from scripts.benchmark_table import Table
 from service.types import AnswererProtocol, Query
 
 LOOKED_AT = 1.0
@@ -167,6 +168,31 @@ def serve(
             _worker(memories),
             sum(memories, start=Memory()),
         )
+
+
+def fill(table: Table, name: str, served: Served, different: int) -> None:
+    """Fill in what a server did."""
+    table.put("ready after the start, s", name, served.ready_after)
+    for number, load in served.loads.items():
+        who = f"{number} client{'s' if number > 1 else ''}"
+        table.put(f"{who}: answers a second", name, load.rate)
+        table.put(f"{who}: passages read a second", name, served.passages[number])
+        times = load.milliseconds(0.5), load.milliseconds(0.95)
+        table.put(f"{who}: a question, ms", name, *times)
+        table.put(f"{who}: 99 % of questions within, ms", name, load.milliseconds(0.99))
+        if others := load.outcomes.total() - load.outcomes[ANSWERED]:
+            table.put(f"{who}: not answered", name, others)
+    after = f"after {different:,} more questions"
+    _memory(table, "worker when ready", name, served.ready)
+    _memory(table, f"worker {after}", name, served.later)
+    _memory(table, f"whole service {after}", name, served.whole)
+
+
+def _memory(table: Table, whose: str, name: str, memory: Memory) -> None:
+    resident, peak = memory.resident / 1e6, memory.peak / 1e6
+    table.put(f"{whose}: resident / peak, MB", name, resident, peak)
+    own = memory.proportional / 1e6, memory.anonymous / 1e6
+    table.put(f"{whose}: proportional / anonymous, MB", name, *own)
 
 
 def _passages_read(port: int) -> float:

@@ -8,6 +8,7 @@ from index.embedding import EncoderSpec
 from index.vector_kinds import AUTO
 from scripts.arguments import at_least
 from scripts.indexing import (
+    RESUMABLE,
     TerminalProgress,
     add_indexing_arguments,
     corpus_lines,
@@ -36,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 def summary(report: BuildReport) -> str:
     """Return the closing lines: what became of every record, and what was built."""
     lines = [
-        *corpus_lines(report),
+        *corpus_lines(report.corpus),
         f"seconds    {report.seconds:>10,.0f}",
         f"size       {report.size / 1e6:>10,.1f}  MB",
         f"vectors    {report.vector_index:>10}  {report.recall or 'recall not measured'}",
@@ -66,10 +67,10 @@ def main(argv: list[str] | None = None) -> int:
             vector_index=options.vector_index or AUTO,
             questions=questions,
         )
-        warn_of_recall("build_index", report)
+        warn_of_recall(progress, report.recall)
         return summary(report)
 
-    return reported("build_index", work)
+    return reported("build_index", work, then=RESUMABLE)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from index.parallel import cores
 from index.survey import Survey, survey
-from index.types import CorpusError, IndexingError
+from index.types import IndexingError
 from scripts.arguments import at_least, some_path
-from scripts.ending import stopped
-from scripts.indexing import TerminalProgress, corpus_lines
+from scripts.indexing import TerminalProgress, corpus_lines, reported
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,35 +72,31 @@ def _usage() -> tuple[float, float, float]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
-    progress = TerminalProgress("check_corpus")
-    started = time.monotonic()
     workers = options.workers or cores()
-    try:
-        with tempfile.TemporaryDirectory(prefix="covidquest-", dir=options.scratch) as scratch:
-            found = survey(
-                options.corpus, Path(scratch), progress, limit=options.limit, workers=workers
-            )
-    except (CorpusError, IndexingError) as error:
-        progress.close()
-        print(f"check_corpus: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
+    passages = 0
+
+    def work(progress: TerminalProgress) -> str:
+        nonlocal passages
+        started = time.monotonic()
         where = options.scratch or tempfile.gettempdir()
-        print(
-            f"check_corpus: {where} cannot be written ({error.strerror or error}): give --scratch "
-            "a folder that is there and has room",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt as error:
-        progress.close()
-        return stopped("check_corpus", "", error)
-    progress.close()
-    print(summary(found, time.monotonic() - started, workers))
-    if found.passages == 0:
+        try:
+            with tempfile.TemporaryDirectory(prefix="covidquest-", dir=where) as scratch:
+                found = survey(
+                    options.corpus, Path(scratch), progress, limit=options.limit, workers=workers
+                )
+        except OSError as error:
+            raise IndexingError(
+                f"{where} cannot be written ({error.strerror or error}): give --scratch a folder "
+                "that is there and has room"
+            ) from error
+        passages = found.passages
+        return summary(found, time.monotonic() - started, workers)
+
+    status = reported("check_corpus", work, then="")
+    if status == 0 and passages == 0:
         print(f"check_corpus: {options.corpus} holds no text to index", file=sys.stderr)
         return 1
-    return 0
+    return status
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@ from datetime import date
 
 from index.corpora.download import OFFICIAL, download
 from index.corpora.fetching import Patience
-from index.types import CorpusError
 from scripts.arguments import at_least, some_path
-from scripts.ending import stopped
-from scripts.indexing import TerminalProgress
+from scripts.indexing import TerminalProgress, reported
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,8 +77,8 @@ def _matching(pattern: str, what: str) -> Callable[[str], str]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
-    progress = TerminalProgress("download_cord19")
-    try:
+
+    def work(progress: TerminalProgress) -> str:
         done = download(
             options.date,
             options.output,
@@ -89,20 +87,15 @@ def main(argv: list[str] | None = None) -> int:
             sha256=options.sha256,
             patience=Patience(tries=options.tries),
         )
-    except CorpusError as error:
-        progress.close()
-        print(f"download_cord19: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as error:
-        progress.close()
-        return stopped("download_cord19", "the same command goes on", error)
-    progress.close()
-    for reason, count in done.skipped.items():
-        print(f"left out {count:,}: {reason}")
-    there = "was there already" if done.already else "is complete"
-    print(f"the release of {options.date} {there} in {options.output}")
-    print(f"SHA-256 of its archive: {done.sha256}")
-    return 0
+        there = "was there already" if done.already else "is complete"
+        lines = [
+            *(f"left out {count:,}: {reason}" for reason, count in done.skipped.items()),
+            f"the release of {options.date} {there} in {options.output}",
+            f"SHA-256 of its archive: {done.sha256}",
+        ]
+        return "\n".join(lines)
+
+    return reported("download_cord19", work, then="the same command goes on")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from index.types import CorpusError
 from scripts.answer_quality import PAPER_DEPTHS, Quality, quality_of
 from scripts.arguments import some_path
 from scripts.evaluate_beside import beside_table, evaluate_beside
-from scripts.evaluate_reading import ReadingAnswerer, evaluate_reading, reading_table
+from scripts.evaluate_reading import FrugalAnswerer, evaluate_reading, reading_table
 from scripts.haystack_client import expect_python
 from service.loading import load_answerer
 from service.settings import Settings
@@ -30,7 +30,7 @@ class AnswerFigures(Quality):
 
 
 def evaluate_answers(
-    answerer: ReadingAnswerer, questions: Sequence[GoldQuestion], weights: Sequence[float]
+    answerer: FrugalAnswerer, questions: Sequence[GoldQuestion], weights: Sequence[float]
 ) -> list[AnswerFigures]:
     """Ask every question once, and compare its answers by each weight with the gold ones.
 

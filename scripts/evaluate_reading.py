@@ -17,8 +17,11 @@ WEIGHTS = (0.2, 0.5, 0.8)
 TOP_K = 5
 
 
-class ReadingAnswerer(Protocol):
-    """An answerer whose reading and ranking can be called apart."""
+class FrugalAnswerer(Protocol):
+    """An answerer that can read everything, or no more than the answers need.
+
+    Its reading and its ranking can be called apart.
+    """
 
     def read(self, question: str, top_k: int) -> Reading:
         """Retrieve, and read all."""
@@ -27,10 +30,6 @@ class ReadingAnswerer(Protocol):
     def rank(self, query: Query, reading: Reading) -> AnswerList:
         """Rank what was read."""
         ...
-
-
-class FrugalAnswerer(ReadingAnswerer, Protocol):
-    """An answerer that can read everything, or no more than the answers need."""
 
     def read_enough(self, query: Query) -> Reading:
         """Retrieve, and read no more than the query's answers need."""

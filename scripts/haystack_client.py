@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,8 @@ def haystack(
             yield Haystack(process, str(_exchange(process, first)["version"]))
         finally:
             if process.stdin:
-                process.stdin.close()
+                with suppress(BrokenPipeError):  # of what an ended process did not take
+                    process.stdin.close()
             process.terminate()
 
 

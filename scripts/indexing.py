@@ -9,9 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from index.builder import BuildReport
 from index.survey import Survey
-from index.types import CorpusError, IndexingError
+from index.types import CorpusError, IndexingError, VectorRecall, Watched
 from index.vector_kinds import AUTO, KINDS
 from index.vector_recall import LOW
 from models import backends
@@ -154,7 +153,7 @@ def read_queries(path: Path | None) -> list[str]:
     return questions
 
 
-def corpus_lines(report: BuildReport | Survey) -> list[str]:
+def corpus_lines(report: Survey) -> list[str]:
     """Return the lines of a summary that tell what became of every record, and its parses."""
     odd = report.oddities
     lines = [
@@ -173,13 +172,12 @@ def corpus_lines(report: BuildReport | Survey) -> list[str]:
     return lines
 
 
-def warn_of_recall(command: str, report: BuildReport) -> None:
+def warn_of_recall(progress: Watched, recall: VectorRecall | None) -> None:
     """Say so where the vector index misses too much of what an exact search finds."""
-    if report.recall is not None and report.recall.at_100 < LOW:
-        print(
-            f"{command}: the vector index finds {report.recall.at_100:.1%} of the nearest 100 "
-            f"passages, and less than {LOW:.0%} costs answers: give --vector-index fp16 or sq8",
-            file=sys.stderr,
+    if recall is not None and recall.at_100 < LOW:
+        progress.note(
+            f"the vector index finds {recall.at_100:.1%} of the nearest 100 passages, and "
+            f"less than {LOW:.0%} costs answers: give --vector-index fp16 or sq8"
         )
 
 
@@ -214,12 +212,13 @@ class LazyEncoder:
         return self._encoder.encode_passages(texts)
 
 
-def reported(
-    command: str, work: Callable[[TerminalProgress], str], *, resumable: bool = True
-) -> int:
+RESUMABLE = "the same command with --resume goes on"
+
+
+def reported(command: str, work: Callable[[TerminalProgress], str], *, then: str) -> int:
     """Do the work and print what it returns; return the command's exit status.
 
-    Work that is `resumable` goes on with --resume after an interrupt.
+    `then` is said after an interrupt: how to go on.
     """
     progress = TerminalProgress(command)
     try:
@@ -230,7 +229,6 @@ def reported(
         return 1
     except KeyboardInterrupt as error:
         progress.close()
-        then = "the same command with --resume goes on" if resumable else "nothing has changed"
         return stopped(command, then, error)
     progress.close()
     print(summary)

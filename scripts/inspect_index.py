@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from index.corpora.cleaning import clean
 from index.inspection import WORDS_PER_BIN, Contents, Inspection, ShownPassage, inspect_index
 from index.manifest import Manifest
 from index.search import misfit
@@ -18,6 +17,7 @@ from index.types import IndexingError
 from models.contracts import ModelError
 from scripts.arguments import at_least, some_path
 from scripts.calibrations_beside import wrong_calibrations
+from scripts.printing import printable
 from scripts.served import add_served_encoder, served_encoder
 from service.settings import SettingsError
 
@@ -75,7 +75,7 @@ def _manifest(folder: Path, manifest: Manifest) -> Iterator[str]:
     for name, (size, _) in manifest.files.items():
         sizes[name.split("/")[0]] += size
     yield f"index      {folder}"
-    yield f"built at   {manifest.built_at}, of {manifest.corpus}"
+    yield f"built at   {manifest.built_at}, of {printable(manifest.corpus)}"
     yield f"encoder    {manifest.encoder}, {manifest.dimension} dimensions"
     yield f"chunker    {manifest.chunker}"
     yield f"vectors    {manifest.vector_index}, {manifest.recall or 'recall not measured'}"
@@ -116,18 +116,20 @@ def _bars(title: str, counts: Mapping[str, int]) -> Iterator[str]:
     greatest = max(counts.values())
     for name, count in shown[:_MOST_LINES]:
         bar = "▇" * round(_BAR * count / greatest) or "▏"
-        yield f"{count:>10,}  {bar:<{_BAR}}  {clean(name)}"
+        yield f"{count:>10,}  {bar:<{_BAR}}  {printable(name)}"
     if rest := shown[_MOST_LINES:]:
         yield f"{sum(count for _, count in rest):>10,}  {'':<{_BAR}}  {len(rest)} others"
 
 
 def _passage(title: str, passage: ShownPassage) -> Iterator[str]:
-    paper = clean(passage.cord_uid)  # what a release holds is not to steer the terminal
+    paper = printable(passage.cord_uid)
     yield f"\n{title}: {passage.words} words, passage {passage.id} of paper {paper}"
     heading = " / ".join(part for part in (passage.title, passage.section) if part)
     width = min(100, shutil.get_terminal_size().columns)
     for text in (heading, passage.text):
-        yield from textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
+        yield from textwrap.wrap(
+            printable(text), width, initial_indent="  ", subsequent_indent="  "
+        )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
 
 from index.types import CorpusError
@@ -192,20 +193,33 @@ def recovery(ask: Callable[[], bool]) -> float:
 
 
 def stop(client: Client, options: argparse.Namespace) -> bool:
-    """Tell the server to stop while it is loaded; return whether nothing accepted was lost."""
+    """Tell the server to stop while it is loaded; return whether nothing accepted was lost.
+
+    Raises MeasuringError without a process to tell, or where it ends before it is told, and
+    ProcessLookupError or PermissionError where there is none, or it is another user's.
+    """
     if options.pid is None:
         raise MeasuringError("stop needs --pid, the process to send SIGTERM to")
+    os.kill(options.pid, 0)  # raises here, and not later in the timer's thread
     seconds = options.seconds or 30
     told: list[float] = []
 
     def tell() -> None:
-        os.kill(options.pid, signal.SIGTERM)
-        told.append(time.monotonic())
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(options.pid, signal.SIGTERM)
+            told.append(time.monotonic())
 
     timer = threading.Timer(_STOP_AFTER * seconds, tell)
     timer.start()
-    load = closed_loop(client, options.clients, seconds)
-    timer.join()
+    try:
+        load = closed_loop(client, options.clients, seconds)
+    finally:
+        timer.cancel()
+        timer.join()
+    if not told:
+        raise MeasuringError(
+            f"process {options.pid}, or the server, ended before it was told to stop: see its log"
+        )
     lost = load.outcomes[UNANSWERED] + load.outcomes[TIMED_OUT]
     after = [x for x in load.exchanges if x.outcome == ANSWERED and x.began + x.took > told[0]]
     print(f"{described(load)}\n{len(after)} answered after SIGTERM, {lost} accepted and lost")

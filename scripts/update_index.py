@@ -8,6 +8,7 @@ from index.updating import UpdateReport, update_index
 from scripts.arguments import expect_use, some_path
 from scripts.build_index import summary
 from scripts.indexing import (
+    RESUMABLE,
     LazyEncoder,
     TerminalProgress,
     add_indexing_arguments,
@@ -86,10 +87,11 @@ def main(argv: list[str] | None = None) -> int:
             scratch=options.scratch,
         )
         if report.built:
-            warn_of_recall("update_index", report.built)
+            warn_of_recall(progress, report.built.recall)
         return described(report, dry_run=options.dry_run)
 
-    return reported("update_index", work, resumable=not options.dry_run)
+    then = "nothing has changed" if options.dry_run else RESUMABLE
+    return reported("update_index", work, then=then)
 
 
 if __name__ == "__main__":

@@ -42,46 +42,63 @@ def find_parses(corpus: Path, scratch: Path) -> Parses:
     """
     archives = [corpus / name for name in _NAMES if (corpus / name).is_file()]
     folder = FolderParses(corpus)
-    if not archives:
-        return folder
-    archive = ArchivedParses(archives[0], scratch)
-    return BothParses(folder, archive) if (corpus / FOLDER).is_dir() else archive
+    return ArchivedParses(folder, archives[0], scratch) if archives else folder
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedParses:
-    """The parses of `archive`, read from the copy in `scratch`, which `prepare` makes."""
+    """The parses of `folder`, and of `archive` those that the folder lacks.
 
+    These are read from the copy in `scratch`, which `prepare` makes. There may be no folder, or one
+    that an unpacking was cut off in.
+    """
+
+    folder: FolderParses
     archive: Path
     scratch: Path
 
+    def _has_folder(self) -> bool:
+        return (self.folder.root / FOLDER).is_dir()
+
     @property
     def remark(self) -> str:
-        """Return nothing."""
-        return ""
+        """Return which of the two is read, where both are there."""
+        if not self._has_folder():
+            return ""
+        return (
+            f"{self.folder.root / FOLDER} and {self.archive.name} are both there: the folder is "
+            "read, and the archive for what the folder lacks"
+        )
 
     def identity(self) -> str:
-        """Return the archive's name, and its size and time."""
-        return f"{self.archive.name} {self._identity()}"
+        """Return the archive's name, size and time, after what identifies the folder, if any."""
+        own = f"{self.archive.name} {self._identity()}"
+        return f"{self.folder.identity()} {own}" if self._has_folder() else own
 
     def _identity(self) -> tuple[int, int]:
         status = self.archive.stat()
         return status.st_size, status.st_mtime_ns
 
     def prepare(self, named: Iterable[str], progress: Progress) -> None:
-        """Copy the named parses; go on where a run was cut off, unless the archive has changed.
+        """Copy the named parses that the folder lacks; the archive is not opened if it lacks none.
 
-        What was copied before is not written again, but the archive is read from its beginning.
-        Raises CorpusError for an archive that is damaged or cut off, and OSError or sqlite3.Error
-        when the copy cannot be written.
+        Goes on where a run was cut off, unless the archive has changed. What was copied before is
+        not written again, but the archive is read from its beginning. Raises CorpusError for an
+        archive that is damaged or cut off, and OSError or sqlite3.Error when the copy cannot be
+        written.
         """
+        lacking = (path for path in named if not self.folder.holds(path))
+        first = next(lacking, None)
+        if first is None:
+            return
         identity = self._identity()
         with closing(self._opened(identity)) as db:
             _, _, members, complete = db.execute("SELECT * FROM progress").fetchone()
             if not complete:
                 progress.stage("unpacking parses", identity[0] // MEGABYTE, 0, "MB")
+                copied = _each_checked(chain([first], lacking))
                 with db:
-                    db.executemany("INSERT OR IGNORE INTO named VALUES (?)", _each_checked(named))
+                    db.executemany("INSERT OR IGNORE INTO named VALUES (?)", copied)
                 with open_tar(self.archive, in_megabytes(progress)) as content:
                     _copy(db, content, members)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -106,15 +123,10 @@ class ArchivedParses:
             raise
         return db
 
-    def refused(self) -> Iterator[tuple[str, str]]:
-        """Yield the members that were not copied although they could have been parses, and why."""
-        with self._reading() as db:
-            yield from db.execute(
-                "SELECT path, reason FROM refused WHERE path NOT IN (SELECT path FROM named)"
-            )
-
     def read(self, path: str) -> bytes:
-        """Return the content of a parse, from the copy."""
+        """Return the content of a parse, from the folder if it is there, else from the copy."""
+        if self.folder.holds(path) or not self.scratch.is_file():
+            return self.folder.read(path)
         path = checked(path)
         with self._reading() as db:
             found = db.execute("SELECT content FROM parses WHERE path=?", (path,)).fetchone()
@@ -136,61 +148,14 @@ class ArchivedParses:
             self.scratch.with_name(self.scratch.name + suffix).unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class BothParses:
-    """The parses of a folder, and of an archive those that the folder lacks.
-
-    A folder may be one that an unpacking was cut off in. The archive is read only if it has to be.
-    """
-
-    folder: FolderParses
-    archive: ArchivedParses
-
-    @property
-    def remark(self) -> str:
-        """Return which of the two is read."""
-        return (
-            f"{self.folder.root / FOLDER} and {self.archive.archive.name} are both there: the "
-            "folder is read, and the archive for what the folder lacks"
-        )
-
-    def identity(self) -> str:
-        """Return what identifies both."""
-        return f"{self.folder.identity()} {self.archive.identity()}"
-
-    def prepare(self, named: Iterable[str], progress: Progress) -> None:
-        """Copy the named parses that the folder lacks, as the archive does; none, if none is."""
-        lacking = (path for path in named if not self.folder.holds(path))
-        first = next(lacking, None)
-        if first is not None:
-            self.archive.prepare(chain([first], lacking), progress)
-
-    def refused(self) -> Iterator[tuple[str, str]]:
-        """Yield what the archive refused."""
-        return self.archive.refused() if self.archive.scratch.is_file() else iter(())
-
-    def read(self, path: str) -> bytes:
-        """Return the content of a parse, from the folder if it is there."""
-        if self.folder.holds(path) or not self.archive.scratch.is_file():
-            return self.folder.read(path)
-        return self.archive.read(path)
-
-    def discard(self) -> None:
-        """Delete the copy."""
-        self.archive.discard()
-
-
 def _copy(db: sqlite3.Connection, members: Iterator[Member], done: int) -> None:
-    """Copy the members after the first `done`, with a commit now and then."""
+    """Copy the named ones of the members after the first `done`, with a commit now and then."""
     uncommitted = 0
     number = 0
     for number, (member, content) in enumerate(members, start=1):
         if number <= done or member.isdir():
             continue
-        try:
-            uncommitted += _add(db, member, content)
-        except ValueError as error:
-            db.execute("INSERT INTO refused VALUES (?,?)", (_name(member.name), str(error)))
+        uncommitted += _add(db, member, content)
         if uncommitted >= _BYTES_PER_COMMIT:
             db.execute("UPDATE progress SET members=?", (number,))
             db.commit()
@@ -200,40 +165,45 @@ def _copy(db: sqlite3.Connection, members: Iterator[Member], done: int) -> None:
 
 
 def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | None) -> int:
-    """Copy a member if a record names it; return its size. Raises ValueError for a reason not to.
+    """Copy a member if a record names it, or note why not; return its size if it was copied.
 
     Nothing is ever written to a place that a member names.
     """
     path = _in_release(member.name)
-    if content is None:
-        raise ValueError("is a link, a device or a pipe in the archive; not read")
-    if not db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone():
+    if path is None or not _is_named(db, path):
         return 0
+    if content is None:
+        return _refuse(db, path, "is a link, a device or a pipe in the archive; not read")
     if member.size > LARGEST:
-        raise ValueError(f"has more than {LARGEST:,} bytes; not read")
+        return _refuse(db, path, f"has more than {LARGEST:,} bytes; not read")
     packed = zlib.compress(content.read(), _LEVEL)
     db.execute("INSERT OR REPLACE INTO parses VALUES (?,?)", (path, packed))  # as tar: the last
     return member.size
 
 
-def _in_release(name: str) -> str:
+def _is_named(db: sqlite3.Connection, path: str) -> bool:
+    return db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone() is not None
+
+
+def _refuse(db: sqlite3.Connection, path: str, reason: str) -> int:
+    db.execute("INSERT INTO refused VALUES (?,?)", (path, reason))
+    return 0
+
+
+def _in_release(name: str) -> str | None:
     """Return the path of a member in the release: without a folder that all of it was packed in.
 
-    Raises ValueError when it leads out of the corpus folder.
+    None when it leads out of the corpus folder: no record can name it.
 
     >>> _in_release("2022-06-02/document_parses/pdf_json/1.json")
     'document_parses/pdf_json/1.json'
     """
-    path = checked(name)
+    try:
+        path = checked(name)
+    except ValueError:
+        return None
     before, found, after = path.partition(f"/{FOLDER}/")
     return f"{FOLDER}/{after}" if found and not before.startswith(FOLDER) else path
-
-
-def _name(name: str) -> str:
-    try:
-        return _in_release(name)
-    except ValueError:
-        return name
 
 
 def _each_checked(named: Iterable[str]) -> Iterator[tuple[str]]:

@@ -197,19 +197,22 @@ def _text(value: object) -> str:
 
 
 def _ranked(records: tuple[Record, ...]) -> tuple[Record, ...]:
-    """Return the records without placeholders, the fullest first, however they were ordered."""
+    """Return the records, the fullest first, however they were ordered.
+
+    Their abstract is emptied where it only says that there is none.
+    """
     without = [
         {**r, "abstract": "" if _PLACEHOLDER.fullmatch(r["abstract"]) else r["abstract"]}
         for r in records
     ]
-    without.sort(key=lambda r: (r["cord_uid"], sorted(r.items())))
     without.sort(
         key=lambda r: (
-            bool(r.get("pmc_json_files")),
-            bool(r.get("pdf_json_files")),
-            len(r["abstract"]),
-        ),
-        reverse=True,
+            not r.get("pmc_json_files"),
+            not r.get("pdf_json_files"),
+            -len(r["abstract"]),
+            r["cord_uid"],
+            sorted(r.items()),
+        )
     )
     return tuple(without)
 

@@ -102,7 +102,7 @@ def _alone(output: Path) -> Iterator[None]:
     with (output / _WORK / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:  # any other OSError is said by `download`
             raise CorpusError(
                 f"another download is writing to {output}: wait for it, or give another --output"
             ) from error

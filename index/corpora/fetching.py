@@ -100,7 +100,7 @@ def fetch(
                 f"{shown(url)} could not be fetched ({reason}){in_a_row}: see whether the server "
                 f"can be reached; {'what was fetched is kept, and ' if kept else ''}{advice.later}"
             ) from None
-        wait = max(min(patience.wait * 2**failures, _LONGEST_WAIT), reason.wait)
+        wait = max(min(patience.wait * 2 ** max(failures - 1, 0), _LONGEST_WAIT), reason.wait)
         if note:
             note(f"{reason}; the next try is in {wait:.0f} seconds")
         time.sleep(wait)

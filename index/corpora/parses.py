@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -25,15 +25,14 @@ class Parses(Protocol):
         ...
 
     def identity(self) -> str:
-        """Return what is another text once parses came or went. It opens none of them."""
+        """Return a text that changes when parses are added or removed.
+
+        A build resumes only while it is the same. No parse is opened for it.
+        """
         ...
 
     def prepare(self, named: Iterable[str], progress: Progress) -> None:
         """Make `read` work for all `named` paths; called once before it, in the parent process."""
-        ...
-
-    def refused(self) -> Iterator[tuple[str, str]]:
-        """Yield what `prepare` found and would not take although no record names it, and why."""
         ...
 
     def read(self, path: str) -> bytes:
@@ -81,10 +80,6 @@ class FolderParses:
 
     def prepare(self, named: Iterable[str], progress: Progress) -> None:
         """Do nothing: files can be read as they are."""
-
-    def refused(self) -> Iterator[tuple[str, str]]:
-        """Yield nothing: only named files are looked at."""
-        return iter(())
 
     def read(self, path: str) -> bytes:
         """Return the content of a file that lies below the folder, also where links lead to."""

@@ -143,11 +143,15 @@ def _add(db: sqlite3.Connection, position: int, record: Record) -> None:
     joined = [identity]
     same: list[int] = []
     for evidence, key in keys.items():
-        for paper in holders[key] - set(same) if len(holders[key]) == 1 else ():
-            members = _members(db, paper)
-            if are_one_paper(joined, members, evidence):
-                joined += members
-                same.append(paper)
+        if len(holders[key]) != 1:
+            continue  # a key of two papers identifies neither
+        (paper,) = holders[key]
+        if paper in same:
+            continue
+        members = _members(db, paper)
+        if are_one_paper(joined, members, evidence):
+            joined += members
+            same.append(paper)
     paper = min(same, default=position)
     for other in same:
         if other != paper:

@@ -267,8 +267,10 @@ def _runs(pid: int) -> bool:
 @needs_cord19
 def test_real_papers_are_read_clean(tmp_path: Path) -> None:
     report = build_index(CORD19, tmp_path, ENCODER, Silent(), limit=100, workers=1)
-    assert report.records == 100 == report.papers + sum(report.skipped.values())
-    assert report.unreadable == {}
+    assert (
+        report.corpus.records == 100 == report.corpus.papers + sum(report.corpus.skipped.values())
+    )
+    assert report.corpus.unreadable == {}
     store = PassageStore(current_version(tmp_path) / PASSAGES)
     passages = store.get(range(store.passages))
     store.close()

@@ -82,7 +82,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
             corpus, index, encoder.name, encoder.encode_passages, Silent(), workers=1
         )
         assert report.built is not None
-        assert report.built.papers == last - first
+        assert report.built.corpus.papers == last - first
         return report.version
 
     return Scene(index, arguments, {"COVIDQUEST_INDEX": str(index), **CHEAP}, update)

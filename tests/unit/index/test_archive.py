@@ -17,12 +17,13 @@ from pathlib import Path
 import pytest
 
 from index.builder import build_index
-from index.corpora.archive import ArchivedParses, BothParses, find_parses
+from index.corpora.archive import ArchivedParses, find_parses
 from index.corpora.parses import FolderParses
 from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError, IndexingError, Passage
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from index.updating import update_index
+from tests.unit.index.fake_encoder import ENCODER, Noting, Silent
 from tests.unit.index.release import ABSTRACT, parse, sentences, write_release
 
 NAME = "document_parses.tar.gz"
@@ -44,7 +45,7 @@ def tarred(members: Sequence[Member], file_format: int = tarfile.PAX_FORMAT) -> 
 def prepared(root: Path, archive: bytes, *named: str, name: str = NAME) -> ArchivedParses:
     """Write the archive and prepare it."""
     (root / name).write_bytes(archive)
-    parses = ArchivedParses(root / name, root / "scratch.sqlite")
+    parses = ArchivedParses(FolderParses(root), root / name, root / "scratch.sqlite")
     parses.prepare(named, Silent())
     return parses
 
@@ -69,7 +70,6 @@ def test_named_members_can_be_read_and_others_are_not_copied(
     assert [parses.read(path) for path in (A, C, long)] == [b"first", b"third", b"fourth"]
     with pytest.raises(FileNotFoundError, match=f"is not in {name}"):
         parses.read(B)
-    assert list(parses.refused()) == []
     with closing(sqlite3.connect(parses.scratch)) as db:
         assert db.execute("SELECT COUNT(*) FROM parses").fetchone() == (3,)
     parses.discard()
@@ -104,22 +104,15 @@ def test_what_leaves_its_place_and_what_is_no_file_is_refused(tmp_path: Path) ->
             *ABC,
         ]
     )
-    parses = prepared(root, archive, A, f"{P}/symbolic.json", f"{P}/symbolic.json/passwd")
-    leaves = "leaves the corpus folder; not read"
-    no_file = "is a link, a device or a pipe in the archive; not read"
-    assert list(parses.refused()) == [
-        ("../outside.json", leaves),
-        (f"{P}/../../../../outside.json", leaves),
-        (str(tmp_path / "outside.json"), leaves),
-        ("..\\outside.json", leaves),
-        (f"{P}/hard.json", no_file),
-        (f"{P}/pipe.json", no_file),
-        (f"{P}/device.json", no_file),
-    ]
-    with pytest.raises(ValueError, match=no_file):  # to the paper that names it
-        parses.read(f"{P}/symbolic.json")
-    with pytest.raises(ValueError, match=leaves):
-        parses.read("../outside.json")
+    no_files = [f"{P}/{name}.json" for name in ("symbolic", "hard", "pipe", "device")]
+    outside = ["../outside.json", str(tmp_path / "outside.json"), "..\\outside.json"]
+    parses = prepared(root, archive, A, *no_files, *outside, f"{P}/symbolic.json/passwd")
+    for path in no_files:
+        with pytest.raises(ValueError, match="is a link, a device or a pipe in the archive"):
+            parses.read(path)
+    for path in outside:
+        with pytest.raises(ValueError, match="leaves the corpus folder; not read"):
+            parses.read(path)
     assert parses.read(A) == b"first"
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {
         *("secret", NAME, "scratch.sqlite"),
@@ -138,8 +131,7 @@ def test_a_member_that_is_too_large_is_refused(
 
 def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     archive = tarred([(A, b"first"), ("caf\udce9.json", b"x")], tarfile.GNU_FORMAT)
-    parses = prepared(tmp_path, archive, A)
-    assert (parses.read(A), list(parses.refused())) == (b"first", [])
+    assert prepared(tmp_path, archive, A).read(A) == b"first"
 
 
 def whole() -> bytes:
@@ -203,7 +195,7 @@ def test_a_copy_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
     contents = {f"{P}/{n}.json": draw.randbytes(99_000) for n in range(60)}
     archive = tmp_path / NAME
     archive.write_bytes(tarred(list(contents.items())))
-    parses = ArchivedParses(archive, tmp_path / "scratch.sqlite")
+    parses = ArchivedParses(FolderParses(tmp_path), archive, tmp_path / "scratch.sqlite")
     copied = 0
     for megabytes in (1, 3, 5):
         with pytest.raises(CutError):
@@ -236,16 +228,20 @@ def test_a_copy_of_an_archive_that_was_replaced_begins_anew(tmp_path: Path) -> N
 
 def test_where_parses_are_looked_for(tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
-    assert find_parses(tmp_path, scratch) == FolderParses(tmp_path)
+    folder = FolderParses(tmp_path)
+    assert find_parses(tmp_path, scratch) == folder
     plain, packed = tmp_path / "document_parses.tar", tmp_path / NAME
     plain.touch()
-    assert find_parses(tmp_path, scratch) == ArchivedParses(plain, scratch)
+    assert find_parses(tmp_path, scratch) == ArchivedParses(folder, plain, scratch)
     packed.touch()
-    assert find_parses(tmp_path, scratch) == ArchivedParses(packed, scratch)
+    parses = find_parses(tmp_path, scratch)
+    assert parses == ArchivedParses(folder, packed, scratch)
+    alone = parses.identity()
+    assert (parses.remark, alone.startswith(NAME)) == ("", True)
     (tmp_path / "document_parses").mkdir()
-    both = BothParses(FolderParses(tmp_path), ArchivedParses(packed, scratch))
-    assert find_parses(tmp_path, scratch) == both
-    assert "the folder is read, and the archive for what the folder lacks" in both.remark
+    assert find_parses(tmp_path, scratch) == parses
+    assert parses.identity() == f"{folder.identity()} {alone}"
+    assert "the folder is read, and the archive for what the folder lacks" in parses.remark
 
 
 def test_an_archive_may_have_a_folder_around_all_and_a_short_name(tmp_path: Path) -> None:
@@ -263,7 +259,6 @@ def test_the_archive_has_what_a_half_unpacked_folder_lacks(tmp_path: Path) -> No
     parses = find_parses(tmp_path, tmp_path / "scratch")
     parses.prepare([A, "../B"], Silent())  # the archive is not read for these
     assert not (tmp_path / "scratch").exists()
-    assert list(parses.refused()) == []
     with pytest.raises(FileNotFoundError):
         parses.read(B)
     parses.prepare([A, B, "gone"], Silent())
@@ -303,20 +298,33 @@ def test_an_archive_gives_the_same_index_as_a_folder(tmp_path: Path, workers: in
     build_index(folder, tmp_path / "f", ENCODER, Silent(), workers=1)
     report = build_index(archive, tmp_path / "a", ENCODER, Silent(), workers=workers)
     assert contents(tmp_path / "f") == contents(tmp_path / "a")
-    assert report.unreadable == {}
+    assert report.corpus.unreadable == {}
     assert not [path for path in (tmp_path / "a").rglob("*") if path.name.startswith("parses")]
 
 
-def test_what_is_refused_is_counted_once(tmp_path: Path) -> None:
+def test_what_is_refused_is_counted_if_a_record_names_it(tmp_path: Path) -> None:
     records = [{"cord_uid": "u", "abstract": ABSTRACT, "pdf_json_files": f"{P}/a.json; ../up"}]
     corpus = write_release(tmp_path / "c", records)
     pipe = special(tarfile.FIFOTYPE, f"{P}/a.json")
     (corpus / NAME).write_bytes(tarred([("../up", b"{}"), ("/abs", b"{}"), pipe]))
     report = build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
-    assert report.unreadable == {
-        "leaves the corpus folder; not read": 3,  # two members, and the paper that names one
+    assert report.corpus.unreadable == {
+        "leaves the corpus folder; not read": 1,
         "is a link, a device or a pipe in the archive; not read": 1,
     }
+
+
+def test_what_no_record_names_is_not_lost(tmp_path: Path) -> None:
+    records = [{"cord_uid": "u", "abstract": ABSTRACT, "pdf_json_files": A}]
+    corpus = write_release(tmp_path / "c", records)
+    good = (A, json.dumps(parse(sentences(20))).encode())
+    (corpus / NAME).write_bytes(tarred([good]))
+    build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
+    stray = [special(tarfile.SYMTYPE, f"{P}/{name}.json", "/etc/passwd") for name in "xy"]
+    (corpus / NAME).write_bytes(tarred([good, *stray]))
+    noting = Noting()
+    found = update_index(corpus, tmp_path / "i", "fake", ENCODER.encode, noting, workers=1)
+    assert (found.needed, noting.notes) == (False, [])
 
 
 def test_a_truncated_archive_publishes_nothing_and_costs_nothing(tmp_path: Path) -> None:

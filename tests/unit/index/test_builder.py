@@ -107,14 +107,18 @@ def test_several_workers_build_the_same(undisturbed: Path, tmp_path: Path) -> No
 def test_every_record_of_a_dirty_corpus_is_accounted_for(tmp_path: Path) -> None:
     corpus, records = write_dirty_release(tmp_path / "corpus")
     report = build(corpus, tmp_path / "index")
-    assert report.records == records == report.papers + sum(report.skipped.values())
-    assert report.skipped == {
+    assert (
+        report.corpus.records
+        == records
+        == report.corpus.papers + sum(report.corpus.skipped.values())
+    )
+    assert report.corpus.skipped == {
         "no abstract and no full text": 5,  # d1, e3, e5, f2, h1
         "merged with another record of the same paper": 2,
         "all its text stands in other papers": 1,
         "no cord_uid": 1,
     }
-    assert report.unreadable == {
+    assert report.corpus.unreadable == {
         "invalid JSON": 3,
         "leaves the corpus folder; not read": 2,
         "No such file or directory": 1,
@@ -145,7 +149,7 @@ def test_passages_do_not_cross_sections(tmp_path: Path) -> None:
 
 def test_the_limit(tmp_path: Path) -> None:
     report = build(SAMPLE, tmp_path, limit=7)
-    assert (report.records, report.papers) == (7, 7)
+    assert (report.corpus.records, report.corpus.papers) == (7, 7)
 
 
 class Interrupting(Silent):
@@ -182,7 +186,7 @@ def test_a_build_that_was_cut_off_goes_on(undisturbed: Path, tmp_path: Path, aft
     with pytest.raises(IndexingError, match="is not an index"):
         checked(tmp_path)
     report = build(SAMPLE, tmp_path, resume=True)
-    assert (report.records, report.papers, report.skipped) == (69, 69, {})
+    assert (report.corpus.records, report.corpus.papers, report.corpus.skipped) == (69, 69, {})
     assert contents(tmp_path) == contents(undisturbed)
 
 
@@ -198,6 +202,22 @@ def test_a_build_that_is_cut_off_again_and_again_goes_on(undisturbed: Path, tmp_
     assert contents(tmp_path) == contents(undisturbed)
 
 
+def test_a_build_that_goes_on_tells_what_was_read_before(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(SAMPLE, tmp_path, progress=Interrupting(25))
+    told: list[tuple[str, int]] = []
+
+    class Telling(Silent):
+        def stage(self, name: str, total: int, done: int, unit: str) -> None:
+            told.append((name, done))
+
+        def advance(self, count: int) -> None:
+            told.append((told[-1][0], count))
+
+    build(SAMPLE, tmp_path, progress=Telling(), resume=True)
+    assert [count for name, count in told if name == "reading papers"] == [20] + 49 * [1]
+
+
 def test_only_what_is_missing_is_embedded(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         build(SAMPLE, tmp_path, encoder=interrupting(after=6))
@@ -208,7 +228,7 @@ def test_only_what_is_missing_is_embedded(tmp_path: Path) -> None:
         "fake", DIMENSION, lambda texts: (seen.extend(texts), encode(texts))[1], DIMENSION
     )
     report = build(SAMPLE, tmp_path, encoder=counting, resume=True)
-    assert len(seen) == report.passages - 5 * 32
+    assert len(seen) == report.corpus.passages - 5 * 32
     contents(tmp_path)
 
 
@@ -305,8 +325,8 @@ def test_a_damaged_unfinished_build_is_one_error(tmp_path: Path) -> None:
 
 
 def test_resuming_without_an_unfinished_build_starts_one(tmp_path: Path) -> None:
-    assert build(SAMPLE, tmp_path, limit=2, resume=True).papers == 2
-    assert build(SAMPLE, tmp_path, limit=3, resume=True).papers == 3
+    assert build(SAMPLE, tmp_path, limit=2, resume=True).corpus.papers == 2
+    assert build(SAMPLE, tmp_path, limit=3, resume=True).corpus.papers == 3
 
 
 def test_two_builds_do_not_write_to_one_index(tmp_path: Path) -> None:
@@ -438,7 +458,7 @@ def test_parses_that_came_after_the_papers_were_read(tmp_path: Path) -> None:
             build(corpus, index_dir, resume=True)
     with pytest.raises(KeyboardInterrupt):
         build(corpus, index_dir, encoder=interrupting(after=1))
-    assert build(corpus, index_dir, resume=True).passages > 1
+    assert build(corpus, index_dir, resume=True).corpus.passages > 1
 
 
 def test_a_kind_that_does_not_fit_is_refused_before_anything_is_embedded(tmp_path: Path) -> None:
@@ -462,5 +482,5 @@ def test_embedding_tells_how_far_it_is_within_a_block(
             steps.extend([count] if self.embedding else [])
 
     report = build_index(SAMPLE, tmp_path, ENCODER, Stepping(), workers=1)
-    assert (sum(steps), max(steps)) == (report.passages, 8)
+    assert (sum(steps), max(steps)) == (report.corpus.passages, 8)
     assert contents(tmp_path) == contents(undisturbed)

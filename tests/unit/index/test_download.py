@@ -1,8 +1,10 @@
 """Getting a release: from a real server on localhost into a folder."""
 
+import errno
 import fcntl
 import gzip
 import hashlib
+import os
 import random
 import shutil
 import tarfile
@@ -78,7 +80,7 @@ def test_a_release(release: Release, tmp_path: Path, folder: str) -> None:
     assert files(output) == complete(release.content)
     assert not (output / ".download").exists()
     report = build_index(output, tmp_path / "index", ENCODER, Silent(), workers=1)
-    assert report.papers == 1
+    assert report.corpus.papers == 1
 
 
 def test_what_is_there_already_is_not_fetched_again(release: Release, tmp_path: Path) -> None:
@@ -313,6 +315,17 @@ def test_two_downloads_into_one_folder(release: Release, tmp_path: Path) -> None
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with pytest.raises(CorpusError, match="another download is writing"):
             get(release, tmp_path)
+
+
+def test_a_lock_that_cannot_be_had_is_no_other_download(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("index.corpora.download.fcntl.flock", fail)
+    with pytest.raises(CorpusError, match="cannot be written: No locks available"):
+        get(release, tmp_path)
 
 
 # the command

@@ -172,7 +172,7 @@ def test_it_waits_as_long_as_it_is_asked_to_and_says_so(
     notes: list[str] = []
     monkeypatch.setattr("index.corpora.fetching.time.sleep", slept.append)
     fetch(f"{release.url}/file", tmp_path / "file", Silent(), QUICK, note=notes.append)
-    assert slept == [max(waited, 0.002)]
+    assert slept == [max(waited, 0.001)]
     said = f"the server answered 429 Too Many Requests; the next try is in {waited:.0f} seconds"
     assert notes == [said]
 

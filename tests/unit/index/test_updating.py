@@ -1,6 +1,8 @@
 import csv
+import errno
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from index.builder import build_index
 from index.changes import Counts
 from index.chunking import Chunker
+from index.corpora.bounds import TOO_LONG
 from index.manifest import current_version
 from index.passages import PASSAGES
 from index.search import checked
@@ -22,6 +25,7 @@ from models.contracts import Embedded
 from tests.unit.index.comparing import everything
 from tests.unit.index.disk import largest_file
 from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Noting, Silent, encode
+from tests.unit.index.release import parse, sentences, write_release
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 ADDED = {"cord_uid": "new", "title": "New", "abstract": "A new abstract of seven words here."}
@@ -153,7 +157,7 @@ def test_only_new_and_changed_passages_are_embedded(
     passages = report.changes.passages
     assert passages.added + passages.changed == len(counting.texts)
     assert report.built is not None
-    assert passages.added + passages.changed + passages.kept == report.built.passages
+    assert passages.added + passages.changed + passages.kept == report.built.corpus.passages
     assert report.built.version == report.version == current_version(index).name
     assert everything(index) == built(corpus, tmp_path / "other")
     assert update(corpus, index).built is None
@@ -250,7 +254,7 @@ def test_few_new_passages_are_embedded_in_one_call(corpus: Path, index: Path) ->
     counting = Counting()
     report = update(corpus, index, counting)
     assert report.built is not None
-    assert len(counting.calls) <= report.built.passages / 96 + 1  # a call per three blocks
+    assert len(counting.calls) <= report.built.corpus.passages / 96 + 1  # a call per three blocks
 
 
 def test_two_versions_stay_on_the_disk(corpus: Path, index: Path) -> None:
@@ -411,6 +415,17 @@ def test_an_update_while_another_build_runs(corpus: Path, index: Path) -> None:
         assert "another build is writing to" in refused(corpus, index, dry_run=True)
 
 
+def test_a_lock_that_cannot_be_had_is_no_other_build(
+    corpus: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("index.unfinished.fcntl.flock", fail)
+    said = f"{index} cannot be written: its lock cannot be taken: No locks available"
+    assert refused(corpus, index) == said
+
+
 def test_a_mistyped_corpus(corpus: Path, index: Path) -> None:
     before = files(index)
     with pytest.raises(CorpusError, match="give --corpus the folder"):
@@ -487,6 +502,23 @@ def test_an_update_that_would_lose_much_is_refused_unless_that_is_meant(
     assert done.built is not None
     rewrite(corpus, lambda records: records[1:])  # what was lost before is not lost again
     assert update(corpus, index, Counting()).built is not None
+
+
+def test_parses_that_were_cut_were_not_lost_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.corpora.cord19.LONGEST_TEXT", 150)
+    corpus = write_release(
+        tmp_path / "corpus",
+        [{"cord_uid": uid, "pdf_json_files": f"{uid}.json"} for uid in "abcd"],
+        {f"{uid}.json": parse(sentences(9, uid)) for uid in "abcd"},
+    )
+    report = build_index(corpus, tmp_path / "index", ENCODER, Silent(), workers=1)
+    assert report.corpus.unreadable == {TOO_LONG: 4}
+    for uid in "abc":
+        (corpus / f"{uid}.json").unlink()
+    with pytest.raises(IndexingError, match="; 3 of the 4 parses that metadata"):
+        update(corpus, tmp_path / "index")
 
 
 def test_passages_that_are_cut_anew_are_not_lost(corpus: Path, index: Path) -> None:

@@ -145,15 +145,6 @@ def test_an_index_of_nothing(tmp_path: Path) -> None:
     assert VectorIndex(tmp_path / "v.faiss", nothing).search(unit(1), 10) == [[]]
 
 
-def test_a_flat_index_is_searched_too(tmp_path: Path) -> None:
-    rows = unit(50)
-    flat = faiss.IndexFlatIP(8)
-    flat.add(rows)
-    faiss.write_index(flat, str(tmp_path / "v.faiss"))
-    index = VectorIndex(tmp_path / "v.faiss", rows.astype(np.float16))
-    assert index.search(rows[3:4], 1, np.arange(10))[0][0].passage_id == 3
-
-
 def test_another_kind_is_refused(tmp_path: Path) -> None:
     rows = unit(50)
     graph = faiss.IndexHNSWFlat(8, 4)

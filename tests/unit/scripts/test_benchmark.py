@@ -24,6 +24,7 @@ from scripts.benchmark_reading import Read, compare
 from scripts.benchmark_service import ask, titles_as_questions
 from scripts.benchmark_table import Table
 from scripts.haystack_client import Range
+from service.loading import load_models
 from service.types import AnswerList, Query, Source, Timings
 from tests.serving import ROOT
 
@@ -62,6 +63,36 @@ def test_one_table_of_all_sections(
     whole = cells["whole service after 3 more questions: resident / peak, MB"]["torch"][0]
     assert whole > resident
     assert cells["ready after the start, s"]["torch"][0] > 0
+
+
+@needs_linux
+def test_a_server_is_measured_without_torch(
+    sample_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COVIDQUEST_CANDIDATES", "2")
+    without = "import sys; sys.modules['torch'] = None; from scripts.benchmark import main; main()"
+    small = ["--clients", "1", "--seconds", "1", "--different", "0", "--backends", "onnx"]
+    ended = subprocess.run(
+        [sys.executable, "-c", without, "--index", str(sample_index), "--only", "service", *small],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert (ended.returncode, "| 1 client: answers a second |" in ended.stdout) == (0, True), ended
+
+
+def test_models_are_loaded_once(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVIDQUEST_CANDIDATES", "2")
+    monkeypatch.setattr("scripts.benchmark_service.LOOKED_AT", 0)
+    loaded: list[object] = []
+    monkeypatch.setattr(
+        "scripts.benchmark.load_models", lambda own: (loaded.append(own), load_models(own))[1]
+    )
+    some = ["--only", "stages", "reading", "--cases", "2", "--passages", "2"]
+    assert main(["--index", str(sample_index), "--backends", "torch", *some]) == 0
+    assert len(loaded) == 1
 
 
 def test_what_cannot_be_measured_is_said(

@@ -44,7 +44,7 @@ def test_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_cannot_be_read_or_written_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    corpus = write_release(tmp_path / "corpus", [{"cord_uid": "a"}])
+    corpus = write_release(tmp_path / "corpus", [{"cord_uid": "a", "pdf_json_files": "a.json"}])
     (corpus / "document_parses.tar.gz").write_bytes(b"no archive")
     for arguments, message in [
         ([str(tmp_path)], "metadata.csv cannot be read (No such file or directory)"),

@@ -50,6 +50,19 @@ def test_haystack_is_another_process(tmp_path: Path, python: Path) -> None:
         pass
 
 
+def test_a_process_that_ends_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "python"
+    head, _, _ = STAND_IN.partition("for line")
+    path.write_text(head.format(python=sys.executable), encoding="utf-8")
+    path.chmod(0o755)
+    long = ["word " * 100_000]  # more than a pipe holds
+    with (
+        pytest.raises(MeasuringError, match="the process of Haystack has ended"),
+        haystack(path, tmp_path, 1) as other,
+    ):
+        other.read("Why?", long)
+
+
 def test_pipelines_are_asked_what_the_service_is(python: Path, sample_index: Path) -> None:
     settings = Settings.from_environment({"COVIDQUEST_INDEX": str(sample_index)})
     answerer = load_answerer(settings)

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from index.builder import build_index
+from index.inspection import ShownPassage, inspect_index
 from index.manifest import current_version
 from models.loading import DEFAULT, encoder_folder, identity
 from scripts import pack_index
 from scripts.ending import TerminatedError
-from scripts.inspect_index import main
+from scripts.inspect_index import main, report
 from service.loading import (
     BESIDE,
     FITTED_WITH,
@@ -66,6 +67,19 @@ def test_what_a_release_holds_does_not_steer_the_terminal(
     assert [line for line in lines if line.startswith("OK:")] == [lines[-1]]
     assert not any("\x1b" in line for line in lines)
     assert any("cc0 OK: all is well." in line for line in lines)
+
+
+def test_no_text_of_an_index_steers_the_terminal(index_dir: Path) -> None:
+    """As an index from elsewhere may hold it."""
+    found = inspect_index(index_dir)
+    assert found.contents is not None
+    hostile = ShownPassage(
+        1, "u\x1b]0;1", "Title\x1b[31m", "Section\x9b2J", "Text\x1b[2J here.\x7f", 2
+    )
+    contents = replace(found.contents, samples=[hostile], shortest=hostile, skips={"why\x1b[1m": 1})
+    lines = list(report(replace(found, contents=contents)))
+    assert "  Title [31m / Section 2J" in lines
+    assert "".join(lines).replace("\n", "").isprintable()
 
 
 def test_json_holds_the_same(index_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

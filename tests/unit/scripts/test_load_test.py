@@ -1,6 +1,8 @@
 """Clients and load tests, against the real server with an answerer that needs no models."""
 
 import math
+import subprocess
+import sys
 import threading
 import time
 from argparse import Namespace
@@ -87,6 +89,44 @@ def test_what_cannot_be_loaded_is_said(
 def test_stop_needs_a_process(fake_server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stop", "--url", f"http://127.0.0.1:{fake_server.port}"]) == 1
     assert "needs --pid" in capsys.readouterr().err
+
+
+def test_a_process_that_is_gone_cannot_be_stopped(
+    fake_server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    url = f"http://127.0.0.1:{fake_server.port}"
+    assert main(["stop", "--url", url, "--seconds", "30", "--pid", str(gone.pid)]) == 1
+    assert capsys.readouterr().err == "load_test: [Errno 3] No such process\n"
+
+
+def test_a_stop_that_is_interrupted_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Load:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(load_test, "closed_loop", interrupted)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        options = Namespace(pid=process.pid, seconds=1, clients=1)
+        with pytest.raises(KeyboardInterrupt):
+            load_test.stop(Timed([]), options)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.6)  # more than the two fifths of the time after which it would be told
+        process.communicate(b"\n")
+        assert process.returncode == 0
+
+
+def test_a_process_that_ends_before_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+
+        def loaded(*_: object) -> Load:
+            process.communicate(b"\n")
+            time.sleep(0.6)
+            return Load(1, ())
+
+        monkeypatch.setattr(load_test, "closed_loop", loaded)
+        with pytest.raises(MeasuringError, match="ended before it was told to stop"):
+            load_test.stop(Timed([]), Namespace(pid=process.pid, seconds=1, clients=1))
 
 
 class Busy(BaseHTTPRequestHandler):

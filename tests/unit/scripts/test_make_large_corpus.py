@@ -58,7 +58,7 @@ def test_parses_are_read_the_same_from_a_folder_and_an_archive(tmp_path: Path) -
         corpus = made(tmp_path / name, "--records", "20", "--parses", "5", *more)
         index_dir = tmp_path / f"{name}-index"
         report = build_index(corpus, index_dir, ENCODER, Silent(), workers=1)
-        assert report.unreadable == {}
+        assert report.corpus.unreadable == {}
         with closing(PassageStore(current_version(index_dir) / PASSAGES)) as store:
             found.append(store.texts(0, store.passages))
     assert found[0] == found[1]

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from scripts.indexing import TerminalProgress
+from index.types import VectorRecall
+from scripts.indexing import TerminalProgress, warn_of_recall
 
 
 def told(capsys: pytest.CaptureFixture[str], total: int, steps: int, done: int = 0) -> list[str]:
@@ -44,3 +45,19 @@ def test_a_terminal_has_a_bar(
 def test_a_note_begins_with_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     TerminalProgress("command").note("warning: something is to be known")
     assert capsys.readouterr().err == "command: warning: something is to be known\n"
+
+
+def test_a_low_recall_is_said_above_the_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    progress = TerminalProgress("command")
+    progress.stage("publishing", 1, 0, "index")
+    warn_of_recall(progress, VectorRecall(1.0, 0.5, 10))
+    warn_of_recall(progress, VectorRecall(1.0, 1.0, 10))
+    warn_of_recall(progress, None)
+    progress.close()
+    lines = capsys.readouterr().err.replace("\r", "\n").splitlines()
+    said = [line for line in lines if line.startswith("command: the vector index finds 50.0% of")]
+    assert len(said) == 1
+    assert lines[-1].startswith("publishing: ")
