@@ -30,7 +30,14 @@ from scripts.arguments import at_least, expect_use, some_path
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.ending import stopped
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
-from scripts.training_runs import digest, expect_to_replace, replacing, same_run, share
+from scripts.training_runs import (
+    digest,
+    expect_to_keep,
+    expect_to_replace,
+    replacing,
+    same_run,
+    share,
+)
 
 if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
@@ -224,6 +231,7 @@ def main(argv: list[str] | None = None) -> int:
         expect_use(commands, options, "without --anchor", "anchor_weight")
     try:
         expect_to_replace(options.output, options.work)
+        expect_to_keep(options.work)
         base = encoder_folder(options.base)
         if options.anchor:
             _expect_comparable(base, encoder_folder(options.anchor))
@@ -237,7 +245,7 @@ def main(argv: list[str] | None = None) -> int:
                 read["anchor (its weights)"] = identity(encoder_folder(options.anchor))
             same_run(options, read, free=_FREE)
             _train(options, base, held_out, sets)
-    except (CorpusError, IndexingError, ModelError) as error:
+    except (CorpusError, IndexingError, ModelError, OSError) as error:
         print(f"train_encoder: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
