@@ -1,6 +1,7 @@
 """What a calibration is fitted to, and how well it then tells right from wrong."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +16,7 @@ FOLDS = 5
 _BINS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)  # finer where most rows are
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """What one calibration is fitted to: features (n, f), outcomes (n,), question of each row."""
 
@@ -28,8 +29,9 @@ class Samples:
         """Fit to all rows."""
         return fit(self.features, self.values, self.outcomes)
 
+    @cached_property
     def held_out(self) -> NDArray[np.float64]:
-        """Return each row's probability by a calibration fitted without its question's fold.
+        """Each row's probability by a calibration fitted without its question's fold.
 
         Raises CorpusError where there are too few questions to hold some out.
         """
@@ -48,7 +50,7 @@ class Samples:
 
     def report(self, name: str) -> str:
         """Return a line of figures, all of held-out folds."""
-        p = self.held_out()
+        p = self.held_out
         return (
             f"{name:<10} n {len(p):>6,}  right {self.outcomes.mean():6.1%}  "
             f"AUROC {roc_auc_score(self.outcomes, p):.3f}  "
@@ -57,7 +59,7 @@ class Samples:
 
     def reliability(self) -> str:
         """Return the points of a reliability diagram, one line a bin, all of held-out folds."""
-        p = self.held_out()
+        p = self.held_out
         lines = ["score            rows   mean score   right"]
         for low, high in pairwise(_BINS):
             inside = (p >= low) & (p < high)
