@@ -177,7 +177,7 @@ def make(options: argparse.Namespace) -> None:
     if options.save:
         with replacing(options.save) as folder:
             model.save(folder)
-    if device == "cuda":
+    if asked and device == "cuda":
         most = torch.cuda.max_memory_allocated() / 2**30
         print(f"training took up to {most:.1f} GiB of the GPU", flush=True)
         torch.cuda.empty_cache()
