@@ -119,14 +119,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="W",
         help="how much the distance from it counts, beside the two losses (default: 10)",
     )
-    add(
-        "--words-weight",
-        type=share(10**6),
-        default=1.0,
-        metavar="W",
-        help="how much the loss of the words' vectors counts, beside that of whole texts' "
-        "(default: 1)",
-    )
     add("--base", default=STOCK, metavar="DIR_OR_ID", help="the encoder to begin with")
     add(
         "--hold-out",
@@ -184,7 +176,7 @@ def _train(
             count=options.dense_negatives,
             workers=options.num_workers,
         )
-    aims = Aims(options.rate, options.minutes, options.words_weight, anchor, options.anchor_weight)
+    aims = Aims(options.rate, options.minutes, anchor, options.anchor_weight)
     lessons = EncoderLessons(sets, options.batch, options.seed, tables)
     train(model, lessons, options.work, aims, options.num_workers)
     if device == "cuda":
