@@ -2,8 +2,6 @@
 
 import hashlib
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -218,17 +216,3 @@ def pick_device(wanted: str) -> str:
     if wanted == "cuda":
         raise ModelError('device "cuda" was asked for, but torch sees no GPU: use "auto" or "cpu"')
     return "cpu"
-
-
-@contextmanager
-def without_progress_bars() -> Iterator[None]:
-    """Keep transformers from drawing a bar while it loads weights, which takes a second."""
-    from transformers.utils import logging  # noqa: PLC0415 - as above
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers.utils import logging
 
 from models.contracts import ModelError
-from models.loading import without_progress_bars
+
+logging.disable_progress_bar()  # type: ignore[no-untyped-call] # loading takes a second
 
 _POOLER = "pooler."  # a layer that many models are published without, and none here uses
 
@@ -29,15 +31,14 @@ def load_pretrained(
     Raises ModelError where the folder holds no such model, or a part of one.
     """
     try:
-        with without_progress_bars():
-            model, report = kind.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-                attn_implementation=attention,
-            )
+        model, report = kind.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            attn_implementation=attention,
+        )
     except Exception as error:  # the libraries below raise bare Exception for damaged files
         raise ModelError(f"{folder} can't be loaded: {error}") from error
     missing = sorted(
