@@ -179,7 +179,7 @@ class _Rewriting:
         )
 
     def _rounded(self, name: str) -> "_Rounded":
-        """Return the input of a product in 8 bits."""
+        """Write the input of a product in 8 bits, once for all that read it, and return it."""
         if name in self.rounded:
             return self.rounded[name]
         seen = self.seen[name]
