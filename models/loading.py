@@ -48,12 +48,13 @@ def encoder_folder(name_or_dir: str | Path) -> Path:
 def reader_folder(name_or_dir: str | Path) -> Path:
     """Return the folder of a reader; "default" is the one in `models/weights/reader`.
 
-    Whatever a reader can be trained from is one here (see `refuse_other`). Raises ModelError as
-    `resolve` does.
+    Raises ModelError as `resolve` does, or where the folder is of an encoder (see `refuse_other`).
     """
-    if str(name_or_dir) != DEFAULT:
-        return resolve(name_or_dir)
-    return resolve(Path(__file__).parent / "weights" / "reader")
+    if str(name_or_dir) == DEFAULT:
+        return resolve(Path(__file__).parent / "weights" / "reader")
+    folder = resolve(name_or_dir)
+    refuse_other(folder, READER)
+    return folder
 
 
 def refuse_other(folder: Path, kind: str) -> None:

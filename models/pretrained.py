@@ -54,6 +54,22 @@ def load_pretrained(
     return model
 
 
+@torch.no_grad()
+def move_towards(network: nn.Module, other: nn.Module, share: float, named: Path) -> None:
+    """Move each weight of a network towards that of another, by `share` of the way.
+
+    Raises ModelError, which calls the other as it is `named`, where that has other weights.
+    """
+    own, theirs = network.state_dict(), other.state_dict()
+    if {name: value.shape for name, value in own.items()} != {
+        name: value.shape for name, value in theirs.items()
+    }:
+        raise ModelError(f"{named} has another architecture: there is no mean of the two")
+    for name, value in own.items():
+        if value.is_floating_point():  # others are places, not weights
+            value.lerp_(theirs[name].to(value.device, value.dtype), share)
+
+
 def without_dropout(network: Any) -> None:  # noqa: ANN401 - as above
     """Set all dropout of a network to 0: that of attention leaves the fast path on a CPU."""
     for module in network.modules():

@@ -21,6 +21,7 @@ from models.loading import (
     identity,
     pick_device,
     reader_folder,
+    resolve,
 )
 from scripts.arguments import at_least, expect_use, some_path
 from scripts.ending import stopped
@@ -216,8 +217,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def resolve_base(name: str) -> Path:
-    """Return the folder of the model to begin with: a reader's, or an encoder's by its name."""
-    return encoder_folder(name) if name == STOCK else reader_folder(name)
+    """Return the folder of the model to begin with: a reader's, or an encoder's for a new head."""
+    if name == STOCK:
+        return encoder_folder(name)
+    return reader_folder(name) if name == DEFAULT else resolve(name)
 
 
 if __name__ == "__main__":
