@@ -12,7 +12,6 @@ from models.loading import (
     pick_device,
     read_config,
     reader_folder,
-    refuse_other,
     weights_identity,
 )
 from models.onnx.files import ENCODER, GRAPH, READER, has_graph, verified
@@ -99,36 +98,34 @@ def load_reader(
 
     Raises ModelError as `backend_of` does, or where the model can't be loaded.
     """
-    if backend_of(READER, name_or_dir, backend=backend, device=device) == ONNX:
+    folder = _folder(READER, name_or_dir)  # once: a hub id is looked up on the network
+    if backend_of(READER, folder, backend=backend, device=device) == ONNX:
         from models.onnx.reader import OnnxReader  # noqa: PLC0415 - only what is used is imported
 
-        return OnnxReader(name_or_dir, threads=threads)
+        return OnnxReader(folder, threads=threads)
     from models.reader import TransformersReader  # noqa: PLC0415 - likewise: hundreds of megabytes
 
-    _prepare_torch(READER, name_or_dir, threads)
-    return TransformersReader(name_or_dir, device=device)
+    _prepare_torch(READER, folder, threads)
+    return TransformersReader(folder, device=device)
 
 
 def load_encoder(
     name_or_dir: str | Path, *, backend: str = AUTO, device: str = "auto", threads: int = 0
 ) -> Encoder:
     """Load an encoder, as `load_reader` loads a reader. Raises ModelError."""
-    if backend_of(ENCODER, name_or_dir, backend=backend, device=device) == ONNX:
+    folder = _folder(ENCODER, name_or_dir)
+    if backend_of(ENCODER, folder, backend=backend, device=device) == ONNX:
         from models.onnx.encoder import OnnxEncoder  # noqa: PLC0415 - only what is used is imported
 
-        return OnnxEncoder(name_or_dir, threads=threads)
+        return OnnxEncoder(folder, threads=threads)
     from models.encoder import SentenceEncoder  # noqa: PLC0415 - likewise: hundreds of megabytes
 
-    _prepare_torch(ENCODER, name_or_dir, threads)
-    return SentenceEncoder(name_or_dir, device=device)
+    _prepare_torch(ENCODER, folder, threads)
+    return SentenceEncoder(folder, device=device)
 
 
 def _folder(kind: str, name_or_dir: str | Path) -> Path:
-    if kind == ENCODER:
-        return encoder_folder(name_or_dir)
-    folder = reader_folder(name_or_dir)
-    refuse_other(folder, READER)
-    return folder
+    return encoder_folder(name_or_dir) if kind == ENCODER else reader_folder(name_or_dir)
 
 
 def _choose(folder: Path, backend: str, device: str) -> str:
@@ -162,16 +159,16 @@ def _has_driver() -> bool:
     return any(path.exists() for path in _GPU_FILES)
 
 
-def _prepare_torch(kind: str, name_or_dir: str | Path, threads: int) -> None:
+def _prepare_torch(kind: str, folder: Path, threads: int) -> None:
     """Set torch's threads, and say where another backend would be faster."""
     if threads:
         import torch  # noqa: PLC0415 - hundreds of megabytes
 
         torch.set_num_threads(threads)
-    if not has_graph(_folder(kind, name_or_dir)) and not _has_gpu():
+    if not has_graph(folder) and not _has_gpu():
         log.info(
             "torch runs the %s, which has no %s; one is faster on a CPU: %s",
             kind,
             GRAPH,
-            _how(kind, name_or_dir),
+            _how(kind, folder),
         )

@@ -73,8 +73,8 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """Return the edges of a tidied answer without what is not its own, in code points.
 
     These are brackets that enclose all of it, and at its end the number of a citation or of a
-    list's next item, and the name of an interval that is not there. Never empty. For the answer
-    that was chosen: brackets help to choose.
+    list's next item, and a trailing "95% CI" whose bounds are outside the answer. Never empty. For
+    the answer that was chosen: brackets help to choose.
 
     >>> trimmed("in four (80%).", 8, 13)
     (9, 12)

@@ -52,7 +52,8 @@ class Embedded:
 class Encoder(Protocol):
     """Turns texts into unit vectors whose inner product is their similarity.
 
-    `word_dimension` is 0 where an encoder has no vectors of words; `words` are empty then.
+    `name` is the `identity` of the weights. `word_dimension` is 0 where an encoder has no vectors
+    of words; `words` are empty then.
     """
 
     name: str

@@ -24,7 +24,7 @@ from models.late import load as load_head
 from models.onnx.pooling import MEAN, longest_text, pooling_of
 from models.onnx.tokens import load_tokenizer
 from models.pieces import without_surrogates
-from models.pretrained import load_pretrained, without_dropout
+from models.pretrained import load_pretrained, move_towards, without_dropout
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
 
@@ -155,14 +155,13 @@ class TrainedEncoder(nn.Module):
         vectors, hidden, numbers = self._states(tokens)
         return Encoded(vectors, *self.head(hidden, numbers, int(tokens.words.max(initial=-1)) + 1))
 
-    @torch.no_grad()
     def move_towards(self, folder: Path, share: float) -> None:
-        """Move each weight, but for the head's, towards the model in `folder`, by `share`."""
+        """Move each weight, but for the head's, towards the model in `folder`, by `share`.
+
+        Raises ModelError where that has other weights.
+        """
         if share:
-            other = AutoModel.from_pretrained(folder, dtype=torch.float32).state_dict()
-            for name, value in self.transformer.state_dict().items():
-                if value.is_floating_point():
-                    value.lerp_(other[name].to(value.device), share)
+            move_towards(self.transformer, load_pretrained(AutoModel, folder), share, folder)
 
     @torch.no_grad()
     def start_head(self, texts: Sequence[str]) -> None:

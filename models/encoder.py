@@ -9,9 +9,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 from tokenizers import Encoding, Tokenizer
 
-from models import late
+from models import late, pretrained  # noqa: F401 - with pretrained no progress bars
 from models.contracts import Embedded, FloatArray, IntArray, ModelError
-from models.loading import DEFAULT, encoder_folder, identity, pick_device, without_progress_bars
+from models.loading import DEFAULT, encoder_folder, identity, pick_device
 from models.pieces import without_surrogates
 from models.tensors import on_device
 from models.words import Words, words_of
@@ -49,13 +49,12 @@ class SentenceEncoder:
         target = pick_device(device)
         self._dtype = _precision(target, bulk=bulk)
         try:
-            with without_progress_bars():
-                self._model = SentenceTransformer(
-                    str(folder),
-                    device=target,
-                    local_files_only=True,
-                    model_kwargs={"dtype": self._dtype},
-                )
+            self._model = SentenceTransformer(
+                str(folder),
+                device=target,
+                local_files_only=True,
+                model_kwargs={"dtype": self._dtype},
+            )
         except Exception as error:  # the libraries below raise bare Exception for damaged files
             raise ModelError(f"{name_or_dir} can't be loaded as an encoder: {error}") from error
         dimension = self._model.get_embedding_dimension()

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForQuestionAnswering
 
-from models.contracts import ModelError
 from models.fused import fuse_attention
-from models.pretrained import load_pretrained, takes_types, without_dropout
+from models.pretrained import load_pretrained, move_towards, takes_types, without_dropout
 from models.tensors import fast_in_bfloat16, on_device
 from models.windows import Batch
 
@@ -94,21 +93,13 @@ def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
     )
 
 
-@torch.no_grad()
 def blend(network: Network, base: Path, share: float) -> None:
     """Move each weight of a network towards that of the reader in `base`, by `share` of the way.
 
     Raises ModelError where that has other weights.
     """
     device = next(network.parameters()).device
-    other = load_network(base, device.type, new_head=False).state_dict()
-    own = network.state_dict()
-    if {name: value.shape for name, value in own.items()} != {
-        name: value.shape for name, value in other.items()
-    }:
-        raise ModelError(f"{base} has another architecture: there is no mean of the two")
-    for name, value in own.items():
-        value.lerp_(other[name].to(value.dtype), share)
+    move_towards(network, load_network(base, device.type, new_head=False), share, base)
 
 
 def span_loss(start: Tensor, end: Tensor, first: Tensor, last: Tensor, known: Tensor) -> Tensor:

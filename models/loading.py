@@ -2,8 +2,6 @@
 
 import hashlib
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +48,13 @@ def encoder_folder(name_or_dir: str | Path) -> Path:
 def reader_folder(name_or_dir: str | Path) -> Path:
     """Return the folder of a reader; "default" is the one in `models/weights/reader`.
 
-    Whatever a reader can be trained from is one here (see `refuse_other`). Raises ModelError as
-    `resolve` does.
+    Raises ModelError as `resolve` does, or where the folder is of an encoder (see `refuse_other`).
     """
-    if str(name_or_dir) != DEFAULT:
-        return resolve(name_or_dir)
-    return resolve(Path(__file__).parent / "weights" / "reader")
+    if str(name_or_dir) == DEFAULT:
+        return resolve(Path(__file__).parent / "weights" / "reader")
+    folder = resolve(name_or_dir)
+    refuse_other(folder, READER)
+    return folder
 
 
 def refuse_other(folder: Path, kind: str) -> None:
@@ -218,17 +217,3 @@ def pick_device(wanted: str) -> str:
     if wanted == "cuda":
         raise ModelError('device "cuda" was asked for, but torch sees no GPU: use "auto" or "cpu"')
     return "cpu"
-
-
-@contextmanager
-def without_progress_bars() -> Iterator[None]:
-    """Keep transformers from drawing a bar while it loads weights, which takes a second."""
-    from transformers.utils import logging  # noqa: PLC0415 - as above
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

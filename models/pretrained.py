@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers.utils import logging
 
 from models.contracts import ModelError
-from models.loading import without_progress_bars
+
+logging.disable_progress_bar()  # type: ignore[no-untyped-call] # loading takes a second
 
 _POOLER = "pooler."  # a layer that many models are published without, and none here uses
 
@@ -29,15 +31,14 @@ def load_pretrained(
     Raises ModelError where the folder holds no such model, or a part of one.
     """
     try:
-        with without_progress_bars():
-            model, report = kind.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-                attn_implementation=attention,
-            )
+        model, report = kind.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            attn_implementation=attention,
+        )
     except Exception as error:  # the libraries below raise bare Exception for damaged files
         raise ModelError(f"{folder} can't be loaded: {error}") from error
     missing = sorted(
@@ -51,6 +52,22 @@ def load_pretrained(
             "of this kind"
         )
     return model
+
+
+@torch.no_grad()
+def move_towards(network: nn.Module, other: nn.Module, share: float, named: Path) -> None:
+    """Move each weight of a network towards that of another, by `share` of the way.
+
+    Raises ModelError, which calls the other as it is `named`, where that has other weights.
+    """
+    own, theirs = network.state_dict(), other.state_dict()
+    if {name: value.shape for name, value in own.items()} != {
+        name: value.shape for name, value in theirs.items()
+    }:
+        raise ModelError(f"{named} has another architecture: there is no mean of the two")
+    for name, value in own.items():
+        if value.is_floating_point():  # others are places, not weights
+            value.lerp_(theirs[name].to(value.device, value.dtype), share)
 
 
 def without_dropout(network: Any) -> None:  # noqa: ANN401 - as above

@@ -30,20 +30,17 @@ from models.tensors import on_device
 _CANDIDATES = 64  # the likeliest tokens: sorting all of them takes longer than computing them
 _READ_TOKENS = 65_536  # of passages that are read in one forward pass
 _LOOK = 8  # tokens from one look to the next whether all questions have ended
+_FEWEST_TOKENS = 4  # of a question, before its end
 _FEWEST_WORDS = 4
 _UNWRITTEN = ("[UNK]", "<unk>", "<mask>", "<pad>", "<s>")
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn: a temperature, 0 for the likeliest, and the nucleus `top_p`.
-
-    A question has at least `fewest` tokens before its end.
-    """
+    """How tokens are drawn: a temperature, 0 for the likeliest, and the nucleus `top_p`."""
 
     temperature: float = 0.8
     top_p: float = 0.95
-    fewest: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ def read(model: QuestionGenerator, passages: Sequence[IntArray]) -> Kept:
         *(config.num_hidden_layers, len(passages), heads),
         *(passage + columns_for(QUESTION_TOKENS), config.hidden_size // heads),
     )
-    # zeros: what is not written yet counts nothing, but not a number times nothing is none
+    # zeros, not uninitialised memory: masked columns get weight 0, and 0 x NaN would be NaN
     keys, values = (torch.zeros(shape, dtype=model.bias.dtype, device=device) for _ in range(2))
     columns = torch.arange(passage, device=device)
     unhidden = torch.zeros(1, passage, dtype=torch.bool, device=device)
@@ -121,7 +118,7 @@ def write(
     ended = torch.zeros(count, dtype=torch.bool, device=device)
     for place in range(QUESTION_TOKENS):
         logits = next_logits(model, kept, last, place)
-        logits = logits.masked_fill(not_yet if place < sampling.fewest else never, float("-inf"))
+        logits = logits.masked_fill(not_yet if place < _FEWEST_TOKENS else never, float("-inf"))
         token = drawn(logits, sampling, chance).masked_fill(ended, END)
         written[:, place] = token
         ended |= token == END

@@ -17,7 +17,6 @@ from models.loading import (
     pick_device,
     read_config,
     reader_folder,
-    without_progress_bars,
 )
 from models.pretrained import takes_types
 from models.reading import Outputs, SpanReading
@@ -129,14 +128,13 @@ class TransformersReader:
 def _load(folder: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401 - transformers is not typed
     """Load a question-answering model and see that all of its weights were in the file."""
     try:
-        with without_progress_bars():
-            model, report = AutoModelForQuestionAnswering.from_pretrained(
-                folder,
-                dtype=dtype,
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
+        model, report = AutoModelForQuestionAnswering.from_pretrained(
+            folder,
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
     except Exception as error:  # the libraries below raise bare Exception for damaged files
         raise ModelError(f"{folder} can't be loaded as a reader: {error}") from error
     if missing := sorted(report["missing_keys"]):

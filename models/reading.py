@@ -13,6 +13,9 @@ from models.span_choice import CANDIDATES, SpanChoice
 from models.spans import Logits, SpanCandidate, best_span, candidates
 from models.windows import ENOUGH, Batch, Window, Windower, batches
 
+_LEAST = 0.0
+"""Where no span of a context scores so much the best is left as it is: hardly any is right."""
+
 Outputs: TypeAlias = tuple[FloatArray, ...]
 """Start and end logits, float32 of shape (windows, tokens), and perhaps states of the tokens, of
 shape (windows, tokens, width), as `models.spans.Logits` has them."""
@@ -86,7 +89,7 @@ class SpanReading:
         best: Span,
     ) -> tuple[int, int]:
         """Return the edges of the span that is chosen, where a choice is made, else of the best."""
-        choice = self.choice if self.choice and best.score >= self.choice.least else None
+        choice = self.choice if best.score >= _LEAST else None
         if choice is None and not only_citation(context, best.start, best.end):
             return best.start, best.end
         found = self._candidates(context, windows, logits)

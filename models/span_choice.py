@@ -35,13 +35,12 @@ class SpanChoice:
     """The weight of each feature. `model` is the identity of the reader that it was fitted to.
 
     `states` are the weights of the hidden states, for each of STATES as many as the network is
-    wide. Spans whose best scores less than `least` are left as they are: hardly any is right.
+    wide.
     """
 
     model: str
     weights: tuple[float, ...]
     states: tuple[tuple[float, ...], ...]
-    least: float = 0.0
 
     @property
     def projection(self) -> FloatArray:
@@ -50,7 +49,7 @@ class SpanChoice:
 
     @property
     def _is_finite(self) -> bool:
-        return bool(np.isfinite([*self.weights, *chain(*self.states), self.least]).all())
+        return bool(np.isfinite([*self.weights, *chain(*self.states)]).all())
 
     def best(
         self, question: str, context: str, candidates: Sequence[SpanCandidate]
@@ -59,7 +58,7 @@ class SpanChoice:
 
         Their states are hidden states that were multiplied by `projection`.
         """
-        if len(candidates) < 2 or candidates[0].score < self.least:  # noqa: PLR2004 - a choice
+        if len(candidates) < 2:  # noqa: PLR2004 - a choice
             return candidates[0]
         scores = span_features(question, context, candidates) @ np.array(self.weights)
         scores += [0.0 if one.states is None else np.trace(one.states) for one in candidates]
@@ -76,7 +75,6 @@ class SpanChoice:
             )
         content = {
             "model": self.model,
-            "least": self.least,
             "weights": dict(zip(FEATURES, self.weights, strict=True)),
             "states": {
                 place: " ".join(f"{weight:.6g}" for weight in weights)
@@ -102,7 +100,6 @@ class SpanChoice:
                 str(content["model"]),
                 tuple(float(content["weights"][name]) for name in FEATURES),
                 tuple(tuple(map(float, content["states"][name].split())) for name in STATES),
-                float(content["least"]),
             )
             found.projection  # noqa: B018 - a ValueError where one has other numbers of weights
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -42,6 +42,19 @@ def expect_use(
         commands.error(f"{written}: of no use {without}")
 
 
+def numbered(text: str) -> tuple[str, float | None]:
+    """Return the two parts of TEXT=NUMBER, or all of the text where no number ends it.
+
+    >>> numbered("a=b.json=2"), numbered("a=b.json")
+    (('a=b.json', 2.0), ('a=b.json', None))
+    """
+    name, equals, number = text.rpartition("=")
+    try:
+        return (name, float(number)) if equals else (text, None)
+    except ValueError:
+        return text, None
+
+
 def above_0(text: str) -> float:
     """Return a finite number above 0: an argparse type."""
     if not 0 < (value := _number(text)) < math.inf:

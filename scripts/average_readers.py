@@ -13,7 +13,7 @@ from pathlib import Path
 from models.contracts import ModelError
 from models.loading import reader_folder
 from models.onnx.tokens import cut_alike
-from scripts.arguments import some_path
+from scripts.arguments import numbered, some_path
 from scripts.train_reader import publish
 from scripts.training_runs import expect_to_replace
 
@@ -30,14 +30,10 @@ class Part:
 
 def part(text: str) -> Part:
     """Return READER=SHARE as argparse shall have it."""
-    name, _, number = text.rpartition("=")
-    try:
-        found = Part(name, float(number))
-    except ValueError:
-        found = Part(name, 0)
-    if not name or not 0 < found.share < 1:
+    name, share = numbered(text)
+    if not name or share is None or not 0 < share < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: write READER=SHARE, a share between 0 and 1")
-    return found
+    return Part(name, share)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
+from models import pretrained  # noqa: F401 - with it no progress bars
 from models.contracts import Span
-from models.loading import without_progress_bars
 from scripts.haystack_client import Range
 
 _WINDOW = 384  # tokens
@@ -20,11 +20,10 @@ class PlainReading:
 
     def __init__(self, folder: Path) -> None:
         """Load tokenizer and model."""
-        with without_progress_bars():
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self._model: Any = AutoModelForQuestionAnswering.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True
-            ).eval()
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._model: Any = AutoModelForQuestionAnswering.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True
+        ).eval()
 
     def one_at_a_time(self, question: str, passages: Sequence[str]) -> list[Range]:
         """Read in a loop over the passages."""

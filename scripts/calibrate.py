@@ -44,15 +44,16 @@ from service.loading import (
     snapshot,
 )
 from service.settings import Settings, SettingsError
+from service.types import Source
 
 _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Those that the retrieval is fitted to, with others of no paper here; likewise the reader's.
+    """What is asked: questions to fit the retrieval and the reader to, and others of no paper here.
 
-    The reader's serve the probability of no answer too.
+    The last two are also what the probability of no answer is fitted to.
     """
 
     of_retrieval: Sequence[GoldQuestion]
@@ -63,7 +64,7 @@ class Questions:
 
 def flagged(samples: Samples, threshold: float) -> str:
     """Say how many questions of held-out folds are said to have no answer at a threshold."""
-    above = samples.held_out() > threshold
+    above = samples.held_out > threshold
     on_topic, off_topic = above[samples.outcomes == 0].mean(), above[samples.outcomes == 1].mean()
     return f"flagged above {threshold:g}: {off_topic:.1%} off topic, {on_topic:.1%} on topic"
 
@@ -205,33 +206,26 @@ def _see_that_it_is_writable(folder: Path) -> None:
         raise CorpusError(f"{folder} cannot be written to: copy it to where it can, or change that")
 
 
-def _written_to(where: str | None, settings: Settings, answerer: Answerer) -> list[Path]:
-    """Return the folders that the calibrations will be written to."""
+def _targets(where: str, settings: Settings, answerer: Answerer) -> tuple[Path, Path]:
+    """Return the folder of two calibrations, and the file of the reader's."""
     if where == "shipped":
-        return [shipped_calibrations(answerer.index.features), reader_folder(settings.reader)]
-    return [settings.index] if where == "index" else []
+        of_reader = reader_folder(settings.reader) / READER_CALIBRATION
+        return shipped_calibrations(answerer.index.features), of_reader
+    return settings.index / BESIDE, settings.index / BESIDE / READER_ON_INDEX
 
 
-def _write_beside(fitted: Calibrations, settings: Settings, answerer: Answerer) -> str:
-    """Write all three beside the index, and for which models they are; return where that is."""
-    with replacing(settings.index / BESIDE) as folder:
-        fitted.retrieval.save(folder / RETRIEVAL_CALIBRATION)
-        fitted.no_answer.save(folder / NO_ANSWER_CALIBRATION)
-        fitted.reader.save(folder / READER_ON_INDEX)
-        source = answerer.source
-        named = json.dumps({"encoder": source.encoder, "reader": source.reader}, indent=2)
-        (folder / FITTED_WITH).write_text(named + "\n", encoding="utf-8")
-    return str(settings.index / BESIDE)
-
-
-def _write_shipped(fitted: Calibrations, settings: Settings, answerer: Answerer) -> str:
-    """Write them where the shipped ones lie, the reader's in its own folder; return where."""
-    folder, readers = _written_to("shipped", settings, answerer)
-    of_reader = readers / READER_CALIBRATION
+def _save(fitted: Calibrations, folder: Path, of_reader: Path) -> None:
     fitted.retrieval.save(folder / RETRIEVAL_CALIBRATION)
     fitted.no_answer.save(folder / NO_ANSWER_CALIBRATION)
     fitted.reader.save(of_reader)
-    return f"{folder} and {of_reader}"
+
+
+def _save_beside(fitted: Calibrations, beside: Path, source: Source) -> None:
+    """Write all three into a folder beside the index, and for which models they are."""
+    with replacing(beside) as folder:
+        _save(fitted, folder, folder / READER_ON_INDEX)
+        named = json.dumps({"encoder": source.encoder, "reader": source.reader}, indent=2)
+        (folder / FITTED_WITH).write_text(named + "\n", encoding="utf-8")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -241,17 +235,27 @@ def main(argv: list[str] | None = None) -> int:
         settings = settings_with(options.index)
         asked = asked_of(options)
         answerer = snapshot(settings, load_models(settings), calibrated=False)
-        for folder in _written_to(options.write, settings, answerer):
-            _see_that_it_is_writable(folder)
-    except (CorpusError, SettingsError, StartError) as error:
+        if options.write:
+            folder, of_reader = _targets(options.write, settings, answerer)
+            if options.write == "index":
+                _see_that_it_is_writable(settings.index)
+            else:
+                _see_that_it_is_writable(folder)
+                _see_that_it_is_writable(of_reader.parent)
+        fitted = fit_all(answerer, asked, settings.no_answer_threshold)
+    except (CorpusError, OSError, SettingsError, StartError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 1
+    if not options.write:
+        return 0
     try:
-        fitted = fit_all(answerer, asked, settings.no_answer_threshold)
-        if options.write:
-            write = _write_beside if options.write == "index" else _write_shipped
-            print(f"written to {write(fitted, settings, answerer)}")
-    except (CorpusError, OSError) as error:
+        if options.write == "index":
+            _save_beside(fitted, folder, answerer.source)
+            print(f"written to {folder}")
+        else:
+            _save(fitted, folder, of_reader)
+            print(f"written to {folder} and {of_reader}")
+    except OSError as error:
         print(f"calibrate: not all was written: {error}", file=sys.stderr)
         return 1
     return 0

@@ -87,13 +87,12 @@ class Aims:
     """How a model is trained.
 
     `rate` is the greatest learning rate; a run ends after `minutes` if its plan is longer, its
-    rate at 0. The three losses are added: that of the words counts `words`, and the distance from
-    the `anchor`, an encoder whose vectors are to be stayed near to, `near`.
+    rate at 0. The three losses are added: the distance from the `anchor`, an encoder whose vectors
+    are to be stayed near to, counts `near`.
     """
 
     rate: float
     minutes: float | None = None
-    words: float = 1.0
     anchor: TrainedEncoder | None = None
     near: float = 0.0
 
@@ -145,7 +144,7 @@ def _step(
     """Learn from a batch; return its three losses, shape (3,), where they were computed."""
     left_out = on_device(torch.from_numpy(lesson.excluded), model.cosine_scale.device)
     losses = contrastive.batch_loss(model, lesson.questions, lesson.passages, left_out, aims.anchor)
-    total = losses[0] + aims.words * losses[1] + aims.near * losses[2]
+    total = losses[0] + losses[1] + aims.near * losses[2]
     total.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()

@@ -32,7 +32,7 @@ _TIMES = 8  # as many tokens are kept of passages as one batch of training has
 _TOKENISED = 4096  # passages at a time
 _SHOWN = 20
 _OF_WRITING = (
-    *("base", "passages", "limit", "save", "per_passage", "temperature", "top_p"),
+    *("base", "passages", "limit", "save", "per_passage", "temperature"),
     *("batch_tokens", "rate", "minutes", "seed", "device"),
 )
 
@@ -69,7 +69,7 @@ def write(
         model.bfloat16()
     model.eval()
     chance = torch.Generator(device).manual_seed(options.seed)
-    sampling = Sampling(options.temperature, options.top_p)
+    sampling = Sampling(options.temperature)
     most = _TIMES * options.batch_tokens
     order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
     found: list[list[str]] = [[] for _ in tokens]
@@ -136,7 +136,6 @@ def parser() -> argparse.ArgumentParser:
     add("--per-passage", type=at_least(1), default=1, metavar="N", help="questions of a passage")
     add("--limit", type=at_least(1), metavar="N", help="only the first N passages")
     add("--temperature", type=share(10), default=0.8, metavar="T", help="0: the likeliest tokens")
-    add("--top-p", type=share(1), default=0.95, metavar="P", help="nucleus (default: 0.95)")
     add(
         "--batch-tokens",
         type=at_least(64),
@@ -177,7 +176,7 @@ def make(options: argparse.Namespace) -> None:
     if options.save:
         with replacing(options.save) as folder:
             model.save(folder)
-    if device == "cuda":
+    if asked and device == "cuda":
         most = torch.cuda.max_memory_allocated() / 2**30
         print(f"training took up to {most:.1f} GiB of the GPU", flush=True)
         torch.cuda.empty_cache()
@@ -208,8 +207,6 @@ def main(argv: list[str] | None = None) -> int:
         expect_use(commands, options, f"with {name}, which writes passages alone", *_OF_WRITING)
         if options.sources:
             commands.error(f"--questions: of no use with {name}, which writes passages alone")
-    if options.top_p == 0:
-        commands.error("--top-p is above 0")
     try:
         if unasked:
             rows = of_index(options.index) if options.index else of_contexts(options.contexts)

@@ -1,4 +1,4 @@
-"""Questions, each with a passage that answers and some that only look so: to train an encoder."""
+"""Finds passages that answer a question, and some that only look so."""
 
 import re
 from collections.abc import Sequence

@@ -30,7 +30,14 @@ from scripts.arguments import at_least, expect_use, some_path
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.ending import stopped
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
-from scripts.training_runs import digest, expect_to_replace, replacing, same_run, share
+from scripts.training_runs import (
+    digest,
+    expect_to_keep,
+    expect_to_replace,
+    replacing,
+    same_run,
+    share,
+)
 
 if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
@@ -112,14 +119,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="W",
         help="how much the distance from it counts, beside the two losses (default: 10)",
     )
-    add(
-        "--words-weight",
-        type=share(10**6),
-        default=1.0,
-        metavar="W",
-        help="how much the loss of the words' vectors counts, beside that of whole texts' "
-        "(default: 1)",
-    )
     add("--base", default=STOCK, metavar="DIR_OR_ID", help="the encoder to begin with")
     add(
         "--hold-out",
@@ -177,7 +176,7 @@ def _train(
             count=options.dense_negatives,
             workers=options.num_workers,
         )
-    aims = Aims(options.rate, options.minutes, options.words_weight, anchor, options.anchor_weight)
+    aims = Aims(options.rate, options.minutes, anchor, options.anchor_weight)
     lessons = EncoderLessons(sets, options.batch, options.seed, tables)
     train(model, lessons, options.work, aims, options.num_workers)
     if device == "cuda":
@@ -224,6 +223,7 @@ def main(argv: list[str] | None = None) -> int:
         expect_use(commands, options, "without --anchor", "anchor_weight")
     try:
         expect_to_replace(options.output, options.work)
+        expect_to_keep(options.work)
         base = encoder_folder(options.base)
         if options.anchor:
             _expect_comparable(base, encoder_folder(options.anchor))
@@ -237,7 +237,7 @@ def main(argv: list[str] | None = None) -> int:
                 read["anchor (its weights)"] = identity(encoder_folder(options.anchor))
             same_run(options, read, free=_FREE)
             _train(options, base, held_out, sets)
-    except (CorpusError, IndexingError, ModelError) as error:
+    except (CorpusError, IndexingError, ModelError, OSError) as error:
         print(f"train_encoder: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:

@@ -21,6 +21,7 @@ from models.loading import (
     identity,
     pick_device,
     reader_folder,
+    resolve,
 )
 from scripts.arguments import at_least, expect_use, some_path
 from scripts.ending import stopped
@@ -32,6 +33,7 @@ from scripts.training_arguments import add_base_share, add_course, add_output, a
 from scripts.training_runs import (
     TOKENIZER_FILES,
     digest,
+    expect_to_keep,
     expect_to_replace,
     replacing,
     same_run,
@@ -79,7 +81,7 @@ def _read(options: argparse.Namespace, base: Path, asked: Sequence[Asked]) -> di
         ),
     }
     if options.teacher:
-        found["teacher (its weights)"] = identity(options.teacher)
+        found["teacher (its weights)"] = identity(reader_folder(options.teacher))
     return found
 
 
@@ -189,6 +191,7 @@ def main(argv: list[str] | None = None) -> int:
         expect_use(commands, options, "without --teacher", "teacher_weight")
     try:
         expect_to_replace(options.output, options.work, options.mined_passages)
+        expect_to_keep(options.work)
         import torch  # noqa: PLC0415 - seconds that --help need not wait
 
         from models.finetuning import load_network  # noqa: PLC0415 - likewise
@@ -204,7 +207,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{len(plan):,} examples", flush=True)
         train(network, Lessons(base, asked, plan, options), options, teacher)
         publish(network, base, options.output, options.base_share)
-    except (CorpusError, IndexingError, ModelError) as error:
+    except (CorpusError, IndexingError, ModelError, OSError) as error:
         print(f"train_reader: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
@@ -214,8 +217,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def resolve_base(name: str) -> Path:
-    """Return the folder of the model to begin with: a reader's, or an encoder's by its name."""
-    return encoder_folder(name) if name == STOCK else reader_folder(name)
+    """Return the folder of the model to begin with: a reader's, or an encoder's for a new head."""
+    if name == STOCK:
+        return encoder_folder(name)
+    return reader_folder(name) if name == DEFAULT else resolve(name)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from files.writing import write_durably
 from models.contracts import ModelError
-from scripts.arguments import some_path
+from scripts.arguments import numbered, some_path
 
 _MOST_PASSES = 100
 
@@ -35,19 +35,17 @@ class Source:
 
 
 def source(*, corpus: bool = False, made: bool = False) -> Callable[[str], Source]:
-    """Return an argparse type for FILE or FILE=PASSES."""
+    """Return an argparse type for FILE or FILE=NUMBER; FILE may hold a "=" where it is there."""
 
     def parse(text: str) -> Source:
-        name, _, passes = text.partition("=")
-        try:
-            found = Source(some_path(name), float(passes or 1), corpus, made)
-        except ValueError:
-            found = Source(some_path(name), 0, corpus, made)
-        if not 0 < found.passes <= _MOST_PASSES:
+        name, passes = numbered(text)
+        if passes is None and ("=" not in text or Path(text).is_file()):
+            passes = 1.0
+        if passes is None or not 0 < passes <= _MOST_PASSES:
             raise argparse.ArgumentTypeError(
-                f"{text!r}: write FILE or FILE=PASSES, at most {_MOST_PASSES}"
+                f"{text!r}: write FILE or FILE=NUMBER, above 0 and at most {_MOST_PASSES}"
             )
-        return found
+        return Source(some_path(name), passes, corpus, made)
 
     return parse
 
@@ -82,9 +80,19 @@ def expect_to_replace(output: Path, *kept: Path | None) -> None:
             raise ModelError(f"{folder} would be lost with what {output} holds: keep it elsewhere")
     if output.is_dir() and any(output.iterdir()) and not _is_one_model(output):
         raise ModelError(f"{output} holds something else than a model: name another folder")
-    parent = next(folder for folder in output.absolute().parents if folder.exists())
-    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
-        raise ModelError(f"no folder can be made in {parent}: name another place than {output}")
+    _expect_room(output.absolute().parent, output)
+
+
+def expect_to_keep(work: Path) -> None:
+    """Raise ModelError now, rather than after mining, where a run can't keep anything in `work`."""
+    _expect_room(work.absolute(), work)
+
+
+def _expect_room(folder: Path, named: Path) -> None:
+    """Raise ModelError where nothing can be written to a folder, nor it be made."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise ModelError(f"nothing can be written to {there}: name another place than {named}")
 
 
 def _is_one_model(folder: Path) -> bool:
@@ -102,8 +110,8 @@ def same_run(
 
     Those named in `free` may differ, and files of questions may lie in another folder; `read` says
     of all that is learnt from, or with, what it holds: a `digest` or a model's identity. Raises
-    ModelError where others do: its checkpoint would go on with other batches. Call it once the
-    files of questions were read, for what names one that is not there is no run yet.
+    ModelError where others do: its checkpoint would go on with other batches. Call it after the
+    files of questions were read, so that a wrong file name does not begin a run.
     """
     arguments = {n: _noted(value) for n, value in sorted(vars(options).items()) if n not in free}
     arguments |= read

@@ -14,7 +14,8 @@ from models.onnx.session import Feed
 def calibrate(model: ModelProto, feeds: Iterable[Feed]) -> dict[str, Activations]:
     """Run the network and return what was seen of the input of each product.
 
-    A feed holds the ids (and types) of texts of one length, shape (texts, tokens); there is one.
+    A feed holds the ids (and types) of texts of one length, shape (texts, tokens). At
+    least one feed is needed.
     """
     products = products_of(model)
     names = list(products)

@@ -17,7 +17,7 @@ from models import late
 from models.onnx.files import OPSET, READER_OUTPUTS
 from models.onnx.graph import constants_first, plain_biases, plain_norms, without_padding
 from models.onnx.pooling import CLS, pooling_of
-from models.pretrained import load_pretrained
+from models.pretrained import load_pretrained, takes_types
 
 ENCODER_OUTPUTS = ("vector",)
 WORD_OUTPUTS = ("vector", "word_parts", "importance")
@@ -63,7 +63,7 @@ class _Encoder(nn.Module):
 def reader_graph(folder: Path) -> ModelProto:
     """Return a reader's graph. Raises ModelError where the model can't be loaded."""
     model = load_pretrained(AutoModelForQuestionAnswering, folder, attention=_ATTENTION).eval()
-    return _graph(_Reader(model), model.config, READER_OUTPUTS)
+    return _graph(_Reader(model), model, READER_OUTPUTS)
 
 
 def encoder_graph(folder: Path) -> ModelProto:
@@ -71,18 +71,18 @@ def encoder_graph(folder: Path) -> ModelProto:
     head = late.load(folder)
     model = load_pretrained(AutoModel, folder, attention=_ATTENTION).eval()
     network = _Encoder(model, pooling_of(folder), head)
-    return _graph(network, model.config, WORD_OUTPUTS if head else ENCODER_OUTPUTS)
+    return _graph(network, model, WORD_OUTPUTS if head else ENCODER_OUTPUTS)
 
 
 def _named(types: tuple[Tensor, ...]) -> dict[str, Tensor]:
     return {"token_type_ids": types[0]} if types else {}
 
 
-def _graph(network: nn.Module, config: Any, outputs: tuple[str, ...]) -> ModelProto:  # noqa: ANN401 - as above
+def _graph(network: nn.Module, model: Any, outputs: tuple[str, ...]) -> ModelProto:  # noqa: ANN401 - as above
     inputs = ["input_ids", "attention_mask"]
     ids = torch.full((2, 8), 5)
     arguments = [ids, torch.ones_like(ids)]
-    if getattr(config, "type_vocab_size", 0) > 1 and config.model_type != "distilbert":
+    if takes_types(model):
         inputs.append("token_type_ids")
         arguments.append(torch.zeros_like(ids))
     written = io.BytesIO()
@@ -107,8 +107,8 @@ def _graph(network: nn.Module, config: Any, outputs: tuple[str, ...]) -> ModelPr
     fused: ModelProto = optimizer.optimize_model(
         onnx.load_from_string(written.getvalue()),
         "bert",
-        num_heads=getattr(config, "num_attention_heads", 0),
-        hidden_size=getattr(config, "hidden_size", 0),
+        num_heads=getattr(model.config, "num_attention_heads", 0),
+        hidden_size=getattr(model.config, "hidden_size", 0),
         opt_level=0,
         optimization_options=options,
     ).model

@@ -1,6 +1,6 @@
 """Prepares a network in single precision: no padding, plain norms, constants in one place."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,13 +28,19 @@ class Activations:
 
 def products_of(model: ModelProto) -> dict[str, list[NodeProto]]:
     """Return the nodes that multiply by a constant matrix, by the name of their input."""
-    constants = {one.name for one in model.graph.initializer if len(one.dims) == 2}  # noqa: PLR2004 - a matrix
+    constants = {one.name: one for one in model.graph.initializer}
     found: dict[str, list[NodeProto]] = {}
     for node in model.graph.node:
-        head = any(part in node.name for part in HEADS)
-        if node.op_type == "MatMul" and node.input[1] in constants and not head:
+        if is_product(node, constants):
             found.setdefault(node.input[0], []).append(node)
     return found
+
+
+def is_product(node: NodeProto, constants: Mapping[str, TensorProto]) -> bool:
+    """Tell whether a node multiplies by a constant matrix, and is none of HEADS."""
+    matrix = constants.get(node.input[1]) if node.op_type == "MatMul" else None
+    head = any(part in node.name for part in HEADS)
+    return matrix is not None and len(matrix.dims) == 2 and not head  # noqa: PLR2004 - a matrix
 
 
 def without_padding(model: ModelProto) -> None:

@@ -4,11 +4,10 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import onnx
 
 from files.checksums import sha256
@@ -77,7 +76,7 @@ def make_reader(
         )
         return span_parity(found, expected) | further
 
-    return _write(model, _Place(READER, source, target), say, figures)
+    return _write(model, say, figures, kind=READER, source=source, target=target)
 
 
 def make_encoder(source: Path, target: Path, asked: Sequence[Question], say: Report) -> Record:
@@ -97,36 +96,29 @@ def make_encoder(source: Path, target: Path, asked: Sequence[Question], say: Rep
             (onnx_encoder.encode_passages(passages), torch_encoder.encode_passages(passages)),
         )
 
-    return _write(model, _Place(ENCODER, source, target), say, figures)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The kind of a model, the folder of its weights, and the one where its ONNX files go."""
-
-    kind: str
-    source: Path
-    target: Path
+    return _write(model, say, figures, kind=ENCODER, source=source, target=target)
 
 
 def _write(
     model: onnx.ModelProto,
-    place: _Place,
     say: Report,
     figures: Callable[[Path], dict[str, float]],
+    *,
+    kind: str,
+    source: Path,
+    target: Path,
 ) -> Record:
     """Write a graph into a copy of its folder, measure it there, and then put it in place."""
-    source, target = place.source, place.target
     name = weights_identity(source)
     if name is None:
         raise ModelError(f"{source} has no weights (model.safetensors) to make an ONNX file of")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         trial = Path(work) / "model"
-        _copy(source, trial)
+        _copy(source, trial, target)
         onnx.save(model, trial / GRAPH)
         say(f"rounded to {(trial / GRAPH).stat().st_size / 1e6:.1f} MB; comparing with torch")
-        record = Record(place.kind, name, sha256(trial / GRAPH))
+        record = Record(kind, name, sha256(trial / GRAPH))
         record.write(trial)
         with _expected_to_run(source):
             parity = figures(trial)
@@ -173,11 +165,17 @@ def _expected_to_run(source: Path) -> Iterator[None]:
         ) from error
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a folder's files, but not their permissions: the source may be there to be read only."""
-    for path in source.rglob("*"):
-        if path.is_file() and not _not_copied(path):
-            place = target / path.relative_to(source)
+def _copy(source: Path, trial: Path, target: Path) -> None:
+    """Copy a folder's files, but not their permissions: the source may be there to be read only.
+
+    `trial` may lie in it, and so may `target`, which is not copied then.
+    """
+    inner = target.resolve()
+    within = source.resolve() in inner.parents
+    for path in list(source.rglob("*")):
+        made = within and path.resolve().is_relative_to(inner)
+        if path.is_file() and not (made or _not_copied(path)):
+            place = trial / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
 
@@ -193,9 +191,8 @@ def _answers(spans: Sequence[Span], asked: Sequence[Question]) -> list[str]:
 
 def _windows(source: Path, asked: Sequence[Question]) -> list[Feed]:
     windower = Windower(load_tokenizer(source), max_length=longest_window(read_config(source), 384))
-    feeds: list[Feed] = []
-    for question, passage in asked:
-        for window in windower.split(question, [passage]):
-            arrays = {"input_ids": window.ids, "token_type_ids": window.type_ids}
-            feeds.append({name: array[None].astype(np.int64) for name, array in arrays.items()})
-    return feeds
+    return [
+        {"input_ids": window.ids[None], "token_type_ids": window.type_ids[None]}
+        for question, passage in asked
+        for window in windower.split(question, [passage])
+    ]

@@ -28,14 +28,18 @@ def pooling_of(folder: Path) -> str:
     except (TypeError, KeyError) as error:
         raise ModelError(f"{path} names no modules") from error
     if further := sorted(set(kinds) - _MODULES):
-        raise ModelError(f"{path}: no ONNX file can be made of an encoder with {further[0]}")
+        raise ModelError(f"{path} names a {further[0]}, and what that does is not known here")
     if "Pooling" not in kinds:
         return MEAN
     config = _fields(folder / kinds["Pooling"] / "config.json")
-    named = [mode for name, mode in config.items() if name == "pooling_mode"]
-    modes = named or [_LEGACY.get(k, k) for k, on in config.items() if "_mode_" in k and on is True]
+    named = config.get("pooling_mode")
+    legacy = [_LEGACY.get(k, k) for k, on in config.items() if "_mode_" in k and on is True]
+    modes = legacy if named is None else [named]
     if modes not in ([MEAN], [CLS]):
-        raise ModelError(f"{folder}: no ONNX file can be made of an encoder that pools by {modes}")
+        by = " and ".join(map(str, modes)) or "nothing"
+        raise ModelError(
+            f"{folder} pools by {by}, and only the mean and the first token are known here"
+        )
     return str(modes[0])
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from models.contracts import FloatArray
-from models.onnx.graph import HEADS, Activations, prune, replace
+from models.onnx.graph import Activations, is_product, prune, replace
 from models.onnx.weights import error_factors, rounded_blocks, rounded_matrix, rounded_rows
 
 _ELEMENTWISE = {"Add", "Sub", "Mul", "Div", "Erf", "Tanh", "Gelu", "LayerNormalization"}
@@ -39,6 +39,8 @@ def quantised(model: ModelProto, seen: Mapping[str, Activations]) -> ModelProto:
     rewriting = _Rewriting(model, seen)
     for node in model.graph.node:
         rewriting.take(node)
+    for output in model.graph.output:
+        rewriting.deep(output.name)
     graph = helper.make_graph(
         rewriting.nodes,
         model.graph.name,
@@ -46,12 +48,9 @@ def quantised(model: ModelProto, seen: Mapping[str, Activations]) -> ModelProto:
         model.graph.output,
         [*model.graph.initializer, *rewriting.constants],
     )
-    for output in model.graph.output:
-        rewriting.deep(output.name)
     if rewriting.rounded:
         for taken in graph.input:
             taken.type.tensor_type.shape.dim[0].dim_value = 1
-    replace(graph.node, rewriting.nodes)
     prune(graph)
     made = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
     made.producer_name = "covidquest"
@@ -92,7 +91,7 @@ class _Rewriting:
         if node.output[0] in self.done:
             return
         is_table = node.op_type == "Gather" and node.input[0] in self.given
-        if self._is_product(node):
+        if is_product(node, self.given):
             write = self._product if node.input[0] in self.seen else self._blocks
             write(node)
         elif is_table and _rows(self.given[node.input[0]]) >= _TABLE_ROWS:
@@ -157,11 +156,6 @@ class _Rewriting:
                 return _smoothing(self.seen[made])
         return np.ones(width, np.float32)
 
-    def _is_product(self, node: NodeProto) -> bool:
-        matrix = self.given.get(node.input[1]) if node.op_type == "MatMul" else None
-        head = any(part in node.name for part in HEADS)
-        return matrix is not None and len(matrix.dims) == 2 and not head  # noqa: PLR2004 - a matrix
-
     def _blocks(self, node: NodeProto) -> None:
         """Write a product whose matrix, and each row of whose input, has a scale every 32 values.
 
@@ -185,7 +179,7 @@ class _Rewriting:
         )
 
     def _rounded(self, name: str) -> "_Rounded":
-        """Return the input of a product in 8 bits."""
+        """Write the input of a product in 8 bits, once for all that read it, and return it."""
         if name in self.rounded:
             return self.rounded[name]
         seen = self.seen[name]
@@ -210,7 +204,7 @@ class _Rewriting:
         value = self._add("Cast", [taken], f"{out}_float", to=TensorProto.FLOAT)
         scale = [self._constant(f"{out}_table_scales", scales), places]
         self.nodes.append(
-            helper.make_node("Mul", [value, self._add("Gather", scale, f"{out}_scale")], [out])
+            helper.make_node("Mul", [value, self._add("Gather", scale, f"{out}_row_scale")], [out])
         )
 
     def _elementwise(self, node: NodeProto) -> None:

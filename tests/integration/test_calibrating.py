@@ -122,4 +122,4 @@ def test_questions_of_which_nothing_is_found_are_one_line(
     files += ("--questions", given, "--off-topic", given)
     assert calibrate.main(["--index", str(sample_index), *files]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert "no passage that was found for the questions of --retrieval" in error
+    assert error.startswith("calibrate: no passage that was found for the questions of --retrieval")

@@ -89,6 +89,22 @@ def test_a_model_of_the_other_kind_is_refused_before_it_is_loaded(
     with pytest.raises(ModelError, match="encoder is of an encoder, and a reader is needed"):
         check_files(READER, encoder_folder("default"), backend=backend, device="cpu")
     check_files(READER, reader, backend="torch", device="cpu")
+    with pytest.raises(ModelError, match="encoder is of an encoder, and a reader is needed"):
+        TransformersReader(encoder_folder("default"), device="cpu")
+
+
+def test_a_hub_id_is_looked_up_once(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def found(name: str, **_: object) -> str:
+        asked.append(name)
+        return str(checkpoints["bert"])
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", found)
+    assert isinstance(load_reader("some/reader", device="cpu"), TransformersReader)
+    assert asked == ["some/reader"]
 
 
 def test_a_reader_embeds_nothing(reader: Path) -> None:

@@ -15,6 +15,7 @@ from models.finetuning import (
     span_loss,
 )
 from models.fused import fuse_attention
+from models.pretrained import move_towards
 from models.windows import Windower, padded
 from tests.unit.models.conftest import NAMES, TEXT
 
@@ -115,6 +116,17 @@ def test_a_blend_is_the_mean_of_two_readers(checkpoints: dict[str, Path]) -> Non
     blend(network, checkpoints["bert"], 0.25)
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, base.state_dict()[name] + 0.75)
+
+
+def test_only_weights_of_like_networks_move() -> None:
+    one, other = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
+    torch.nn.init.constant_(other.weight, 3)
+    other.num_batches_tracked.fill_(8)
+    move_towards(one, other, 0.5, Path("other"))
+    assert one.weight.tolist() == [2, 2]
+    assert one.num_batches_tracked.item() == 0  # a count is no weight
+    with pytest.raises(ModelError, match="other has another architecture: there is no mean"):
+        move_towards(one, torch.nn.BatchNorm1d(3), 0.5, Path("other"))
 
 
 def test_fused_attention_gives_what_mpnet_gives(checkpoints: dict[str, Path]) -> None:

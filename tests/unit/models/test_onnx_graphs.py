@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from transformers import AutoModelForQuestionAnswering
 
@@ -138,3 +138,38 @@ def test_attention_values_are_smoothed_in_its_place(graphs: dict[str, ModelProto
     assert not multiplied.intersection({*attentions, *(f"{name}_flat" for name in attentions)})
     [feed] = _feeds(45)
     assert np.corrcoef(_run(model, feed).ravel(), _run(graph, feed).ravel())[0, 1] > 0.99
+
+
+def _toy(nodes: list[NodeProto], **constants: FloatArray) -> ModelProto:
+    """Return a graph of `input_ids` (texts, tokens) to `out` (texts, tokens, 8)."""
+    graph = helper.make_graph(
+        nodes,
+        "toy",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "tokens"])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["texts", "tokens", 8])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+@pytest.mark.parametrize("activation", [False, True])
+def test_a_rounded_table_may_feed_a_product_that_is_the_output(*, activation: bool) -> None:
+    draw = np.random.default_rng(4)
+    table, matrix = draw.normal(size=(120, 6)), draw.normal(size=(6, 8))
+    product = "product" if activation else "out"
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["taken"]),
+        helper.make_node("MatMul", ["taken", "matrix"], [product]),
+    ]
+    if activation:
+        nodes.append(helper.make_node("Tanh", ["product"], ["out"]))
+    graph = _toy(nodes, table=table.astype(np.float32), matrix=matrix.astype(np.float32))
+    feeds = _feeds(40, 20)
+    model = quantised(graph, calibrate(graph, feeds))
+    checker.check_model(model)
+    made = [one for node in model.graph.node for one in node.output]
+    assert len(made) == len(set(made))
+    [found], [exact] = _outputs(model, feeds[0]), _outputs(graph, feeds[0])
+    assert found.shape == exact.shape == (1, 40, 8)
+    assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.99

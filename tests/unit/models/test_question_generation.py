@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from models import question_sampling
 from models.contracts import IntArray, ModelError
 from models.question_generation import (
     BEGIN,
@@ -162,7 +163,7 @@ def test_what_is_kept_of_passages_changes_no_word(model: QuestionGenerator) -> N
         while len(question) < QUESTION_TOKENS and END not in question:
             logits = logits_of(model, passage, question)[-1]
             logits[[BEGIN, PAD, *map(model.tokenizer.token_to_id, ("[UNK]", "<mask>"))]] = -1e9
-            if len(question) < GREEDY.fewest:
+            if len(question) < question_sampling._FEWEST_TOKENS:
                 logits[END] = -1e9
             question = np.append(question, int(logits.argmax()))
         assert row[: len(question)].tolist() == question.tolist()
@@ -192,7 +193,9 @@ def test_a_question_has_tokens_that_mean_something(model: QuestionGenerator) -> 
         model.bias[END] = 50.0
     (written,) = sampled(model, passages(model), 1, Sampling(), chance())
     assert not np.isin(written, [BEGIN, PAD, unknown]).any()
-    assert ((written != END).sum(1) == Sampling().fewest).all()  # and then the end, at once
+    assert (
+        (written != END).sum(1) == question_sampling._FEWEST_TOKENS
+    ).all()  # and then the end, at once
 
 
 def test_the_nucleus_leaves_out_the_unlikely() -> None:

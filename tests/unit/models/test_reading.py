@@ -23,12 +23,12 @@ class Whole:
         return [Window(place, ids, ids, 1, np.array(TOKENS)) for place in range(len(contexts))]
 
 
-def reading(choice: SpanChoice | None, other: float) -> SpanReading:
+def reading(choice: SpanChoice | None, other: float, null: float = 0) -> SpanReading:
     """Make one whose network likes the citation best, with 9, then "bats"."""
 
     def forward(batch: Batch) -> Outputs:
         start, end = (np.full(batch.ids.shape, -9, np.float32) for _ in range(2))
-        start[:, 0] = end[:, 0] = 0
+        start[:, 0] = end[:, 0] = null
         start[:, 1 + CITED[0]] = end[:, 1 + CITED[1]] = 4.5
         start[:, 3] = end[:, 3] = other
         return start, end
@@ -47,3 +47,12 @@ def test_a_citation_is_no_answer_where_there_is_another(
     (span,) = reading(choice, other).read("Where?", [TEXT])
     assert "bats" in TEXT[span.start : span.end]
     assert span.score == 9
+
+
+def test_there_is_no_choice_among_spans_that_are_hardly_ever_right() -> None:
+    weights = tuple(-float(name == "score below best") for name in FEATURES)
+    likes_the_worst = SpanChoice("reader", weights, ((0.0,) * 4,) * 3)
+    for null, chosen in ((5.0, False), (7.0, True)):
+        (span,) = reading(likes_the_worst, 6.0, null).read("Where?", [TEXT])
+        assert span.score == 2 * 6 - 2 * null
+        assert (TEXT[span.start : span.end] == "bats") is chosen

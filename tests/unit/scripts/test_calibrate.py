@@ -94,7 +94,7 @@ def test_figures_are_of_held_out_questions() -> None:
     outcomes = random.integers(0, 2, 500)
     noise = calibrate.Samples(("x",), random.normal(size=(500, 1)), outcomes, np.arange(500))
     told = calibrate.Samples(("x",), outcomes[:, None] + 0.0, outcomes, np.arange(500))
-    assert noise.held_out() == pytest.approx(np.full(500, 0.5), abs=0.3)  # nothing to learn
+    assert noise.held_out == pytest.approx(np.full(500, 0.5), abs=0.3)  # nothing to learn
     assert "AUROC 1.000" in told.report("told")
     assert calibrate.flagged(told, 0.5) == "flagged above 0.5: 100.0% off topic, 0.0% on topic"
     assert calibrate.flagged(told, 1.0) == "flagged above 1: 0.0% off topic, 0.0% on topic"

@@ -77,6 +77,17 @@ def test_another_folder_gets_all_that_serving_needs(
     assert capsys.readouterr().err == ""
 
 
+def test_the_target_may_lie_in_the_models_own_folder(
+    encoder: Path, index: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(encoder, tmp_path / "model"))
+    arguments = ["encoder", "--model", str(model), "--index", str(index), "--limit", "4"]
+    for _ in range(2):  # the second time over what is there
+        assert main([*arguments, "--output", str(model / "onnx")]) == 0
+        assert OnnxEncoder(model / "onnx").name == identity(model)
+        assert [path for path in (model / "onnx").iterdir() if path.is_dir()] == []
+
+
 def test_a_file_that_is_too_far_from_the_weights_is_not_kept(
     encoder: Path,
     index: Path,

@@ -268,7 +268,6 @@ def test_a_gzip_that_is_cut_off_is_told(tmp_path: Path) -> None:
     "more",
     [
         ["--rate", "0"],
-        ["--top-p", "0"],
         ["--minutes", "0"],
         ["--per-passage", "0"],
         ["--rate", "x"],

@@ -361,16 +361,6 @@ def test_the_rate_falls_with_the_plan_or_the_time() -> None:
     assert timed.share(0, 100, 0) == pytest.approx(0.01)
 
 
-def test_the_loss_of_words_may_count_otherwise(
-    made: Path, straight: Trained, tmp_path: Path
-) -> None:
-    assert train_encoder.main(command(made, tmp_path, "--words-weight", "0")) == 0
-    expected, found = weights(straight.folder), weights(tmp_path)
-    assert not torch.equal(found["model.late_scale"], expected["model.late_scale"])
-    # but for its decay the scale of the words' scores keeps still
-    assert found["model.late_scale"].item() == pytest.approx(np.log(30), rel=1e-3)
-
-
 def test_an_index_of_the_trained_encoder_answers(straight: Trained, tmp_path: Path) -> None:
     encoder = SentenceEncoder(straight.folder / "encoder", device="cpu")
     spec = EncoderSpec(encoder.name, HIDDEN, encoder.encode_passages, encoder.word_dimension)

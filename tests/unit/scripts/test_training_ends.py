@@ -1,6 +1,7 @@
 """What ends a training in one line, before anything is lost or published."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from tokenizers import Tokenizer
 from models.contracts import ModelError
 from models.finetuning import load_network
 from models.finite import expect_finite, finite_loss
-from scripts import train_encoder, train_reader
+from models.loading import identity
+from scripts import reader_lessons, reader_losses, train_encoder, train_reader
 from tests.making_models import tiny_encoder, tiny_reader
 
 TEXT = "In ward {} the fever lasted {} days. Masks were worn by all nurses and by some visitors."
@@ -109,6 +111,40 @@ def test_a_run_goes_on_only_with_what_it_began_with(
     (base / "model.safetensors").write_bytes(weights[:-4] + b"else")
     assert command.main(arguments) == 1
     assert "has another base (its weights)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "of"), [(train_reader, of_reader), (train_encoder, of_encoder)]
+)
+def test_a_folder_that_cannot_be_one_of_a_run_is_one_line(
+    bases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: Any, of: Any
+) -> None:
+    write_questions(tmp_path / "questions.json")
+    (tmp_path / "file").write_text("")
+    assert command.main(of(bases, tmp_path, "--work", str(tmp_path / "file"))) == 1
+    assert "file: name another place than" in capsys.readouterr().err.splitlines()[-1]
+
+    def full(_: int) -> None:
+        raise OSError("no space left")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        assert command.main(of(bases, tmp_path)) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("no space left")
+
+
+def test_the_shipped_reader_can_be_the_teacher(
+    bases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_questions(tmp_path / "questions.json")
+    shipped = shutil.copytree(bases / "reader", tmp_path / "shipped")
+    for module in (train_reader, reader_losses, reader_lessons):
+        monkeypatch.setattr(
+            module, "reader_folder", lambda name: shipped if name == "default" else Path(name)
+        )
+    assert train_reader.main(of_reader(bases, tmp_path, "--teacher", "default")) == 0
+    noted = json.loads((tmp_path / "work" / "arguments.json").read_text())
+    assert noted["teacher (its weights)"] == identity(shipped)
 
 
 def test_mined_passages_that_changed_are_seen(

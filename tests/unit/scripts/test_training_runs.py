@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from models.contracts import ModelError
-from scripts.training_runs import Source, expect_to_replace, replacing, same_run
+from scripts.training_runs import (
+    Source,
+    expect_to_keep,
+    expect_to_replace,
+    replacing,
+    same_run,
+    source,
+)
 
 
 def options(work: Path, path: str, passes: float = 1.0, **more: object) -> argparse.Namespace:
@@ -47,10 +54,31 @@ def test_an_output_is_looked_at_before_a_training(tmp_path: Path) -> None:
     for output, message in (
         (Path(), "name a folder in it"),
         (tmp_path / "file", "is a file"),
-        (tmp_path / "file" / "under", "no folder can be made in"),
+        (tmp_path / "file" / "under", "nothing can be written to"),
     ):
         with pytest.raises(ModelError, match=message):
             expect_to_replace(output)
+
+
+def test_a_runs_folder_is_looked_at_before_mining(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    expect_to_keep(tmp_path)
+    expect_to_keep(tmp_path / "deep" / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    for work in (tmp_path / "file", tmp_path / "file" / "under"):
+        with pytest.raises(ModelError, match="file: name another place than"):
+            expect_to_keep(work)
+
+
+def test_a_file_of_questions_may_have_an_equals_sign_in_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "seed=7.json"
+    parse = source()
+    with pytest.raises(argparse.ArgumentTypeError, match="write FILE or FILE=NUMBER"):
+        parse(str(path))
+    path.write_text("{}")
+    assert parse(str(path)) == Source(path, 1.0, corpus=False)
+    assert parse(f"{path}=2.5") == Source(path, 2.5, corpus=False)
+    assert parse("not there.json") == Source(Path("not there.json"), 1.0, corpus=False)
 
 
 def test_what_was_there_comes_back_after_a_kill_between_two_renames(tmp_path: Path) -> None:
