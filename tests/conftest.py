@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
 from index.search import checked
 from index.types import IndexingError
@@ -19,6 +22,23 @@ HOSTILE_ABSTRACT = (
     "masks of \N{MATHEMATICAL BOLD CAPITAL N}95 quality for \N{DOUBLE-STRUCK CAPITAL R}₀ above 2. "
     "The masks lowered the number of infections by 42% \N{FLEXED BICEPS} within three weeks."
 )
+
+
+class Compiled(BytecodeCache):
+    """Keeps compiled templates in memory, for all applications that the tests make."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {"bytecode_cache": Compiled()}
 
 
 @pytest.fixture(scope="session")
