@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import settings
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
+from index.builder import build_index
 from index.search import checked
 from index.types import IndexingError
 from models.loading import encoder_folder, identity
 from tests.serving import MODELS_LIMIT, ROOT, Server, run, serving
+from tests.unit.index.fake_encoder import ENCODER, Silent
 
 HOSTILE_TITLE = "<img src=x> Masks & <script>document.title = 'pwned'</script> \N{MICROBE}"
 HOSTILE_ABSTRACT = (
@@ -39,6 +42,8 @@ class Compiled(BytecodeCache):
 
 
 Flask.jinja_options = {"bytecode_cache": Compiled()}
+settings.register_profile("covidquest", deadline=None, derandomize=True)  # alike on any machine
+settings.load_profile("covidquest")
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +57,14 @@ def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         build(ROOT / "data" / "sample", folder)
         return folder
     return published
+
+
+@pytest.fixture(scope="session")
+def fake_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an index of the sample corpus, for the fake models."""
+    folder = tmp_path_factory.mktemp("fake") / "index"
+    build_index(ROOT / "data" / "sample", folder, ENCODER, Silent(), workers=1)
+    return folder
 
 
 @pytest.fixture(scope="session")
