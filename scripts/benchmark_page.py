@@ -67,7 +67,8 @@ class _Bare(BaseHTTPRequestHandler):
 def bare() -> Iterator[str]:
     """Serve the page of one line; yield its address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Bare) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        kwargs = {"poll_interval": 0.02}
+        Thread(target=server.serve_forever, kwargs=kwargs, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 

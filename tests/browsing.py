@@ -101,7 +101,7 @@ class _Silent(WSGIRequestHandler):
 def served(app: Flask) -> Iterator[str]:
     """Serve an application on a free port; yield its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

@@ -6,11 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from hypothesis import settings
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
+from index.builder import build_index
 from index.search import checked
 from index.types import IndexingError
 from models.loading import encoder_folder, identity
 from tests.serving import MODELS_LIMIT, ROOT, Server, run, serving
+from tests.unit.index.fake_encoder import ENCODER, Silent
 
 HOSTILE_TITLE = "<img src=x> Masks & <script>document.title = 'pwned'</script> \N{MICROBE}"
 HOSTILE_ABSTRACT = (
@@ -19,6 +25,25 @@ HOSTILE_ABSTRACT = (
     "masks of \N{MATHEMATICAL BOLD CAPITAL N}95 quality for \N{DOUBLE-STRUCK CAPITAL R}₀ above 2. "
     "The masks lowered the number of infections by 42% \N{FLEXED BICEPS} within three weeks."
 )
+
+
+class Compiled(BytecodeCache):
+    """Keeps compiled templates in memory, for all applications that the tests make."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {"bytecode_cache": Compiled()}
+settings.register_profile("covidquest", deadline=None, derandomize=True)  # alike on any machine
+settings.load_profile("covidquest")
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +57,14 @@ def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         build(ROOT / "data" / "sample", folder)
         return folder
     return published
+
+
+@pytest.fixture(scope="session")
+def fake_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an index of the sample corpus, for the fake models."""
+    folder = tmp_path_factory.mktemp("fake") / "index"
+    build_index(ROOT / "data" / "sample", folder, ENCODER, Silent(), workers=1)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -141,9 +141,6 @@ FACETS = Facets(
 )
 
 
-SOURCE = Source("2021-01-05T10:00Z", 62, 1204, "all-MiniLM-L6-v2", "covidquest", "cpu")
-
-
 @dataclass
 class FakeAnswerer:
     """Answers every question with the same answers, or with `error` if there is one.

@@ -3,15 +3,17 @@
 import http.client
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,8 +21,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "gunicorn", "service.wsgi:application"]
+FAKE = ["--config", "tests/fake_gunicorn.conf.py"]  # an answerer that needs no models
+FAKE_MODELS = ["--config", "tests/fake_models_gunicorn.conf.py"]
 LIMIT = 60  # seconds that a stop or a refused start may take; a few on an idle machine
 MODELS_LIMIT = 240  # seconds that what needs the models may take; about ten on an idle machine
+
+_PORTS = count(20_000 + secrets.randbelow(8_000))
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -30,9 +36,24 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port that nobody listens on, below those that the system gives to clients."""
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
+
+
+def until(holds: Callable[[], object], limit: float = LIMIT) -> None:
+    end = time.monotonic() + limit
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def received(client: socket.socket) -> bytes:
+    """Return all that a server sends before it ends its side."""
+    return b"".join(iter(lambda: client.recv(65_536), b""))
 
 
 def run(
@@ -101,6 +122,13 @@ class Server:
 
     def get(self, path: str) -> Reply:
         return self.request("GET", path)
+
+    def metric(self, line: str) -> float:
+        """Return the figure of a line of /metrics, 0 where it is not there."""
+        for found in self.get("/metrics").text.splitlines():
+            if found.startswith(f"{line} "):
+                return float(found.split()[-1])
+        return 0.0
 
     def post_json(self, body: object, path: str = "/api/v1/answers") -> Reply:
         return self.request("POST", path, json.dumps(body).encode(), "application/json")

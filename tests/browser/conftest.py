@@ -12,7 +12,7 @@ from tests.browsing import CHROMIUM, QUIET, Open, Visit, served, visiting
 from tests.serving import Server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")

@@ -1,5 +1,6 @@
 """The page for everyone: keyboards, screen readers, slow services, light and dark."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -145,10 +146,11 @@ def test_cards_move_only_for_those_who_like_it(visit_to: Open, motion: str) -> N
     assert (moving > 0) == (motion == "no-preference")
 
 
+@dataclass
 class WaitingAnswerer(FakeAnswerer):
     """Answers when it is let."""
 
-    go = Event()
+    go: Event = field(default_factory=Event)
 
     def answer(self, query: Query) -> AnswerList:
         assert self.go.wait(LIMIT)

@@ -1,6 +1,6 @@
 """Asking, and going back and forward, without leaving the page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
@@ -211,10 +211,11 @@ def test_another_question_ends_the_wait(visit_to: Open) -> None:
     visit.complaints.clear()
 
 
+@dataclass
 class SlowAtFirst(FakeAnswerer):
     """Answers its first question when it is let."""
 
-    go = Event()
+    go: Event = field(default_factory=Event)
 
     def answer(self, query: Query) -> AnswerList:
         if query.question == "Slow?":
@@ -222,10 +223,11 @@ class SlowAtFirst(FakeAnswerer):
         return super().answer(query)
 
 
+@dataclass
 class SlowForTen(FakeAnswerer):
     """Answers a question for ten answers when it is let."""
 
-    go = Event()
+    go: Event = field(default_factory=Event)
 
     def answer(self, query: Query) -> AnswerList:
         if query.top_k == 10:
@@ -255,7 +257,6 @@ def test_nothing_shifts_when_answers_take_the_place_of_grey_cards(
     visit_to: Open, viewport: dict[str, int]
 ) -> None:
     answerer = SlowAtFirst()
-    answerer.go.clear()
     visit = visit_to(create_app(Settings(), answerer), viewport=viewport)
     page = visit.page
     question = page.get_by_label("Ask the COVID-19 papers")
@@ -303,14 +304,15 @@ def test_a_refused_question_has_the_focus_at_its_problem(visit_to: Open) -> None
 
 
 def test_a_slider_moved_while_more_answers_come_stays(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), SlowForTen()))
+    answerer = SlowForTen()
+    visit = visit_to(create_app(Settings(), answerer))
     page = visit.page
     visit.open(question="Why is it?")
     page.get_by_label("Show top").focus()
     page.get_by_label("Show top").select_option("10")
     expect(page.locator(".skeleton")).to_have_count(1)
     page.get_by_role("slider").fill("0.2")
-    SlowForTen.go.set()
+    answerer.go.set()
     expect(page.locator("#resultsView")).to_have_attribute("data-top-k", "10")
     expect(page.get_by_role("slider")).to_have_value("0.2")
     expect(page.locator(".share").first).to_have_text("0.2")

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.making import read_feedback
-from tests.serving import LIMIT, ROOT, Server, serving
+from tests.serving import FAKE, LIMIT, ROOT, Server, serving
 
-FAKE = ["--config", "tests/fake_gunicorn.conf.py"]
 PAGE = (ROOT / "docs/api.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 RunExample = Callable[[str, str], str]

@@ -15,9 +15,8 @@ import pytest
 from service.batch import most_batches
 from service.settings import Settings
 from tests.making import read_feedback
-from tests.serving import COMMAND, LIMIT, Server, run, serving
+from tests.serving import COMMAND, FAKE, LIMIT, Server, run, serving
 
-FAKE = ["--config", "tests/fake_gunicorn.conf.py"]
 API = "/api/v1/batch"
 MULTIPART = "multipart/form-data; boundary=xxx"
 FORM = "application/x-www-form-urlencoded"
@@ -50,16 +49,16 @@ def asked(server: Server, name: str) -> int:
 
 
 def test_answers_come_one_by_one(slow: Server) -> None:
-    connection = streaming(slow, ["first?", "bad \a", *(f"more {n}?" for n in range(10))])
+    connection = streaming(slow, ["first?", "bad \a", *(f"more {n}?" for n in range(38))])
     try:
         response = connection.getresponse()
         lines = [json.loads(response.readline()) for _ in range(2)]
-        assert asked(slow, "more") < 8  # the first are here before the last are asked
+        assert asked(slow, "more") < 34  # the first are here before the last are asked
         lines += [json.loads(line) for line in response]
     finally:
         connection.close()
-    assert [line["number"] for line in lines] == list(range(1, 13))
-    assert ["problem" in line for line in lines] == [False, True, *[False] * 10]
+    assert [line["number"] for line in lines] == list(range(1, 41))
+    assert ["problem" in line for line in lines] == [False, True, *[False] * 38]
 
 
 def test_a_batch_ends_when_its_client_goes(slow: Server) -> None:

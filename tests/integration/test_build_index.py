@@ -220,7 +220,7 @@ def kill_until_done(index_dir: Path, kills: int, seconds: float, **options: Any)
 
 def test_a_build_killed_again_and_again_ends_in_the_same_index(tmp_path: Path) -> None:
     build_index(SAMPLE, tmp_path / "calm", ENCODER, Silent(), workers=1)
-    kill_until_done(tmp_path / "killed", kills=5, seconds=0.5)
+    kill_until_done(tmp_path / "killed", kills=2, seconds=0.5)
     assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
 
 

@@ -3,43 +3,43 @@
 import json
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from tests.serving import COMMAND, LIMIT, run, serving
-
-FAKE = ["--config", "tests/fake_gunicorn.conf.py"]
+from tests.serving import COMMAND, FAKE, LIMIT, Server, received, run, serving, until
 
 
-def test_the_server_answers_and_stops_when_told() -> None:
-    with serving(*FAKE, limit=LIMIT) as server:
-        assert server.get("/healthz").json() == {"status": "ok"}
-        assert server.get("/readyz").json() == {"status": "ready"}
-        longest = "question=" + "%F0%9F%98%80" * 499 + "a"
-        assert server.get(f"/top_k_results?{longest}").status == 200
-        assert server.stop() == 0
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving(*FAKE, limit=LIMIT, COVIDQUEST_LOG_FORMAT="json") as running:
+        yield running
+        assert running.stop() == 0
+        assert "Traceback" not in running.logged()
 
 
-def test_a_client_cannot_say_where_the_service_is_mounted() -> None:
-    with serving(*FAKE, limit=LIMIT) as server:
+def test_the_server_answers(server: Server) -> None:
+    assert server.get("/healthz").json() == {"status": "ok"}
+    assert server.get("/readyz").json() == {"status": "ready"}
+    longest = "question=" + "%F0%9F%98%80" * 499 + "a"
+    assert server.get(f"/top_k_results?{longest}").status == 200
 
-        def asked(path: str, header: str) -> bytes:
-            head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n\r\n"
-            with socket.create_connection(("127.0.0.1", server.port), LIMIT) as client:
-                client.sendall(head.encode())
-                return b"".join(iter(lambda: client.recv(65_536), b""))
 
-        assert asked("/x/metrics", "SCRIPT_NAME: /x").startswith(b"HTTP/1.1 404 ")
-        assert asked("/batch", "SCRIPT_NAME: /other").startswith(b"HTTP/1.1 200 ")
-        assert (
-            b"//evil" not in asked("//evil/batch", "SCRIPT_NAME: //evil").partition(b"\r\n\r\n")[2]
-        )
-        assert b"covidquest_" not in asked("/healthz", "PATH_INFO: /metrics")
-        export = "/export.bib?question=masks"
-        assert b"https://x/" in asked(export, "X-Forwarded-Proto: https")
-        assert b"http://x/" in asked(export, "X-Forwarded-Proto: http")
-        assert server.stop() == 0
+def test_a_client_cannot_say_where_the_service_is_mounted(server: Server) -> None:
+    def asked(path: str, header: str) -> bytes:
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), LIMIT) as client:
+            client.sendall(head.encode())
+            return received(client)
+
+    assert asked("/x/metrics", "SCRIPT_NAME: /x").startswith(b"HTTP/1.1 404 ")
+    assert asked("/batch", "SCRIPT_NAME: /other").startswith(b"HTTP/1.1 200 ")
+    assert b"//evil" not in asked("//evil/batch", "SCRIPT_NAME: //evil").partition(b"\r\n\r\n")[2]
+    assert b"covidquest_" not in asked("/healthz", "PATH_INFO: /metrics")
+    export = "/export.bib?question=masks"
+    assert b"https://x/" in asked(export, "X-Forwarded-Proto: https")
+    assert b"http://x/" in asked(export, "X-Forwarded-Proto: http")
 
 
 def test_clients_that_read_nothing_of_a_file_hold_up_nobody() -> None:
@@ -58,11 +58,10 @@ def test_clients_that_read_nothing_of_a_file_hold_up_nobody() -> None:
         assert server.stop() == 0
 
 
-def test_the_bytes_of_a_file_are_logged() -> None:
-    with serving(*FAKE, limit=LIMIT, COVIDQUEST_LOG_FORMAT="json") as server:
-        size = len(server.get("/static/page.css").body)
-        assert server.stop() == 0
-        lines = [json.loads(line) for line in server.logged().splitlines()]
+def test_the_bytes_of_a_file_are_logged(server: Server) -> None:
+    size = len(server.get("/static/page.css").body)
+    until(lambda: "/static/page.css" in server.logged())
+    lines = [json.loads(line) for line in server.logged().splitlines()]
     (access,) = [line for line in lines if line.get("path") == "/static/page.css"]
     assert access["bytes"] == size > 0
 

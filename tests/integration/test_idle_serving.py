@@ -5,48 +5,46 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import Server, serving
+from tests.serving import FAKE_MODELS, LIMIT, serving, until
 
 QUESTION = {"question": "How long is the incubation period?", "weight": 0.0, "top_k": 1}
-WAIT = 30  # seconds, far more than reading the sample's passages takes
-
-
-def read_ahead(server: Server) -> float:
-    for line in server.get("/metrics").text.splitlines():
-        if line.startswith("covidquest_passages_read_ahead_total "):
-            return float(line.split()[-1])
-    return 0.0
+READ = 'covidquest_batch_size_sum{kind="passages"}'
+READ_AHEAD = "covidquest_passages_read_ahead_total"
 
 
 def test_the_slider_finds_all_read(sample_index: Path) -> None:
     with serving(COVIDQUEST_INDEX=str(sample_index)) as server:
         assert server.post_json(QUESTION).status == 200
-        end, seen = time.monotonic() + WAIT, [-1.0, 0.0]
-        while seen[-1] == 0 or seen[-1] != seen[-2]:  # until nothing more comes
-            assert time.monotonic() < end
-            time.sleep(0.5)
-            seen.append(read_ahead(server))
-        moved = server.post_json(QUESTION | {"weight": 1.0, "top_k": 20}).json()
-        assert seen[-1] == 30  # of 40 passages the first 10 were read at once
-        assert moved["took_ms"]["read"] < 300  # from memory
-        assert read_ahead(server) == seen[-1]
+        until(lambda: server.metric(READ_AHEAD) >= 30)  # the first 10 of 40 were read at once
+        read = server.metric(READ)
+        assert server.post_json(QUESTION | {"weight": 1.0, "top_k": 20}).status == 200
+        assert server.metric(READ) == read == 40  # from memory
+        assert server.metric(READ_AHEAD) == 30
+
+        another = {"question": "Do masks help?"}
+        assert server.post_json(QUESTION | another).status == 200
+        until(lambda: server.metric(READ_AHEAD) > 30)
+        assert server.stop() == 0  # while it reads ahead
+        assert "Traceback" not in server.logged()
+        assert "reading ahead failed" not in server.logged()
 
 
-@pytest.mark.parametrize("after", [0.35, 0.5, 0.8])
+@pytest.mark.parametrize("read", [0, 1, 15])
 def test_a_server_that_is_stopped_while_it_reads_ahead_stops_well(
-    sample_index: Path, after: float
+    fake_index: Path, read: int
 ) -> None:
-    with serving(COVIDQUEST_INDEX=str(sample_index)) as server:
+    settings = {"COVIDQUEST_INDEX": str(fake_index), "FAKE_SECONDS": "0.02"}
+    with serving(*FAKE_MODELS, limit=LIMIT, **settings) as server:
         assert server.post_json(QUESTION).status == 200
-        time.sleep(after)
+        until(lambda: server.metric(READ_AHEAD) >= read)
         assert server.stop() == 0
         assert "Traceback" not in server.logged()
         assert "reading ahead failed" not in server.logged()
 
 
 @pytest.mark.parametrize("off", [{"COVIDQUEST_READ_AHEAD": "off"}, {"COVIDQUEST_CACHE": "0"}])
-def test_it_can_be_had_without(sample_index: Path, off: dict[str, str]) -> None:
-    with serving(COVIDQUEST_INDEX=str(sample_index), **off) as server:
+def test_it_can_be_had_without(fake_index: Path, off: dict[str, str]) -> None:
+    with serving(*FAKE_MODELS, limit=LIMIT, COVIDQUEST_INDEX=str(fake_index), **off) as server:
         assert server.post_json(QUESTION).status == 200
-        time.sleep(1.5)
-        assert read_ahead(server) == 0
+        time.sleep(0.7)  # reading ahead begins after a fifth of a second
+        assert server.metric(READ_AHEAD) == 0

@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -18,19 +18,9 @@ from threading import Event
 
 import pytest
 
-from index.builder import build_index
-from tests.serving import LIMIT, ROOT, Server, serving
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.serving import FAKE_MODELS, LIMIT, Server, received, serving, until
 
-FAKE = ["--config", "tests/fake_models_gunicorn.conf.py"]
 NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("load") / "index"
-    build_index(ROOT / "data" / "sample", folder, ENCODER, Silent(), workers=1)
-    return folder
 
 
 @contextmanager
@@ -38,7 +28,7 @@ def loaded(index: Path, seconds: float, **changes: str) -> Iterator[Server]:
     """Start a server whose reader takes so many seconds for a passage."""
     settings = {"COVIDQUEST_INDEX": str(index), "FAKE_SECONDS": str(seconds)}
     workers = int(changes.get("COVIDQUEST_WORKERS", "1"))
-    with serving(*FAKE, limit=LIMIT, **settings, **changes) as server:
+    with serving(*FAKE_MODELS, limit=LIMIT, **settings, **changes) as server:
         until(lambda: server.logged().count("serving index version") == workers)
         yield server
 
@@ -56,24 +46,9 @@ def raw(server: Server) -> bytes:
     ).encode() + data
 
 
-def metric(server: Server, line: str) -> float:
-    """Return the figure of a line of /metrics, 0 where it is not there."""
-    for found in server.get("/metrics").text.splitlines():
-        if found.startswith(f"{line} "):
-            return float(found.split()[-1])
-    return 0.0
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + LIMIT
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert holds()
-
-
-def test_the_surplus_is_refused_and_the_rest_answered(index: Path) -> None:
+def test_the_surplus_is_refused_and_the_rest_answered(fake_index: Path) -> None:
     settings = {"COVIDQUEST_QUEUE": "3", "COVIDQUEST_WEB_THREADS": "8"}
-    with loaded(index, 0.004, **settings) as server, ThreadPoolExecutor(12) as clients:
+    with loaded(fake_index, 0.004, **settings) as server, ThreadPoolExecutor(12) as clients:
         replies = list(clients.map(lambda _: server.post_json(body()), range(150)))
         statuses = Counter(reply.status for reply in replies)
         assert set(statuses) == {200, 503}
@@ -83,26 +58,31 @@ def test_the_surplus_is_refused_and_the_rest_answered(index: Path) -> None:
                 assert reply.kind == "application/problem+json"
                 assert int(reply.headers["Retry-After"]) > 0
                 assert "Try again soon" in reply.json()["detail"]
-        assert metric(server, 'covidquest_rejections_total{reason="queue full"}') == statuses[503]
+        assert server.metric('covidquest_rejections_total{reason="queue full"}') == statuses[503]
         assert server.post_json(body()).status == 200  # and back to normal
-        assert metric(server, "covidquest_requests_inside") == 0
+        assert server.metric("covidquest_requests_inside") == 0
         assert server.stop() == 0
         assert "Traceback" not in server.logged()
 
 
-def test_what_would_be_late_is_refused_and_told_from_a_full_queue(index: Path) -> None:
-    with loaded(index, 0.05, COVIDQUEST_DEADLINE="4") as server, ThreadPoolExecutor(10) as clients:
+def test_what_would_be_late_is_refused_and_told_from_a_full_queue(fake_index: Path) -> None:
+    with (
+        loaded(fake_index, 0.05, COVIDQUEST_DEADLINE="4") as server,
+        ThreadPoolExecutor(10) as clients,
+    ):
         assert server.post_json(body()).status == 200  # takes half a second
         replies = list(clients.map(lambda _: server.post_json(body()), range(10)))
         late = [reply for reply in replies if reply.status == 503]
         assert all(int(reply.headers["Retry-After"]) > 0 for reply in late)
-        assert metric(server, 'covidquest_rejections_total{reason="too slow"}') > 0
-        assert metric(server, 'covidquest_rejections_total{reason="queue full"}') == 0
+        assert server.metric('covidquest_rejections_total{reason="too slow"}') > 0
+        assert server.metric('covidquest_rejections_total{reason="queue full"}') == 0
         assert server.stop() == 0
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_no_accepted_request_is_lost_when_the_server_is_stopped(index: Path, workers: str) -> None:
+def test_no_accepted_request_is_lost_when_the_server_is_stopped(
+    fake_index: Path, workers: str
+) -> None:
     settings = {"COVIDQUEST_QUEUE": "30", "COVIDQUEST_WEB_THREADS": "40"}
     outcomes: Counter[str] = Counter()
     stopping = Event()
@@ -125,7 +105,7 @@ def test_no_accepted_request_is_lost_when_the_server_is_stopped(index: Path, wor
                 connection.close()
             outcomes[f"{status} when stopping" if stopping.is_set() else status] += 1
 
-    with loaded(index, 0.002, COVIDQUEST_WORKERS=workers, **settings) as server:
+    with loaded(fake_index, 0.002, COVIDQUEST_WORKERS=workers, **settings) as server:
         with ThreadPoolExecutor(16) as clients:
             running = [clients.submit(client, server) for _ in range(16)]
             until(lambda: outcomes["200"] >= 30)
@@ -138,13 +118,13 @@ def test_no_accepted_request_is_lost_when_the_server_is_stopped(index: Path, wor
         assert "Traceback" not in server.logged()
 
 
-def test_a_stopped_server_answers_what_it_has_and_accepts_nothing_new(index: Path) -> None:
-    with loaded(index, 0.05) as server, socket.socket() as asking, socket.socket() as silent:
+def test_a_stopped_server_answers_what_it_has_and_accepts_nothing_new(fake_index: Path) -> None:
+    with loaded(fake_index, 0.05) as server, socket.socket() as asking, socket.socket() as silent:
         asking.settimeout(LIMIT)
         silent.connect(("127.0.0.1", server.port))
         asking.connect(("127.0.0.1", server.port))
         asking.sendall(raw(server))
-        until(lambda: metric(server, "covidquest_requests_inside") == 1)
+        until(lambda: server.metric("covidquest_requests_inside") == 1)
         server.process.terminate()
 
         def refuses() -> bool:
@@ -157,8 +137,8 @@ def test_a_stopped_server_answers_what_it_has_and_accepts_nothing_new(index: Pat
         assert server.process.wait(LIMIT) == 0
 
 
-def test_a_question_that_takes_too_long_is_refused(index: Path) -> None:
-    with loaded(index, 0.1, COVIDQUEST_DEADLINE="0.3") as server:
+def test_a_question_that_takes_too_long_is_refused(fake_index: Path) -> None:
+    with loaded(fake_index, 0.1, COVIDQUEST_DEADLINE="0.3") as server:
         reply = server.post_json(body())
         assert reply.status == 503
         assert int(reply.headers["Retry-After"]) > 0
@@ -167,29 +147,29 @@ def test_a_question_that_takes_too_long_is_refused(index: Path) -> None:
         assert page.status == 503
         assert page.kind == "text/html"
         assert "took too long" in page.text
-        assert metric(server, 'covidquest_rejections_total{reason="deadline"}') == 2
+        assert server.metric('covidquest_rejections_total{reason="deadline"}') == 2
         assert server.stop() == 0
         assert "Traceback" not in server.logged()
 
 
-def test_nothing_is_read_for_a_client_that_is_gone(index: Path) -> None:
-    with loaded(index, 0.05) as server, ThreadPoolExecutor(1) as clients:
+def test_nothing_is_read_for_a_client_that_is_gone(fake_index: Path) -> None:
+    with loaded(fake_index, 0.05) as server, ThreadPoolExecutor(1) as clients:
         waiting = clients.submit(server.post_json, body())
-        until(lambda: metric(server, 'covidquest_batch_size_count{kind="passages"}') == 1)
+        until(lambda: server.metric('covidquest_batch_size_count{kind="passages"}') == 1)
         with socket.socket() as asking:
             asking.connect(("127.0.0.1", server.port))
             asking.sendall(raw(server))
-            until(lambda: metric(server, "covidquest_requests_inside") == 2)
+            until(lambda: server.metric("covidquest_requests_inside") == 2)
         assert waiting.result().status == 200
-        until(lambda: metric(server, 'covidquest_rejections_total{reason="client gone"}') == 1)
-        assert metric(server, 'covidquest_batch_size_sum{kind="passages"}') == 10
+        until(lambda: server.metric('covidquest_rejections_total{reason="client gone"}') == 1)
+        assert server.metric('covidquest_batch_size_sum{kind="passages"}') == 10
         assert server.stop() == 0
         assert "Traceback" not in server.logged()
 
 
-def test_silent_connections_hold_up_nobody(index: Path) -> None:
+def test_silent_connections_hold_up_nobody(fake_index: Path) -> None:
     settings = {"COVIDQUEST_QUEUE": "1", "COVIDQUEST_WEB_THREADS": "2"}
-    with loaded(index, 0, **settings) as server:
+    with loaded(fake_index, 0, **settings) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
         assert server.post_json(body()).status == 200
         silent[7].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # and late ones are served
@@ -199,8 +179,8 @@ def test_silent_connections_hold_up_nobody(index: Path) -> None:
         assert server.stop() == 0
 
 
-def test_clients_that_leave_their_connections_open_hold_up_nobody(index: Path) -> None:
-    with loaded(index, 0) as server, ExitStack() as opened:
+def test_clients_that_leave_their_connections_open_hold_up_nobody(fake_index: Path) -> None:
+    with loaded(fake_index, 0) as server, ExitStack() as opened:
         for _ in range(16):  # one after the other, these would be waited for for half a minute
             client = opened.enter_context(socket.create_connection(("127.0.0.1", server.port)))
             client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -213,13 +193,8 @@ def test_clients_that_leave_their_connections_open_hold_up_nobody(index: Path) -
         assert "Traceback" not in server.logged()
 
 
-def received(client: socket.socket) -> bytes:
-    """Return all that a server sends before it ends its side."""
-    return b"".join(iter(lambda: client.recv(65_536), b""))
-
-
-def test_a_connection_is_served_while_another_one_ends(index: Path) -> None:
-    with loaded(index, 0) as server, ExitStack() as opened:
+def test_a_connection_is_served_while_another_one_ends(fake_index: Path) -> None:
+    with loaded(fake_index, 0) as server, ExitStack() as opened:
         kept, asking = (
             opened.enter_context(socket.create_connection(("127.0.0.1", server.port)))
             for _ in range(2)
@@ -238,8 +213,8 @@ def test_a_connection_is_served_while_another_one_ends(index: Path) -> None:
         assert server.process.wait(LIMIT) == 0
 
 
-def test_where_no_file_is_left_a_connection_waits(index: Path) -> None:
-    with loaded(index, 0) as server, ExitStack() as opened:
+def test_where_no_file_is_left_a_connection_waits(fake_index: Path) -> None:
+    with loaded(fake_index, 0) as server, ExitStack() as opened:
         (worker,) = children(server.process.pid)
         used = len(list(Path(f"/proc/{worker}/fd").iterdir()))
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 4, used + 400))
@@ -263,9 +238,9 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_worker_that_ends_while_the_index_is_broken_takes_no_other_with_it(
-    index: Path, tmp_path: Path, workers: str
+    fake_index: Path, tmp_path: Path, workers: str
 ) -> None:
-    folder = Path(shutil.copytree(index, tmp_path / "index"))
+    folder = Path(shutil.copytree(fake_index, tmp_path / "index"))
     current = folder / "CURRENT"
     version = current.read_text(encoding="utf-8")
     with loaded(folder, 0, COVIDQUEST_WORKERS=workers, COVIDQUEST_INDEX_POLL="0") as server:
@@ -290,14 +265,14 @@ def test_figures_are_those_of_all_workers(sample_index: Path) -> None:
         for _ in range(20):
             assert server.post_json(body()).status == 200
         for _ in range(5):  # whichever worker answers
-            assert metric(server, 'covidquest_stage_seconds_count{stage="total"}') == 20
+            assert server.metric('covidquest_stage_seconds_count{stage="total"}') == 20
         version = (sample_index / "CURRENT").read_text(encoding="utf-8").strip()
-        assert metric(server, f'covidquest_index_info{{version="{version}"}}') == 1
+        assert server.metric(f'covidquest_index_info{{version="{version}"}}') == 1
         assert server.stop() == 0
 
 
-def test_every_line_of_the_log_is_json_with_the_id_of_its_request(index: Path) -> None:
-    with loaded(index, 0, COVIDQUEST_LOG_FORMAT="json") as server:
+def test_every_line_of_the_log_is_json_with_the_id_of_its_request(fake_index: Path) -> None:
+    with loaded(fake_index, 0, COVIDQUEST_LOG_FORMAT="json") as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
         address = "/top_k_results?question=Do+secret+masks+help%3F"
         connection.request(

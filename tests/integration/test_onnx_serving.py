@@ -11,6 +11,8 @@ import pytest
 from files.checksums import sha256
 from models.loading import encoder_folder, identity, reader_folder
 from models.onnx.files import GRAPH, READER, RECORD, Record
+from service.loading import StartError, preflight
+from service.settings import Settings, SettingsError
 from tests.serving import COMMAND, MODELS_LIMIT, ROOT, run, serving
 
 KEPT_OUT = {"torch", "transformers", "sentence_transformers", "huggingface_hub", "onnx"}
@@ -58,12 +60,12 @@ def reader(tmp_path: Path) -> Path:
     return folder
 
 
-def refusal(code: int, **changes: str) -> str:
-    ended = run(COMMAND, limit=MODELS_LIMIT, **changes)
-    assert ended.returncode == code, ended.stderr
-    assert "Traceback" not in ended.stderr
-    (line,) = [line for line in ended.stderr.splitlines() if "cannot start: " in line]
-    return line
+def refusal(**changes: str) -> str:
+    """Return the line with which the start is refused, before any server is there."""
+    with pytest.raises(StartError) as refused:
+        preflight(Settings.from_environment(changes))
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
 
 
 def _record(folder: Path, **changes: object) -> None:
@@ -85,14 +87,16 @@ def test_files_that_do_not_fit_stop_the_start(
     sample_index: Path, reader: Path, damage: Callable[[Path], object], said: str
 ) -> None:
     damage(reader)
-    line = refusal(1, COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_READER=str(reader))
-    assert line.startswith("covidquest: cannot start: ")
-    assert said in line
+    assert said in refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_READER=str(reader))
 
 
 def test_a_graph_of_a_later_opset_stops_the_server(sample_index: Path, reader: Path) -> None:
     """Only loading it shows that: the worker ends the server."""
-    line = refusal(3, COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_READER=str(reader))
+    changes = {"COVIDQUEST_INDEX": str(sample_index), "COVIDQUEST_READER": str(reader)}
+    ended = run(COMMAND, limit=MODELS_LIMIT, **changes)
+    assert ended.returncode == 3, ended.stderr
+    assert "Traceback" not in ended.stderr
+    (line,) = [line for line in ended.stderr.splitlines() if "cannot start: " in line]
     assert f"ONNX Runtime can't run {reader}/{GRAPH}" in line
     assert "export the model again" in line
 
@@ -104,12 +108,13 @@ def test_onnx_without_a_file_names_the_command(sample_index: Path, reader: Path)
     encoder = encoder_folder("default")
     if not (encoder / GRAPH).is_file():  # then that is the first to be missed
         changes["COVIDQUEST_READER"] = "default"
-    line = refusal(1, COVIDQUEST_INDEX=str(sample_index), **changes)
+    line = refusal(COVIDQUEST_INDEX=str(sample_index), **changes)
     assert f"has no {GRAPH}: make it with python -m scripts.export_onnx" in line
 
 
 def test_settings_out_of_their_limits_stop_the_start() -> None:
     changes = {"COVIDQUEST_BACKEND": "tensorrt", "COVIDQUEST_THREADS": "257"}
-    line = refusal(1, **changes)
-    assert "COVIDQUEST_BACKEND='tensorrt' is not one of auto, onnx, torch" in line
-    assert "COVIDQUEST_THREADS='257' is not a whole number from 0 to 256" in line
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment(changes)
+    assert "COVIDQUEST_BACKEND='tensorrt' is not one of auto, onnx, torch" in str(refused.value)
+    assert "COVIDQUEST_THREADS='257' is not a whole number from 0 to 256" in str(refused.value)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -18,7 +17,7 @@ from index.chunking import sentences
 from service.questions import QUESTIONS, SuggestedQuestion
 from tests.conftest import HOSTILE_ABSTRACT, HOSTILE_TITLE
 from tests.reading_pages import URL as PAGE
-from tests.serving import LIMIT, MODELS_LIMIT, ROOT, Reply, Server, serving, starting
+from tests.serving import LIMIT, MODELS_LIMIT, ROOT, Reply, Server, serving, starting, until
 
 API = "/api/v1/answers"
 JSON = "application/json"
@@ -473,7 +472,7 @@ def test_a_question_under_way_is_answered_before_the_server_stops(sample_index: 
         with ThreadPoolExecutor() as threads:
             asked = {"question": INCUBATION, "top_k": 50}
             under_way = threads.submit(server.post_json, asked)
-            time.sleep(0.3)  # for it to arrive; reading 75 passages takes longer
+            until(lambda: server.metric("covidquest_requests_inside") == 1)
             assert server.stop() == 0
             assert_sound(under_way.result().json())
         assert "Traceback" not in server.logged()

@@ -8,10 +8,9 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from tests.serving import LIMIT, Server, serving
+from tests.serving import FAKE, LIMIT, Server, received, serving
 
-FAKE = ["--config", "tests/fake_gunicorn.conf.py"]
-REQUEST, BODY = 2.0, 4.0  # seconds that they have here
+REQUEST, BODY = 1.5, 3.0  # seconds that they have here
 JSON = (
     "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n"
 )
@@ -40,11 +39,6 @@ def connections(server: Server, count: int, sent: bytes) -> Iterator[list[socket
         yield made
 
 
-def received(client: socket.socket) -> bytes:
-    """Return all that a server sends before it ends its side."""
-    return b"".join(iter(lambda: client.recv(65_536), b""))
-
-
 def ask(client: socket.socket, parts: Sequence[bytes], pause: float) -> bytes:
     """Send a request in parts; return the first of the response."""
     for part in parts:
@@ -70,11 +64,13 @@ def test_forty_requests_that_do_not_come_to_their_end_hold_up_nobody(
 ) -> None:
     with connections(server, 40, sent) as slow:
         began = time.monotonic()
-        while time.monotonic() - began < 1.5:
+        while time.monotonic() - began < 1.0:
             asked = time.monotonic()
             assert server.get("/healthz").status == 200
             assert server.post_json({"question": "Do masks help?"}).status == 200
-            assert time.monotonic() - asked < 1.5  # on a busy machine
+            assert (
+                time.monotonic() - asked < 1.2
+            )  # on a busy machine; REQUEST where they hold it up
         for one in slow:
             assert b"HTTP/1.1 408 " in received(one)
         assert time.monotonic() - began < BODY + 20

@@ -10,10 +10,20 @@ from typing import Any
 import pytest
 
 from models.loading import reader_folder
+from service.loading import StartError, preflight
+from service.settings import Settings
 from tests.serving import COMMAND, MODELS_LIMIT, run
 
 
 def refusal(**changes: str) -> str:
+    """Return the line with which the start is refused, before any server is there."""
+    with pytest.raises(StartError) as refused:
+        preflight(Settings.from_environment(changes))
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def refusal_of_the_server(**changes: str) -> str:
     ended = run(COMMAND, **changes)
     assert ended.returncode == 1, ended.stderr
     assert not ended.stdout
@@ -63,7 +73,7 @@ def alter_one_byte(path: Path) -> None:
 
 
 def test_no_index(tmp_path: Path) -> None:
-    line = refusal(COVIDQUEST_INDEX=str(tmp_path / "nothing"))
+    line = refusal_of_the_server(COVIDQUEST_INDEX=str(tmp_path / "nothing"))
     assert f"{tmp_path}/nothing is not there" in line
     assert "scripts.build_index" in line
 
@@ -79,18 +89,22 @@ def test_a_version_that_is_gone(index: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "name", "said"),
+    ("damage", "name", "said", "refused"),
     [
-        (truncate, "vectors.faiss", "bytes where"),
-        (alter_one_byte, "passages.sqlite", "was altered"),
-        (Path.unlink, "passages.sqlite", "is missing"),
+        (truncate, "vectors.faiss", "bytes where", refusal),
+        (alter_one_byte, "passages.sqlite", "was altered", refusal_of_the_server),
+        (Path.unlink, "passages.sqlite", "is missing", refusal),
     ],
 )
 def test_a_damaged_file(
-    index: Path, damage: Callable[[Path], object], name: str, said: str
+    index: Path,
+    damage: Callable[[Path], object],
+    name: str,
+    said: str,
+    refused: Callable[..., str],
 ) -> None:
     damage(version_of(index) / name)
-    line = refusal(COVIDQUEST_INDEX=str(index))
+    line = refused(COVIDQUEST_INDEX=str(index))
     assert name in line
     assert said in line
 
@@ -170,18 +184,20 @@ def test_an_encoder_that_is_not_there(sample_index: Path, tmp_path: Path) -> Non
 
 
 def test_a_bad_setting(sample_index: Path) -> None:
-    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_CANDIDATES="none")
+    changes = {"COVIDQUEST_INDEX": str(sample_index), "COVIDQUEST_CANDIDATES": "none"}
+    line = refusal_of_the_server(**changes)
     assert "COVIDQUEST_CANDIDATES='none' is not a whole number from 1 to 500" in line
 
 
 def test_a_port_that_is_taken(sample_index: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        line = refusal(COVIDQUEST_INDEX=str(sample_index), PORT=str(port))
+        line = refusal_of_the_server(COVIDQUEST_INDEX=str(sample_index), PORT=str(port))
     assert f"cannot listen on 127.0.0.1:{port} (Address already in use): set PORT" in line
 
 
 def test_an_address_of_another_machine(sample_index: Path) -> None:
-    line = refusal(COVIDQUEST_INDEX=str(sample_index), COVIDQUEST_HOST="192.0.2.1")
+    changes = {"COVIDQUEST_INDEX": str(sample_index), "COVIDQUEST_HOST": "192.0.2.1"}
+    line = refusal_of_the_server(**changes)
     assert "cannot listen on 192.0.2.1:" in line
     assert "set COVIDQUEST_HOST to an address of this machine" in line

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from models.contracts import Encoder
 
 SAMPLE = ROOT / "data" / "sample"
-REQUESTS = 1000
+REQUESTS = {"fake models": 200, "real models": 1000}
 CLIENTS = 4
 LIMIT = 540  # seconds for all requests on a machine that has other work; about 40 on an idle one
 CHEAP = {
@@ -49,16 +49,17 @@ class Scene:
     """An index of the sample corpus, a server's settings, and a way to update the index.
 
     `update(first, last)` brings it up to date with those papers of the sample, and returns the
-    version.
+    version. Meanwhile there are at least so many `requests`.
     """
 
+    requests: int
     index: Path
     arguments: tuple[str, ...]
     settings: dict[str, str]
     update: Callable[[int, int], str]
 
 
-@pytest.fixture(params=["fake models", "real models"])
+@pytest.fixture(params=REQUESTS)
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
     corpus, index = tmp_path / "corpus", tmp_path / "index"
     shutil.copytree(SAMPLE, corpus)
@@ -85,7 +86,8 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
         assert report.built.corpus.papers == last - first
         return report.version
 
-    return Scene(index, arguments, {"COVIDQUEST_INDEX": str(index), **CHEAP}, update)
+    settings = {"COVIDQUEST_INDEX": str(index), **CHEAP}
+    return Scene(REQUESTS[request.param], index, arguments, settings, update)
 
 
 def ask(server: Server, number: int) -> Asked:
@@ -109,7 +111,7 @@ def test_no_request_fails_while_the_index_is_updated(
     def client(server: Server) -> Iterator[Asked]:
         """Ask a share of the requests, and go on until the last version has been served."""
         asked = 0
-        while (asked < REQUESTS // CLIENTS or not done.is_set()) and time.monotonic() < end:
+        while (asked < scene.requests // CLIENTS or not done.is_set()) and time.monotonic() < end:
             yield ask(server, asked)
             asked += 1
 
@@ -131,7 +133,7 @@ def test_no_request_fails_while_the_index_is_updated(
         assert server.stop() == 0
         logged = server.logged()
 
-    assert len(asked) >= REQUESTS
+    assert len(asked) >= scene.requests
     assert {one.version for one in asked} == set(versions)
     assert all(versions[one.version] == one.papers for one in asked)
     order = list(versions)

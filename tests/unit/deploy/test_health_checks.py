@@ -30,7 +30,8 @@ class Living(BaseHTTPRequestHandler):
 @pytest.fixture
 def port() -> Iterator[int]:
     with HTTPServer(("127.0.0.1", 0), Living) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        serve = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        serve.start()
         yield server.server_port
         server.shutdown()
 

@@ -162,7 +162,7 @@ def damaged() -> Iterator[tuple[str, bytes]]:
     }.items()
 
 
-@pytest.mark.parametrize(("name", "content"), list(damaged()))
+@pytest.mark.parametrize(("name", "content"), [pytest.param(*one, id=one[0]) for one in damaged()])
 def test_a_damaged_archive_is_one_error_that_says_what_to_do(
     tmp_path: Path, name: str, content: bytes
 ) -> None:

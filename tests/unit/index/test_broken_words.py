@@ -70,7 +70,7 @@ def test_no_text_takes_long() -> None:
     pieces = ["a", "a-", "a- ", "-", " ", "ab", "- b", "1", "_"]
     texts = ["a-" * 100_000, "a- " * 100_000, "a" * 200_000 + "- " + "b" * 200_000 + "-"]
     texts.append("".join(draw.choices(pieces, k=200_000)))
-    started = time.perf_counter()
+    started = time.process_time()
     for text in texts:
         without_broken_words([text])
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3

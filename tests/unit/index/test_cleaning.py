@@ -56,9 +56,9 @@ def test_authors_own_words_stay(text: str) -> None:
     ],
 )
 def test_no_text_takes_long(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     clean(text)
-    assert time.perf_counter() - started < 3  # the first took longer than the universe is old
+    assert time.process_time() - started < 3  # the first took longer than the universe is old
 
 
 @pytest.mark.parametrize(

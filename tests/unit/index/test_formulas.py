@@ -65,7 +65,7 @@ def test_no_text_takes_long() -> None:
     texts = ["\\documentclass" * 20_000, "$a_" * 50_000, "$" + "a \\" * 50_000, "q " * 29 + "word "]
     texts[-1] *= 5_000
     texts.append("q" * 200_000)
-    started = time.perf_counter()
+    started = time.process_time()
     for text in texts:
         without_formulas(text)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3

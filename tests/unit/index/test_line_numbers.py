@@ -75,6 +75,6 @@ def test_other_digits_that_are_apart_stay(text: str) -> None:
 
 
 def test_many_numbers_do_not_take_long() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     without_line_numbers(["1 2 3 " * 20_000])
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3

@@ -56,15 +56,22 @@ def _written(question: str = "Why?", start: str = "0") -> bytes:
 
 
 def _damaged() -> bytes:
-    damaged = bytearray(gzip.compress(_written()))
+    damaged = bytearray(gzip.compress(_written(), mtime=0))
     damaged[10] ^= 255  # in what is compressed: zlib's own error
     return bytes(damaged)
+
+
+PACKED = gzip.compress(bytes(range(256)) * 99, mtime=0)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("q.json", gzip.compress(bytes(range(256)) * 99), "is no text in UTF-8: if it is gzipped,"),
+        (
+            "q.json",
+            PACKED,
+            "is no text in UTF-8: if it is gzipped,",
+        ),
         ("q.json.gz", _damaged(), "is damaged or cut off"),
         ("q.json", b"[" * 100_000, "maximum recursion depth"),
         ("q.json", _written(start="1e999"), "'float' object cannot be interpreted as an integer"),

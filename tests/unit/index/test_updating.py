@@ -113,6 +113,15 @@ def another_corpus(corpus: Path) -> None:
     rewrite(corpus, change)
 
 
+@pytest.fixture(scope="module")
+def built_from_another(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Return what an index of `another_corpus` that is built from nothing holds."""
+    root = tmp_path_factory.mktemp("another")
+    shutil.copytree(SAMPLE, root / "corpus")
+    another_corpus(root / "corpus")
+    return built(root / "corpus", root / "index")
+
+
 def built(corpus: Path, folder: Path) -> dict[str, object]:
     """Return what an index of `corpus` that is built from nothing holds."""
     build_index(corpus, folder, ENCODER, Silent(), workers=1)
@@ -146,7 +155,7 @@ def test_an_index_that_is_up_to_date_stays(corpus: Path, index: Path, what: str)
 
 
 def test_only_new_and_changed_passages_are_embedded(
-    corpus: Path, index: Path, tmp_path: Path
+    corpus: Path, index: Path, built_from_another: dict[str, object]
 ) -> None:
     another_corpus(corpus)
     counting = Counting()
@@ -159,7 +168,7 @@ def test_only_new_and_changed_passages_are_embedded(
     assert report.built is not None
     assert passages.added + passages.changed + passages.kept == report.built.corpus.passages
     assert report.built.version == report.version == current_version(index).name
-    assert everything(index) == built(corpus, tmp_path / "other")
+    assert everything(index) == built_from_another
     assert update(corpus, index).built is None
 
 
@@ -444,7 +453,7 @@ def test_a_corpus_without_text(corpus: Path, index: Path) -> None:
 @pytest.mark.parametrize("size", [0, 50, 2_000, 20_000, 100_000, 200_000])
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_full_disk_is_one_error_and_what_was_published_stays(
-    corpus: Path, index: Path, tmp_path: Path, size: int, dry_run: bool
+    corpus: Path, index: Path, built_from_another: dict[str, object], size: int, dry_run: bool
 ) -> None:
     another_corpus(corpus)
     before = everything(index)
@@ -454,7 +463,7 @@ def test_a_full_disk_is_one_error_and_what_was_published_stays(
     assert not (dry_run and "--resume" in str(caught.value))
     assert everything(index) == before
     update(corpus, index, Counting(), resume=True)
-    assert everything(index) == built(corpus, tmp_path / "other")
+    assert everything(index) == built_from_another
 
 
 def made_of(vectors: NDArray[np.float64]) -> Embedded:

@@ -103,7 +103,9 @@ def test_allowed_rows_that_are_far_from_the_question_come_back(
 
 
 def test_a_vector_of_zeros_breaks_nothing(index: VectorIndex) -> None:
-    assert len(index.search(np.zeros((1, 16), np.float32), 5)[0]) <= 5
+    hits = index.search(np.zeros((1, 16), np.float32), 5)[0]
+    found = 0 if isinstance(index._index, faiss.IndexPQFastScan) else 5  # it scales by the largest
+    assert [hit.score for hit in hits] == [0] * found
 
 
 def test_nothing_is_allowed(index: VectorIndex) -> None:
@@ -193,7 +195,7 @@ def test_a_damaged_file_is_refused(
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory below /proc")
 @pytest.mark.parametrize("kind", KINDS)
 def test_opening_reads_nothing_into_memory(tmp_path: Path, kind: str) -> None:
-    rows = unit(40_000, 128).astype(np.float16)
+    rows = unit(12_000, 128).astype(np.float16)
     build_faiss(rows, tmp_path / "v", kind)
     size = (tmp_path / "v").stat().st_size
     before = private_bytes()

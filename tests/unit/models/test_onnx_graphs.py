@@ -1,7 +1,9 @@
 """The graph in single precision and in integers, on tiny models of every architecture."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -47,9 +49,14 @@ def _outputs(model: ModelProto, feed: Feed) -> list[FloatArray]:
     return made
 
 
+@cache
+def _network(folder: Path) -> Any:
+    return AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float32).eval()
+
+
 def _torch(folder: Path, feed: Feed) -> list[FloatArray]:
     """Return what a reader's graph does: the logits, and the last hidden states."""
-    model = AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float32).eval()
+    model = _network(folder)
     inputs = {"input_ids": torch.from_numpy(feed["input_ids"])}
     if getattr(model.config, "type_vocab_size", 0) > 1 and not folder.name.startswith("distil"):
         inputs["token_type_ids"] = torch.from_numpy(feed["token_type_ids"])

@@ -1,8 +1,10 @@
 import random
 import shutil
 from collections.abc import Callable
+from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,10 +37,16 @@ def reader_of(checkpoints: dict[str, Path]) -> ReaderOf:
     return make
 
 
+@cache
+def _parts(folder: Path) -> tuple[Any, Any]:
+    """Return the tokenizer and the model of a folder."""
+    model = AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float32)
+    return AutoTokenizer.from_pretrained(folder), model.eval()
+
+
 def _reference(folder: Path, question: str, context: str, longest: int) -> Span:
     """Read one window at a time, as transformers' own tokenizer cuts them, and try every pair."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer, model = _parts(folder)
     encoded = tokenizer(
         question,
         context,

@@ -136,12 +136,14 @@ def test_pairs_of_other_sources_are_refused(tmp_path: Path) -> None:
         mined(options(tmp_path, made), tmp_path)
 
 
-FLIPPED = bytearray(gzip.compress(b'{"sources": []}' * 99))
+FLIPPED = bytearray(gzip.compress(b'{"sources": []}' * 99, mtime=0))
 FLIPPED[10] ^= 255  # in what is compressed: zlib's own error
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1"), bytes(FLIPPED)]
+    "content",
+    [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1"), bytes(FLIPPED)],
+    ids=["empty", "not packed", "without pairs", "cut off", "flipped"],
 )
 def test_damaged_pairs_are_refused(tmp_path: Path, content: bytes) -> None:
     made = Source(write(tmp_path / "m.jsonl"), 1.0, corpus=False, made=True)

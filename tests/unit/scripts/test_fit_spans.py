@@ -1,6 +1,7 @@
 """Fitting what chooses among spans: on made-up lists, and with the shipped reader."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -90,11 +91,19 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def default_reader(parent: Path) -> Path:
+    """Return a copy of the default reader; its weights for torch are a link."""
+
+    def copy(source: str, target: str) -> None:
+        (os.symlink if source.endswith(".safetensors") else shutil.copy)(source, target)
+
+    return Path(shutil.copytree(reader_folder("default"), parent / "reader", copy_function=copy))
+
+
 def test_it_is_fitted_and_written_beside_the_reader(
     questions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "reader"
-    shutil.copytree(reader_folder("default"), folder)
+    folder = default_reader(tmp_path)
     stale = (folder / SPAN_CHOICE).read_text().replace('"model": "bert', '"model": "another')
     (folder / SPAN_CHOICE).write_text(stale)
     with pytest.raises(ModelError, match="was fitted to the reader another"):
@@ -122,8 +131,7 @@ def test_it_is_fitted_and_written_beside_the_reader(
 def test_a_graph_without_states_is_refused(
     questions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "reader"
-    shutil.copytree(reader_folder("default"), folder)
+    folder = default_reader(tmp_path)
     graph = onnx.load(folder / GRAPH)
     del graph.graph.output[2:]  # as earlier versions exported it
     onnx.save(graph, folder / GRAPH)

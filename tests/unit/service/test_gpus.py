@@ -10,6 +10,7 @@ import torch
 from service.gpus import LostGPUError, free, is_lost, missing, visible
 from service.loading import load_models
 from service.settings import Settings
+from tests.fake_models import FakeEncoder, FakeReader
 from tests.serving import ROOT
 
 
@@ -117,5 +118,7 @@ def test_a_gpu_that_torch_cannot_use_is_told(
     warned: bool,
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+    monkeypatch.setattr("service.loading.load_encoder", lambda *_, **__: FakeEncoder())
+    monkeypatch.setattr("service.loading.load_reader", lambda *_, **__: FakeReader())
     load_models(Settings(device=device, threads=1))
     assert ("torch cannot use it" in caplog.text) == warned

@@ -95,14 +95,15 @@ def test_a_batchs_refusals_are_counted_as_what_they_are() -> None:
 
 
 def test_no_more_questions_are_asked_at_once_than_allowed() -> None:
-    inside, most, turn = 0, 0, threading.Lock()
+    inside, most, turn, together = 0, 0, threading.Lock(), threading.Barrier(AHEAD)
 
     def ask(question: str) -> AnswerList:
         nonlocal inside, most
         with turn:
             inside += 1
             most = max(most, inside)
-        time.sleep(0.002)
+        together.wait(10)
+        time.sleep(0.002)  # for one that should not come
         with turn:
             inside -= 1
         return answer(question)

@@ -190,7 +190,7 @@ def test_an_unexpected_error_is_a_readable_page() -> None:
 def test_no_form_is_answered_with_500(client: FlaskClient) -> None:
     odd = ["", " ", "a", "?", "-1", "0", "1", "5", "0.5", "1e999", "9" * 5000, "\x00", "\ud800"]
     combinations = list(itertools.product(odd, repeat=4))
-    for question, select, weight, top_k in random.Random(19).sample(combinations, 1000):
+    for question, select, weight, top_k in random.Random(19).sample(combinations, 250):
         fields = {"question": question, "question_select": select, "weight": weight, "top_k": top_k}
         body = urlencode(fields, errors="surrogatepass")
         response = client.post(URL, data=body, content_type="application/x-www-form-urlencoded")

@@ -56,12 +56,17 @@ def test_it_reads_when_nobody_waits() -> None:
 
 
 def test_it_waits_a_moment_after_the_last_question() -> None:
-    done: list[str] = []
-    ahead = ReadingAhead(lambda: False, idle=0.4)
-    ahead.offer("a", steps(done, "a"))
-    time.sleep(0.2)
-    assert done == []
-    until(lambda: done)
+    taken: list[float] = []
+
+    def step() -> bool:
+        taken.append(time.monotonic())
+        return False
+
+    ahead = ReadingAhead(lambda: False, idle=0.2)
+    offered = time.monotonic()
+    ahead.offer("a", step)
+    until(lambda: taken)
+    assert taken[0] - offered >= 0.2
 
 
 def test_the_last_questions_go_first_and_few_are_kept() -> None:
