@@ -2,7 +2,6 @@
 
 import argparse
 import random
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 from index.corpora.squad import GoldQuestion
 from index.types import CorpusError
 from scripts.gold_questions import learnable
-from scripts.reader_examples import Asked, Draw, planned
+from scripts.reader_examples import Asked, Draw, around, planned
 from scripts.training_plan import rate_after
 from scripts.training_runs import Source
 
@@ -31,7 +30,6 @@ SHORTEST, LONGEST = 60, 150
 LOG_SECONDS = 5.0
 _POOL = 4096  # windows that are cut and sorted by length together
 _AHEAD = 3  # pools
-_REACH = 10 * LONGEST  # code points around an answer that hold more words than a window
 
 
 def asked_of(sources: Sequence[Source]) -> list[Asked]:
@@ -47,24 +45,15 @@ def asked_of(sources: Sequence[Source]) -> list[Asked]:
 
 
 def window_of(gold: GoldQuestion, seed: int) -> str:
-    """Return 60 to 150 words of a question's context that hold an answer anywhere.
-
-    All of it where it is shorter. Only what is near the answer is looked at: a context may be a
-    whole paper.
-    """
+    """Return 60 to 150 words of a question's context that hold an answer, as `around` does."""
     chance = random.Random(seed)  # noqa: S311 - nothing secret
     chosen = chance.randrange(len(gold.answers))
     start = gold.starts[chosen]
     end = start + len(gold.answers[chosen])
-    near = gold.context[max(0, start - _REACH) : start]
-    before = [start - len(near) + word.start() for word in re.finditer(r"\S+", near)]
-    after = [end + word.end() for word in re.finditer(r"\S+", gold.context[end : end + _REACH])]
-    room = chance.randint(SHORTEST, LONGEST) - len(gold.answers[chosen].split())
-    most = max(0, min(room, len(before)))
-    count = chance.randint(min(most, max(0, room - len(after))), most)
-    rest = max(0, min(room - count, len(after)))
-    begin = before[-count] if count else start
-    return gold.context[begin : after[rest - 1] if rest else end]
+    begin, stop = around(
+        gold.context, start, end, shortest=SHORTEST, longest=LONGEST, chance=chance
+    )
+    return gold.context[begin:stop]
 
 
 def batches_of(

@@ -20,6 +20,7 @@ SHORTEST, LONGEST = 60, 240
 """Words of a part of a long text: a short passage, and what a window of 384 tokens holds."""
 
 _TRIES = 8
+_CODE_POINTS = 10  # so many hold more than a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +147,16 @@ def _one(asked: Asked, draw: Draw) -> Example | None:
         return Example(gold.question, chance.choice(passages), 0, 0, known) if passages else None
     if not known:
         return Example(gold.question, gold.context, 0, 0, known)
-    words = [word.span() for word in re.finditer(r"\S+", gold.context)]
-    count = chance.randint(SHORTEST, LONGEST)
     if draw.kind == "own":
-        part = _part_without(words, gold, count, chance)
+        words = [word.span() for word in re.finditer(r"\S+", gold.context)]
+        part = _part_without(words, gold, chance.randint(SHORTEST, LONGEST), chance)
         return Example(gold.question, gold.context[slice(*part)], 0, 0) if part else None
     chosen = chance.randrange(len(gold.answers))
     start = gold.starts[chosen]
     end = start + len(gold.answers[chosen])
-    begin, stop = _part_with(words, start, end, count, chance)
+    begin, stop = around(
+        gold.context, start, end, shortest=SHORTEST, longest=LONGEST, chance=chance
+    )
     return Example(gold.question, gold.context[begin:stop], start - begin, end - begin)
 
 
@@ -191,19 +193,27 @@ def _thinned(text: str, share: float, chance: random.Random) -> str:
     return "".join([*words[:1], *kept, *words[1:][-1:]])
 
 
-def _part_with(
-    words: Sequence[tuple[int, int]], start: int, end: int, count: int, chance: random.Random
+def around(
+    context: str, start: int, end: int, *, shortest: int, longest: int, chance: random.Random
 ) -> tuple[int, int]:
-    """Return a range of about `count` words that holds the answer somewhere."""
-    first = max(0, next((i for i, (_, stop) in enumerate(words) if stop > start), 0))
-    last = next((i for i, (_, stop) in enumerate(words) if stop >= end), len(words) - 1)
-    room = max(0, count - (last - first + 1))
-    most = min(first, room)
-    least = min(most, max(0, room - (len(words) - 1 - last)))  # what does not fit behind it
-    before = chance.randint(least, most)
-    begin = max(0, first - before)
-    stop = min(len(words) - 1, last + room - before)
-    return min(words[begin][0], start), max(words[stop][1], end)
+    """Return a range of `shortest` to `longest` whole words that holds an answer anywhere.
+
+    All of the text where it is shorter, and the answer alone where that is longer. Only what is
+    near the answer is looked at: a context may be a whole paper.
+    """
+    reach = _CODE_POINTS * longest
+    near = context[max(0, start - reach) : start]
+    before = [start - len(near) + word.start() for word in re.finditer(r"\S+", near)]
+    after = [end + word.end() for word in re.finditer(r"\S+", context[end : end + reach])]
+    if re.fullmatch(r"\S\S", context[max(0, start - 1) : start + 1]):  # within a word
+        start = before.pop()
+    if re.fullmatch(r"\S\S", context[max(0, end - 1) : end + 1]):
+        end = after.pop(0)
+    room = max(0, chance.randint(shortest, longest) - len(context[start:end].split()))
+    most = min(room, len(before))
+    count = chance.randint(min(most, max(0, room - len(after))), most)
+    rest = min(room - count, len(after))
+    return before[-count] if count else start, after[rest - 1] if rest else end
 
 
 def _part_without(

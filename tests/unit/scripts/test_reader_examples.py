@@ -87,6 +87,7 @@ def test_an_answer_that_begins_within_a_word_or_is_longer_than_a_part_stays_whol
         for seed in range(10):
             [example] = drawn(Asked([one], [[]], 1, 0, 0), Draw(0, 0, "answer", seed))
             assert example.context[example.start : example.end] == one.answers[0]
+            assert set(example.context.split()) <= set(LONG.split())  # no word is cut
 
 
 def test_windows_without_the_answer_have_an_empty_range() -> None:
