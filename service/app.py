@@ -21,6 +21,7 @@ from werkzeug.exceptions import (
 
 from service.api import create_api
 from service.background import (
+    ANSWERER,
     NotReadyError,
     answerer_of,
     load_in_background,
@@ -88,6 +89,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     progress = FetchProgress()
     future = loaded(answerer) if answerer else load_in_background(load, stop_server, progress.told)
     app = Flask(__name__)
+    app.extensions[ANSWERER] = future
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

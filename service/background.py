@@ -24,6 +24,8 @@ _ever_ready = mmap.mmap(-1, 1)
 """A byte that this process shares with those that it forks: 1 once one of them was ready."""
 _replaced = Event()  # this worker could not load, and ends to be replaced
 
+ANSWERER = "covidquest.answerer"
+"""The key of an application's `extensions` that holds the future of its answerer."""
 LOADING = "The index and the models are being loaded. Try again in a few seconds."
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from service.background import ANSWERER
 from service.patience import arrived
 from service.receiving import Incoming, PunctualUnreader
 
@@ -30,6 +31,11 @@ UNREAD = 30
 """Seconds that a client may take nothing of its response, before its connection is closed."""
 LINGER = 2.0
 """Seconds that a client has to close its end, once all of its response was sent."""
+LOADING = 3.0
+"""Seconds that a worker which is still loading takes no connection, before it takes some to say so.
+
+They wait for it, or go to another worker.
+"""
 _RECEIVED = 65_536  # bytes that are thrown away at once, of what a client sends after its request
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _PAUSE = 1.0  # seconds without accepting, where the system gives no more files
@@ -46,7 +52,8 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     `ThreadWorker` leaves them open until its last request is done, and whoever connects meanwhile
     waits for a reset. A client that does not read its response does not keep a thread for ever,
     and one that does not close its connection holds up nobody: `ThreadWorker` waits for it where it
-    listens to all. Where the system gives no file for a new connection, that one waits.
+    listens to all. Where the system gives no file for a new connection, that one waits, and so do
+    those that come while the index and the models are being loaded, for a while.
     """
 
     _closed = False
@@ -58,6 +65,18 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         self._lingering: deque[TConn] = deque()  # their responses are sent; the oldest first
         self._places = Semaphore(max(1, self.cfg.threads // 4))
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Make the application, which begins to load what it answers with."""
+        super().load_wsgi()
+        self._paused_until = time.monotonic() + LOADING
+        self.wsgi.extensions[ANSWERER].add_done_callback(
+            lambda _: self.method_queue.defer(self._end_pause)
+        )
+
+    def _end_pause(self) -> None:
+        """Take connections again; the main loop looks at it after each event."""
+        self._paused_until = 0.0
 
     def accept(self, listener: socket) -> None:
         """Take a new connection, if the system has a file for it."""

@@ -18,7 +18,7 @@ from threading import Event
 
 import pytest
 
-from tests.serving import FAKE_MODELS, LIMIT, Server, received, serving, until
+from tests.serving import FAKE_MODELS, LIMIT, Server, received, serving, starting, until
 
 NUMBERS = count()
 
@@ -257,6 +257,31 @@ def test_a_worker_that_ends_while_the_index_is_broken_takes_no_other_with_it(
         assert set(others) < set(children(server.process.pid))
         assert server.stop() == 0
         assert "Traceback" not in server.logged()
+
+
+def test_nobody_is_refused_while_a_worker_is_loading(fake_index: Path) -> None:
+    settings = {"COVIDQUEST_INDEX": str(fake_index), "COVIDQUEST_WORKERS": "2"}
+    with starting(*FAKE_MODELS, FAKE_LOADING="1", FAKE_UNTOLD=str(LIMIT), **settings) as server:
+        until(lambda: server.logged().count("Booting worker") == 2)
+        while server.logged().count("serving index version") < 2:
+            assert server.post_json(body()).status == 200
+        os.kill(children(server.process.pid)[0], signal.SIGKILL)
+        until(lambda: server.logged().count("Booting worker") == 3)
+        while server.logged().count("serving index version") < 3:
+            assert server.post_json(body()).status == 200
+        assert server.stop() == 0
+
+
+def test_a_server_that_is_long_in_loading_says_so(fake_index: Path) -> None:
+    settings = {"COVIDQUEST_INDEX": str(fake_index), "FAKE_LOADING": "3", "FAKE_UNTOLD": "0"}
+    with starting(*FAKE_MODELS, **settings) as server:
+        server.wait_for("/healthz", LIMIT)
+        probe, reply = server.get("/readyz"), server.post_json(body())
+        assert (probe.status, reply.status, server.get("/").status) == (503, 503, 200)
+        assert "being loaded" in probe.json()["reason"]
+        assert int(reply.headers["Retry-After"]) > 0
+        server.wait_for("/readyz", LIMIT)
+        assert server.stop() == 0
 
 
 def test_figures_are_those_of_all_workers(sample_index: Path) -> None:
