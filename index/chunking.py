@@ -61,7 +61,7 @@ class Chunker:
     @property
     def name(self) -> str:
         """What identifies the way of cutting, for the index's manifest."""
-        return f"sentences/{self.words}w/{self.overlap}s/v4"
+        return f"sentences/{self.words}w/{self.overlap}s/v5"
 
     def chunks(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield the half-open code point ranges of the passages of `text`, in order.

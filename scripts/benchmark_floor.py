@@ -32,7 +32,7 @@ class Network:
         """Return the operations that windows of so many tokens need.
 
         >>> Network(layers=6, hidden=384, intermediate=1536).operations([200])
-        4616355840
+        4615372800
         """
         matrices = 4 * self.hidden**2 + 2 * self.hidden * self.intermediate
         return sum(

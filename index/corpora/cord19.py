@@ -18,6 +18,7 @@ from index.corpora.bounds import (
     whole,
 )
 from index.corpora.broken_words import without_broken_words
+from index.corpora.citations import with_citations_apart
 from index.corpora.cleaning import clean, clean_abstract, without_stray_stops
 from index.corpora.dates import read_date
 from index.corpora.identifiers import normal_doi, normal_pmcid, normal_pubmed_id
@@ -168,7 +169,13 @@ def _parse(content: bytes, *, from_pdf: bool) -> _Parse:
     parts = [part for part in _list(body) if isinstance(part, dict) and "text" in part]
     if not parts and body != []:
         raise ValueError("not a CORD-19 parse")
-    paragraphs = tuple((_text(part.get("section")), _text(part["text"])) for part in parts)
+    paragraphs = tuple(
+        (
+            _text(part.get("section")),
+            with_citations_apart(_text(part["text"]), part.get("cite_spans")),
+        )
+        for part in parts
+    )
     kept = first_paragraphs(paragraphs, LONGEST_TEXT)
     metadata = data.get("metadata")
     title = _text(metadata.get("title")) if isinstance(metadata, dict) else ""

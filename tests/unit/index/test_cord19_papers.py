@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from index.corpora.citations import with_citations_apart
 from index.corpora.cord19 import ReadPaper, read_paper
 from index.corpora.parses import FolderParses
 from index.corpora.records import PaperTask
@@ -71,6 +72,61 @@ def test_the_abstract_is_metadatas_and_else_the_parses(tmp_path: Path) -> None:
 def test_cite_spans_of_any_kind(tmp_path: Path, cites: dict[str, str]) -> None:
     record = {"pmc_json_files": "p"}
     assert document(tmp_path, record, p=parse(LONG, cites=cites)).sections[0].text == LONG
+
+
+def cited(text: str, *words: str, **changes: object) -> list[dict[str, object]]:
+    """Return `cite_spans` of words of the text, one behind the other."""
+    spans: list[dict[str, object]] = []
+    at = 0
+    for word in words:
+        at = text.index(word, at) + len(word)
+        spans.append({"start": at - len(word), "end": at, "mention": word} | changes)
+    return spans
+
+
+@pytest.mark.parametrize(
+    ("text", "citations", "apart"),
+    [
+        ("R0 is about 2.23,24 in Wuhan.", ("3", "24"), "R0 is about 2.2[3,24] in Wuhan."),
+        ("It fell by 40%12–14 at once.", ("12", "14"), "It fell by 40%[12–14] at once."),
+        ("They were open.38 Thus it fell.", ("38",), "They were open.[38] Thus it fell."),
+        ("Masks help7, gowns8 do not.", ("7", "8"), "Masks help[7], gowns[8] do not."),
+        ("Masks,8 and gowns9", ("8", "9"), "Masks,[8] and gowns[9]"),
+        ("Masks help [3,24] all (5) of us 6 .", ("3", "24", "5", "6"), ""),
+        ("Masks (Ahn et al., 2012) help COVID-19 wards.", ("Ahn et al., 2012", "19"), ""),
+    ],
+)
+def test_numbers_of_citations_do_not_stick_to_words(
+    tmp_path: Path, text: str, citations: tuple[str, ...], apart: str
+) -> None:
+    found = parse(LONG)
+    found["body_text"].append({"text": text, "cite_spans": cited(text, *citations)})
+    (*_, section) = document(tmp_path, {"pmc_json_files": "p"}, p=found).sections
+    assert section.text == (apart or text)
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        cited("about 2.23", "3", end=99),
+        cited("about 2.23", "3", mention="4"),
+        cited("about 2.23", "3", start=-1),
+        cited("about 2.23", "3", start="9"),
+        cited("about 2.23", "3", end=None),
+        [None, 3, {}, [{"start": 9, "end": 10, "mention": "3"}]],
+        {"start": 9, "end": 10, "mention": "3"},
+        "3",
+        None,
+    ],
+)
+def test_places_of_citations_that_are_none_count_for_nothing(spans: object) -> None:
+    assert with_citations_apart("about 2.23", spans) == "about 2.23"
+
+
+def test_places_of_citations_may_overlap() -> None:
+    text = "about 2.23,24"
+    spans = [*cited(text, "3,24"), *cited(text, "3", "24"), *cited(text, "3", "24")]
+    assert with_citations_apart(text, spans) == "about 2.2[3,24]"
 
 
 def test_the_title_is_metadatas_and_else_the_parses(tmp_path: Path) -> None:
