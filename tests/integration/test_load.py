@@ -259,16 +259,24 @@ def test_a_worker_that_ends_while_the_index_is_broken_takes_no_other_with_it(
         assert "Traceback" not in server.logged()
 
 
-def test_nobody_is_refused_while_a_worker_is_loading(fake_index: Path) -> None:
-    settings = {"COVIDQUEST_INDEX": str(fake_index), "COVIDQUEST_WORKERS": "2"}
-    with starting(*FAKE_MODELS, FAKE_LOADING="1", FAKE_UNTOLD=str(LIMIT), **settings) as server:
-        until(lambda: server.logged().count("Booting worker") == 2)
-        while server.logged().count("serving index version") < 2:
-            assert server.post_json(body()).status == 200
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_nobody_is_refused_while_a_worker_is_loading(fake_index: Path, workers: str) -> None:
+    settings = {"COVIDQUEST_INDEX": str(fake_index), "COVIDQUEST_WORKERS": workers}
+    slow = {"FAKE_LOADING": "1", "FAKE_UNTOLD": str(LIMIT)}
+    with starting(*FAKE_MODELS, **settings, **slow) as server:
+
+        def ask_until(loaded_workers: int) -> None:
+            while server.logged().count("serving index version") < loaded_workers:
+                assert server.post_json(body()).status == 200
+
+        at_once = int(workers)
+        until(lambda: server.logged().count("Booting worker") == at_once)
+        ask_until(at_once)
         os.kill(children(server.process.pid)[0], signal.SIGKILL)
-        until(lambda: server.logged().count("Booting worker") == 3)
-        while server.logged().count("serving index version") < 3:
-            assert server.post_json(body()).status == 200
+        until(lambda: server.logged().count("Booting worker") == at_once + 1)
+        ask_until(at_once + 1)
+        server.process.send_signal(signal.SIGHUP)
+        ask_until(2 * at_once + 1)
         assert server.stop() == 0
 
 
