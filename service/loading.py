@@ -30,7 +30,7 @@ from service.gpus import visible
 from service.measuring import Measured
 from service.metrics import Metrics
 from service.reading import NO_ANSWER_FEATURES
-from service.settings import Settings
+from service.settings import Settings, StartError
 from service.shared_models import SharedModels
 
 BESIDE = CALIBRATION
@@ -47,10 +47,6 @@ log = logging.getLogger(__name__)
 
 _AGAIN = "fit the scores again, with scripts/calibrate.py --write index, or remove it"
 _SHIPPED = Path(__file__).parent / "calibration"  # of the encoders with and without word vectors
-
-
-class StartError(Exception):
-    """The service cannot start. The message is one line: what is wrong and how to mend it."""
 
 
 def preflight(settings: Settings) -> None:

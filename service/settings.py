@@ -27,8 +27,8 @@ PREFIX = "COVIDQUEST_"
 T = TypeVar("T")
 
 
-class SettingsError(Exception):
-    """Some settings cannot be used. The message names each, its value and what is allowed."""
+class StartError(Exception):
+    """What is set cannot be served. The message is one line: what is wrong and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ class Settings:
         """Read the settings; a variable that is unset or blank leaves its default.
 
         Raises:
-            SettingsError: values out of range or unknown `COVIDQUEST_*` variables; all in one line.
+            StartError: values out of range, or unknown variables. Names each and what is allowed.
 
         """
         values: dict[str, object] = {}
@@ -276,7 +276,7 @@ class Settings:
                 f"COVIDQUEST_WEB_THREADS={settings.web_threads}: lower it, or raise the other"
             )
         if problems:
-            raise SettingsError("; ".join(problems))
+            raise StartError("; ".join(problems))
         return settings
 
 

@@ -17,9 +17,9 @@ from index.builder import build_index
 from index.manifest import current_version
 from index.types import IndexingError
 from service.following import Following
-from service.loading import StartError, snapshot
+from service.loading import snapshot
 from service.metrics import Metrics
-from service.settings import Settings
+from service.settings import Settings, StartError
 from service.shared_models import SharedModels
 from service.types import Query
 from tests.fake_models import FakeEncoder, FakeReader
