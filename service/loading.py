@@ -27,7 +27,6 @@ from service.calibrations import (
 )
 from service.following import Following
 from service.gpus import visible
-from service.measuring import Measured
 from service.metrics import Metrics
 from service.reading import NO_ANSWER_FEATURES
 from service.settings import Settings, StartError
@@ -125,7 +124,7 @@ def load_answerer(settings: Settings) -> Answerer:
     return snapshot(settings, load_models(settings))
 
 
-def load_following(settings: Settings, metrics: Metrics) -> Measured:
+def load_following(settings: Settings, metrics: Metrics) -> Following:
     """Load an answerer that goes over to each new version of the index. Raises StartError."""
     models = load_models(settings, metrics)
     for line in cautions(settings):
@@ -133,13 +132,12 @@ def load_following(settings: Settings, metrics: Metrics) -> Measured:
     alone = settings.workers <= 1 or models.device != "cpu"  # an idle worker must not slow others
     if settings.read_ahead == "on" and settings.cache and alone:
         models.start_reading_ahead()
-    following = Following(
+    return Following(
         settings.index / CURRENT,
         partial(snapshot, settings, models),
         every=settings.index_poll,
-        tell=metrics.serving,
+        metrics=metrics,
     )
-    return Measured(following, metrics)
 
 
 def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrations:
