@@ -11,7 +11,6 @@ from index.manifest import CURRENT
 from index.packing import CALIBRATION
 from index.search import PassageIndex, checked
 from index.types import IndexingError
-from models import calibration
 from models.backends import TORCH, backend_of, check_files, load_encoder, load_reader
 from models.calibration import LogisticCalibration
 from models.contracts import ModelError
@@ -23,6 +22,7 @@ from service.calibrations import (
     READER_FEATURES,
     Calibrations,
     ReaderCalibration,
+    load_calibration,
     load_reader_calibration,
 )
 from service.following import Following
@@ -153,9 +153,9 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     own = reader_folder(settings.reader) / READER_CALIBRATION
     reader = next((path for path in (folder / READER_ON_INDEX, own) if path.exists()), None)
     return Calibrations(
-        retrieval=_calibration(folder / RETRIEVAL_CALIBRATION, features),
+        retrieval=load_calibration(folder / RETRIEVAL_CALIBRATION, features),
         reader=load_reader_calibration(reader or reader_folder(DEFAULT) / own.name),
-        no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, NO_ANSWER_FEATURES),
+        no_answer=load_calibration(folder / NO_ANSWER_CALIBRATION, NO_ANSWER_FEATURES),
     )
 
 
@@ -229,15 +229,6 @@ def _none(features: tuple[str, ...]) -> Calibrations:
         for names in (features, READER_FEATURES, NO_ANSWER_FEATURES)
     )
     return Calibrations(retrieval, ReaderCalibration(reader), no_answer)
-
-
-def _calibration(path: Path, features: tuple[str, ...]) -> LogisticCalibration:
-    found = calibration.load(path)
-    if found.features != features:
-        raise ModelError(
-            f"{path} was fitted to other features: run scripts/calibrate.py --write index"
-        )
-    return found
 
 
 def _one_line(error: Exception) -> str:
