@@ -73,7 +73,9 @@ class Metrics:
         self.inside = self._gauge("covidquest_requests_inside", "Questions being answered.")
         self.waiting = self._gauge("covidquest_queue_length", "Requests that wait for a model.")
         self._index = self._gauge("covidquest_index_info", "1 for what is served.", "version")
-        self._models: Gauge | None = None
+        self._models = self._gauge(
+            "covidquest_models_info", "1 for what serves.", "encoder", "reader", "device"
+        )
         self._version = ""
 
     def text(self) -> bytes:
@@ -121,14 +123,7 @@ class Metrics:
             self._index.labels(self._version).set(0)
         self._version = source.index_version
         self._index.labels(self._version).set(1)
-        named = {
-            name: str(value)
-            for name, value in asdict(source).items()
-            if name not in {"index_version", "papers", "passages"}
-        }
-        if self._models is None:
-            self._models = self._gauge("covidquest_models_info", "1 for what serves.", *named)
-        self._models.labels(**named).set(1)
+        self._models.labels(source.encoder, source.reader, source.device).set(1)
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:
         return Counter(name, help_, labels, registry=self._registry)
