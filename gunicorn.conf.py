@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from service import gpus
 from service.allocation import few_arenas
 from service.logs import ACCESS_FORMAT, configuration
-from service.settings import Settings, SettingsError
+from service.settings import Settings, StartError
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -33,7 +33,7 @@ def connections(threads: int) -> int:
 
 try:
     settings = Settings.from_environment(os.environ)
-except SettingsError as error:
+except StartError as error:
     raise SystemExit(f"covidquest: cannot start: {error}") from None
 
 bind = settings.bind
@@ -114,7 +114,7 @@ def on_starting(server: "Arbiter") -> None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="covidquest-metrics-")
     import service.background  # noqa: F401, PLC0415 - what it notes is shared by all workers
     from service.feedback import FeedbackError, FeedbackStore  # noqa: PLC0415 - likewise
-    from service.loading import StartError, preflight  # noqa: PLC0415 - not for reading settings
+    from service.loading import preflight  # noqa: PLC0415 - not for reading settings
 
     if problem := unsupported(server):
         on_exit(server)

@@ -14,10 +14,10 @@ from service.batch import Outcome, outcomes
 from service.cards import Card
 from service.errors import problem_of
 from service.lists import UnreadableListError, read_file
-from service.loading import StartError, load_answerer
+from service.loading import load_answerer
 from service.replies import batch_line
 from service.schemas import AnswersBody
-from service.settings import Settings, SettingsError
+from service.settings import Settings, StartError
 from service.types import AnswerList, Query
 from service.validation import InvalidQueryError, parse_query
 
@@ -224,7 +224,7 @@ def main(argv: list[str] | None = None) -> int:
     except (InvalidQueryError, UnreadableListError) as error:
         print(f"ask: {error}", file=sys.stderr)
         return 2
-    except (SettingsError, StartError) as error:
+    except StartError as error:
         print(f"ask: {error}", file=sys.stderr)
         return 1
     if options.json:

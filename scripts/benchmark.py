@@ -25,8 +25,8 @@ from scripts.benchmark_service import fill, serve, texts_of, titles_as_questions
 from scripts.benchmark_table import Table
 from scripts.gold_questions import asked_or_suggested
 from scripts.haystack_client import expect_python
-from service.loading import StartError, load_models, snapshot
-from service.settings import Settings, SettingsError
+from service.loading import load_models, snapshot
+from service.settings import Settings, StartError
 from service.types import Query
 
 SECTIONS = ("stages", "reading", "service", "floor", "gpu")
@@ -187,7 +187,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.haystack:
             expect_python(options.haystack)
         table = measure(options)
-    except (CorpusError, MeasuringError, ModelError, SettingsError, StartError) as error:
+    except (CorpusError, MeasuringError, ModelError, StartError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1
     if options.json:

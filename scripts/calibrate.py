@@ -38,12 +38,11 @@ from service.loading import (
     READER_CALIBRATION,
     READER_ON_INDEX,
     RETRIEVAL_CALIBRATION,
-    StartError,
     load_models,
     shipped_calibrations,
     snapshot,
 )
-from service.settings import Settings, SettingsError
+from service.settings import Settings, StartError
 from service.types import Source
 
 _SEED = 0
@@ -243,7 +242,7 @@ def main(argv: list[str] | None = None) -> int:
                 _see_that_it_is_writable(folder)
                 _see_that_it_is_writable(of_reader.parent)
         fitted = fit_all(answerer, asked, settings.no_answer_threshold)
-    except (CorpusError, OSError, SettingsError, StartError) as error:
+    except (CorpusError, OSError, StartError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 1
     if not options.write:

@@ -9,8 +9,7 @@ from scripts import evaluate_answers, evaluate_reader, evaluate_retrieval, evalu
 from scripts.arguments import at_least
 from scripts.benchmark_processes import MeasuringError
 from scripts.served import add_served_index, settings_with
-from service.loading import StartError
-from service.settings import SettingsError
+from service.settings import StartError
 
 _COMMANDS = {
     "retrieval": (
@@ -58,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     module, *_ = _COMMANDS[options.command]
     try:
         print(module.run(options, settings_with(vars(options).get("index"))))
-    except (CorpusError, MeasuringError, ModelError, SettingsError, StartError) as error:
+    except (CorpusError, MeasuringError, ModelError, StartError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1
     return 0

@@ -18,7 +18,7 @@ from models.loading import DEFAULT, encoder_folder, reader_folder
 from models.onnx.files import ENCODER, GRAPH, READER, Record
 from scripts.arguments import at_least, expect_use, some_path
 from service.questions import QUESTIONS
-from service.settings import Settings, SettingsError
+from service.settings import Settings, StartError
 
 _FEWEST = {READER: 240, ENCODER: 2}
 """Passages to compare on: of the shipped reader, most samples of 10 to 200 gave a wrong verdict."""
@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         expect_use(commands, options, "to an encoder", "finer")
     try:
         record = export(options, Settings.from_environment(os.environ))
-    except (CorpusError, IndexingError, ModelError, SettingsError, OSError) as error:
+    except (CorpusError, IndexingError, ModelError, StartError, OSError) as error:
         print(f"export_onnx: {error}", file=sys.stderr)
         return 1
     print(f"{GRAPH} of {record.model} is as good as the weights")

@@ -19,7 +19,7 @@ from scripts.arguments import at_least, some_path
 from scripts.calibrations_beside import wrong_calibrations
 from scripts.printing import printable
 from scripts.served import add_served_encoder, served_encoder
-from service.settings import SettingsError
+from service.settings import StartError
 
 _BAR = 40  # characters of the longest bar
 _MOST_LINES = 25  # of one table; the rest is added up
@@ -138,7 +138,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         encoder = served_encoder(options.encoder)
         found = inspect_index(options.index, options.samples)
-    except (IndexingError, ModelError, SettingsError) as error:
+    except (IndexingError, ModelError, StartError) as error:
         print(f"inspect_index: {error}", file=sys.stderr)
         return 1
     other = misfit(options.index, found.manifest, encoder)

@@ -10,7 +10,7 @@ from scripts.arguments import some_path
 from scripts.calibrations_beside import wrong_calibrations
 from scripts.ending import stopped
 from scripts.served import add_served_encoder, served_encoder
-from service.settings import SettingsError
+from service.settings import StartError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
             raise IndexingError("; ".join(wrong))  # noqa: TRY301 - as what `pack` raises
         sha256, manifest = pack(options.index, options.output, served_encoder(options.encoder))
         size = options.output.stat().st_size
-    except (IndexingError, ModelError, SettingsError) as error:
+    except (IndexingError, ModelError, StartError) as error:
         print(f"pack_index: {error}", file=sys.stderr)
         return 1
     except OSError as error:

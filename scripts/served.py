@@ -23,7 +23,7 @@ def add_served_index(arguments: argparse.ArgumentParser) -> None:
 def settings_with(index: Path | None) -> Settings:
     """Return the settings of the environment, with this index if one is given.
 
-    Raises SettingsError where they are wrong.
+    Raises StartError where they are wrong.
     """
     settings = Settings.from_environment(os.environ)
     return replace(settings, index=index or settings.index)
@@ -42,6 +42,6 @@ def add_served_encoder(arguments: argparse.ArgumentParser) -> None:
 def served_encoder(given: str | None) -> str:
     """Return the name that an index of this encoder has, or of the one that the settings say.
 
-    Raises ModelError where it is not there, and SettingsError where the settings are wrong.
+    Raises ModelError where it is not there, and StartError where the settings are wrong.
     """
     return identity(encoder_folder(given or Settings.from_environment(os.environ).encoder))

@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from typing import NoReturn
 
 from flask import Blueprint, Response, request
-from pydantic_core import to_json
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from service.background import answerer_of
@@ -14,7 +13,7 @@ from service.batch import Batches, Outcome, outcomes
 from service.errors import MalformedJSONError, Problem
 from service.feedback import FeedbackOffError, FeedbackStore, feedback_on
 from service.origins import refuse_other_sites
-from service.replies import NDJSON, FeedbackBody, batch_line
+from service.replies import NDJSON, FeedbackBody, ProblemBody, batch_line
 from service.requests import AnswersRequest, BatchRequest, FeedbackRequest
 from service.schemas import AnswersBody
 from service.settings import Settings
@@ -71,8 +70,8 @@ FEEDBACK_OFF = "This service takes no feedback: its setting COVIDQUEST_FEEDBACK 
 
 def problem_response(problem: Problem) -> Response:
     """Send a problem as JSON."""
-    response = Response(status=problem.status, mimetype="application/problem+json")
-    response.set_data(to_json(problem.as_json()))
+    body = ProblemBody.of(problem).model_dump_json()
+    response = Response(body, problem.status, mimetype="application/problem+json")
     response.headers.update(problem.headers)
     return response
 

@@ -97,6 +97,7 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
     app.register_blueprint(create_pages(settings, future))
     batches = Batches(most_batches(settings.web_threads, settings.queue))
     feedback = FeedbackStore(settings.feedback) if settings.feedback else None
+    app.jinja_env.globals["takes_feedback"] = feedback is not None
     app.register_blueprint(create_api(settings, future, batches, feedback))
     app.register_blueprint(create_exports(settings, future))
     app.register_blueprint(create_batch_pages(settings, future, batches))

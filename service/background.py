@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from threading import Event, Thread
 
 from service.gpus import LostGPUError
+from service.settings import StartError
 from service.types import AnswererProtocol
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,5 @@ def pause() -> None:
 
 def log_failure(level: int, what: str, error: BaseException) -> None:
     """Log an expected failure in one line, any other with its traceback."""
-    from service.loading import StartError  # noqa: PLC0415 - as lazy as the loading itself
-
     expected = isinstance(error, (StartError, IndexUnavailableError, LostGPUError))
     log.log(level, "%s: %s", what, error, exc_info=None if expected else error)

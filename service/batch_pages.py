@@ -3,13 +3,14 @@
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Self
 
 from flask import (
     Blueprint,
     Response,
+    current_app,
     make_response,
     render_template,
     request,
@@ -133,7 +134,12 @@ def _answered(
     header = BOM + csv_text([HEADER])
     if _for_script():
         first = {"of": len(listed.questions), "notice": listed.notice, "csv": header}
-        lines = (to_json(line).decode() + "\n" for line in chain([first], map(asdict, rows)))
+        template = current_app.jinja_env.get_template("_batch_row.html")
+        others = (
+            {"of": row.of, "number": row.number, "html": template.render(row=row), "csv": row.csv}
+            for row in rows
+        )
+        lines = (to_json(line).decode() + "\n" for line in chain([first], others))
         return streamed(batch, lines, NDJSON, batches)
     if request.form.get("as") == "csv":
         parts = chain([header], (row.csv for row in rows))

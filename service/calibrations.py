@@ -92,16 +92,22 @@ class ReaderCalibration:
         write_durably(path, json.dumps(written, indent=2) + "\n")
 
 
+def load_calibration(path: Path, features: tuple[str, ...]) -> LogisticCalibration:
+    """Read a calibration of these features. Raises ModelError, which names the file."""
+    found = calibration.load(path)
+    if found.features != features:
+        raise ModelError(
+            f"{path} was fitted to other features: run scripts/calibrate.py --write index"
+        )
+    return found
+
+
 def load_reader_calibration(path: Path) -> ReaderCalibration:
     """Read what `ReaderCalibration.save` wrote; where no range is in it, all scores count.
 
     Raises ModelError, which names the file, where it is none.
     """
-    logistic = calibration.load(path)
-    if logistic.features != READER_FEATURES:
-        raise ModelError(
-            f"{path} was fitted to other features: run scripts/calibrate.py --write index"
-        )
+    logistic = load_calibration(path, READER_FEATURES)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         lowest, highest = (float(value) for value in content.get(_RANGE, [-_HUGE, _HUGE]))

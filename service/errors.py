@@ -61,21 +61,6 @@ class Problem:
     fields: tuple[FieldProblem, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, object]:
-        """Return the members of an RFC 9457 problem document."""
-        members: dict[str, object] = {
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-        }
-        if self.fields:
-            members["errors"] = [
-                {"pointer": json_pointer(problem.within, problem.field), "detail": problem.detail}
-                for problem in self.fields
-            ]
-        return members
-
 
 def json_pointer(*names: str | None) -> str:
     """Return the RFC 6901 pointer, as a URI fragment, to a member of a member of an object.

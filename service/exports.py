@@ -15,7 +15,7 @@ from service.cards import cautions_of, paper_link
 from service.chips import fields_of
 from service.citations import bibtex, ris
 from service.errors import NothingToExportError, problem_of
-from service.forms import FIELD_NAMES, Form
+from service.forms import Form
 from service.fusion import sentence_of
 from service.pages import render_page
 from service.schemas import AnswersBody
@@ -41,9 +41,8 @@ def create_exports(settings: Settings, answerer: Future[AnswererProtocol]) -> Bl
         if kind not in _FORMATS:
             raise NotFound
         form = Form.entered(request.args, settings)
-        unknown = {name: request.args[name] for name in request.args.keys() - FIELD_NAMES}
         try:
-            found = _found(answerer_of(answerer), form.query(settings, unknown))
+            found = _found(answerer_of(answerer), form.query(settings))
         except (BusyError, InvalidQueryError, NotReadyError, NothingToExportError) as error:
             problem = problem_of(error)
             if kind == "json":

@@ -32,8 +32,6 @@ def create_feedback_pages(
 ) -> Blueprint:
     """Build the routes. Without a store no feedback is taken."""
     pages = Blueprint("feedback", __name__, url_prefix="/feedback")
-    shared = {"takes_feedback": store is not None}
-    pages.record_once(lambda state: state.app.jinja_env.globals.update(shared))
 
     @pages.post("")
     def post() -> Response | Redirection:

@@ -12,6 +12,7 @@ from index.filters import Facets
 from index.types import Passage
 from models.contracts import FloatArray
 from service.background import log_failure
+from service.metrics import Metrics
 from service.types import AnswererProtocol, AnswerList, Query, Source
 
 log = logging.getLogger(__name__)
@@ -43,15 +44,15 @@ class Following:
         take: Callable[[], Snapshot],
         *,
         every: float,
-        tell: Callable[[Source], None] = lambda _: None,
+        metrics: Metrics,
     ) -> None:
         """Take the first snapshot, and look at `pointer` every so many seconds; 0 never does.
 
         `pointer` is the file that names the current version and is replaced with each, `take`
-        returns a snapshot of that version, and `tell` is told of each that is served. Raises what
-        `take` does.
+        returns a snapshot of that version. What is served and answered is counted in `metrics`.
+        Raises what `take` does.
         """
-        self._told = tell
+        self._metrics = metrics
         self._pointer = pointer
         self._take = take
         self._again = math.inf  # when to look though nothing has changed
@@ -71,7 +72,7 @@ class Following:
 
     def answer(self, query: Query) -> AnswerList:
         """Answer one question. Raises BusyError when too many are waiting."""
-        return self._snapshot.answer(query)
+        return self._metrics.measured(self._snapshot.answer, query)
 
     def sentence_vectors(self, texts: Sequence[str]) -> FloatArray:
         """Return a unit vector a text. Raises BusyError when too many are waiting."""
@@ -109,7 +110,7 @@ class Following:
 
     def _tell(self) -> None:
         log.info("serving index version %s", self._snapshot.source.index_version)
-        self._told(self._snapshot.source)
+        self._metrics.serving(self._snapshot.source)
 
     def _taken(self) -> Snapshot:
         for _ in range(_TRIES - 1):

@@ -1,7 +1,6 @@
 """The page's form: what was entered, as it was entered, and the query that it asks for."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -35,35 +34,35 @@ class Form:
     `sources` and `journals` may be entered several times each; blank ones are left out. `index`
     is the version of the index that a permalink was made with, or any text instead. `repeated` are
     the fields that were entered several times although they are single: their first value is here.
+    `unknown` are the names of others, but for those that are added to links (see `_TRACKERS`).
     """
 
     question: str
     question_select: str
     weight: str
     top_k: str
-    published_from: str = ""
-    published_to: str = ""
-    sources: tuple[str, ...] = ()
-    journals: tuple[str, ...] = ()
-    full_text: str = ""
-    index: str = ""
-    repeated: tuple[str, ...] = ()
+    published_from: str
+    published_to: str
+    sources: tuple[str, ...]
+    journals: tuple[str, ...]
+    full_text: str
+    index: str
+    repeated: tuple[str, ...]
+    unknown: tuple[str, ...]
 
     @classmethod
     def empty(cls, settings: Settings) -> Self:
         """Return the form before anything is entered."""
-        weight, top_k = exact(settings.default_weight), str(settings.default_top_k)
-        return cls(question="", question_select="", weight=weight, top_k=top_k)
+        return cls.entered(MultiDict(), settings)
 
     @classmethod
     def entered(cls, values: MultiDict[str, str], settings: Settings) -> Self:
         """Return the form with what was entered in it."""
-        form = cls.empty(settings)
         return cls(
             question=values.get("question", ""),
             question_select=values.get("question_select", ""),
-            weight=values.get("weight", "").strip() or form.weight,
-            top_k=_plain(values.get("top_k", "").strip()) or form.top_k,
+            weight=values.get("weight", "").strip() or exact(settings.default_weight),
+            top_k=_plain(values.get("top_k", "").strip()) or str(settings.default_top_k),
             published_from=values.get("published_from", ""),
             published_to=values.get("published_to", ""),
             sources=_filled(values.getlist("sources"))[:_SHOWN],
@@ -71,6 +70,11 @@ class Form:
             full_text=values.get("full_text", ""),
             index=values.get("index", "").strip()[:_LONGEST_VERSION],
             repeated=tuple(name for name in _SINGLE if len(values.getlist(name)) > 1),
+            unknown=tuple(
+                name
+                for name in sorted(values.keys() - FIELD_NAMES)
+                if not _TRACKERS.fullmatch(name)
+            ),
         )
 
     @property
@@ -105,10 +109,8 @@ class Form:
         asked = {value} if type(value) is int and 1 <= value <= TOP_K else set()
         return sorted({*TOP_K_CHOICES, *asked})
 
-    def query(self, settings: Settings, unknown: Mapping[str, str] | None = None) -> Query:
-        """Return the query that the form asks for; `unknown` are fields that it does not have.
-
-        What those who pass links on add to them is no matter (see `_TRACKERS`).
+    def query(self, settings: Settings) -> Query:
+        """Return the query that the form asks for.
 
         Raises:
             InvalidQueryError: with a problem for each field that is wrong.
@@ -121,7 +123,7 @@ class Form:
             problem = f"Choose one of the questions 1 to {len(QUESTIONS)}."
             problems.append(FieldProblem("question_select", problem))
             suggested = QUESTIONS[0].text  # or the question would be called empty, too
-        values = {
+        values: dict[str, object] = {
             "question": self.question if self.question.strip() else suggested or self.question,
             "weight": number_of(self.weight),
             "top_k": number_of(self.top_k),
@@ -133,11 +135,11 @@ class Form:
                 "full_text": _TICKED.get(self.full_text.strip(), self.full_text),
             },
         }
-        unknown = without_trackers(unknown or {})
-        problems += [unknown_field(name) for name in unknown if name in values]
+        problems += [unknown_field(name) for name in self.unknown if name in values]
+        values = dict.fromkeys(self.unknown) | values
         try:
             query = parse_query(
-                {**unknown, **values}, weight=settings.default_weight, top_k=settings.default_top_k
+                values, weight=settings.default_weight, top_k=settings.default_top_k
             )
         except InvalidQueryError as error:
             problems += error.problems
@@ -148,17 +150,12 @@ class Form:
 
 _TICKED = {"": False, "1": True}
 
-FIELD_NAMES = frozenset(field.name for field in fields(Form)) - {"repeated"}
+FIELD_NAMES = frozenset(field.name for field in fields(Form)) - {"repeated", "unknown"}
 _SINGLE = sorted(FIELD_NAMES - {"sources", "journals"})
 _TRACKERS = re.compile(
     r"utm_\w+|\w+clk?id|mc_\w+|_\w+|[gw]braid|gclsrc|srsltid|igsh(id)?|mkt_tok", re.ASCII
 )
 """What social networks, search engines and tools that send mail add to the addresses of links."""
-
-
-def without_trackers(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields by name, without those that others add to links (see `_TRACKERS`)."""
-    return {name: fields[name] for name in sorted(fields) if not _TRACKERS.fullmatch(name)}
 
 
 def _suggested(number: str) -> str | None:

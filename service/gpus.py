@@ -42,12 +42,11 @@ def visible(environ: Mapping[str, str], devices: Path = _DEVICES) -> tuple[str, 
     chosen = environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return _until_invalid(chosen)
-    wanted = environ.get("NVIDIA_VISIBLE_DEVICES", "").strip().lower()
-    if wanted in _NONE:
+    named = environ.get("NVIDIA_VISIBLE_DEVICES", "").strip()
+    if named.lower() in _NONE:
         return ()
     nodes = [path for path in devices.iterdir() if _NODE.fullmatch(path.name)]
-    named = environ.get("NVIDIA_VISIBLE_DEVICES", "").strip()
-    names = () if wanted in _ALL else tuple(name.strip() for name in named.split(","))
+    names = () if named.lower() in _ALL else tuple(name.strip() for name in named.split(","))
     if nodes and names and len(names) != len(nodes):
         return names
     return tuple(str(number) for number in range(len(nodes)))

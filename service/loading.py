@@ -11,7 +11,6 @@ from index.manifest import CURRENT
 from index.packing import CALIBRATION
 from index.search import PassageIndex, checked
 from index.types import IndexingError
-from models import calibration
 from models.backends import TORCH, backend_of, check_files, load_encoder, load_reader
 from models.calibration import LogisticCalibration
 from models.contracts import ModelError
@@ -23,14 +22,14 @@ from service.calibrations import (
     READER_FEATURES,
     Calibrations,
     ReaderCalibration,
+    load_calibration,
     load_reader_calibration,
 )
 from service.following import Following
 from service.gpus import visible
-from service.measuring import Measured
 from service.metrics import Metrics
 from service.reading import NO_ANSWER_FEATURES
-from service.settings import Settings
+from service.settings import Settings, StartError
 from service.shared_models import SharedModels
 
 BESIDE = CALIBRATION
@@ -47,10 +46,6 @@ log = logging.getLogger(__name__)
 
 _AGAIN = "fit the scores again, with scripts/calibrate.py --write index, or remove it"
 _SHIPPED = Path(__file__).parent / "calibration"  # of the encoders with and without word vectors
-
-
-class StartError(Exception):
-    """The service cannot start. The message is one line: what is wrong and how to mend it."""
 
 
 def preflight(settings: Settings) -> None:
@@ -129,7 +124,7 @@ def load_answerer(settings: Settings) -> Answerer:
     return snapshot(settings, load_models(settings))
 
 
-def load_following(settings: Settings, metrics: Metrics) -> Measured:
+def load_following(settings: Settings, metrics: Metrics) -> Following:
     """Load an answerer that goes over to each new version of the index. Raises StartError."""
     models = load_models(settings, metrics)
     for line in cautions(settings):
@@ -137,13 +132,12 @@ def load_following(settings: Settings, metrics: Metrics) -> Measured:
     alone = settings.workers <= 1 or models.device != "cpu"  # an idle worker must not slow others
     if settings.read_ahead == "on" and settings.cache and alone:
         models.start_reading_ahead()
-    following = Following(
+    return Following(
         settings.index / CURRENT,
         partial(snapshot, settings, models),
         every=settings.index_poll,
-        tell=metrics.serving,
+        metrics=metrics,
     )
-    return Measured(following, metrics)
 
 
 def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrations:
@@ -159,9 +153,9 @@ def calibrations_for(settings: Settings, features: tuple[str, ...]) -> Calibrati
     own = reader_folder(settings.reader) / READER_CALIBRATION
     reader = next((path for path in (folder / READER_ON_INDEX, own) if path.exists()), None)
     return Calibrations(
-        retrieval=_calibration(folder / RETRIEVAL_CALIBRATION, features),
+        retrieval=load_calibration(folder / RETRIEVAL_CALIBRATION, features),
         reader=load_reader_calibration(reader or reader_folder(DEFAULT) / own.name),
-        no_answer=_calibration(folder / NO_ANSWER_CALIBRATION, NO_ANSWER_FEATURES),
+        no_answer=load_calibration(folder / NO_ANSWER_CALIBRATION, NO_ANSWER_FEATURES),
     )
 
 
@@ -235,15 +229,6 @@ def _none(features: tuple[str, ...]) -> Calibrations:
         for names in (features, READER_FEATURES, NO_ANSWER_FEATURES)
     )
     return Calibrations(retrieval, ReaderCalibration(reader), no_answer)
-
-
-def _calibration(path: Path, features: tuple[str, ...]) -> LogisticCalibration:
-    found = calibration.load(path)
-    if found.features != features:
-        raise ModelError(
-            f"{path} was fitted to other features: run scripts/calibrate.py --write index"
-        )
-    return found
 
 
 def _one_line(error: Exception) -> str:

@@ -5,9 +5,9 @@ folder that `gunicorn.conf.py` names in PROMETHEUS_MULTIPROC_DIR. Nothing here h
 question.
 """
 
+import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 
 from prometheus_client import (
@@ -21,8 +21,10 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from service.patience import ClientGoneError, DeadlineError
-from service.types import AnswerList, BusyError, Source, TooLateError
+from service.patience import ClientGoneError, DeadlineError, current
+from service.types import AnswerList, BusyError, Query, Source, TooLateError
+
+log = logging.getLogger(__name__)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -71,7 +73,9 @@ class Metrics:
         self.inside = self._gauge("covidquest_requests_inside", "Questions being answered.")
         self.waiting = self._gauge("covidquest_queue_length", "Requests that wait for a model.")
         self._index = self._gauge("covidquest_index_info", "1 for what is served.", "version")
-        self._models: Gauge | None = None
+        self._models = self._gauge(
+            "covidquest_models_info", "1 for what serves.", "encoder", "reader", "device"
+        )
         self._version = ""
 
     def text(self) -> bytes:
@@ -96,27 +100,22 @@ class Metrics:
         hit, miss = (self._lookups.labels(cache, result) for result in ("hit", "miss"))
         return lambda found: (hit if found else miss).inc()
 
-    def answered(self, found: AnswerList) -> None:
-        """Measure a question that was answered."""
-        for stage, milliseconds in asdict(found.took_ms).items():
+    def measured(self, answer: Callable[[Query], AnswerList], query: Query) -> AnswerList:
+        """Answer a question by `answer`; count, time and log it. Errors are those of `answer`."""
+        try:
+            found = answer(query)
+        except (BusyError, ClientGoneError) as error:
+            self._rejections.labels(_reason(error)).inc()
+            raise
+        took = found.took_ms
+        for stage, milliseconds in asdict(took).items():
             self._stage_seconds.labels(stage).observe(milliseconds / 1000)
         self._read.observe(len(found.read))
-
-    @contextmanager
-    def rejections(self, *, again: bool = False) -> Iterator[None]:
-        """Count what is refused, or given up, inside; what is refused may be asked `again`."""
-        try:
-            yield
-        except DeadlineError:
-            self._rejections.labels("deadline").inc()
-            raise
-        except BusyError as error:
-            reason = "too slow" if isinstance(error, TooLateError) else "queue full"
-            self._rejections.labels("asked again" if again else reason).inc()
-            raise
-        except ClientGoneError:
-            self._rejections.labels("client gone").inc()
-            raise
+        log.info(
+            "answered in %.0f ms (encode %.0f, retrieve %.0f, read %.0f), %d passages read",
+            *(took.total, took.encode, took.retrieve, took.read, len(found.read)),
+        )
+        return found
 
     def serving(self, source: Source) -> None:
         """Tell the version of the index and the models that serve from now on."""
@@ -124,14 +123,7 @@ class Metrics:
             self._index.labels(self._version).set(0)
         self._version = source.index_version
         self._index.labels(self._version).set(1)
-        named = {
-            name: str(value)
-            for name, value in asdict(source).items()
-            if name not in {"index_version", "papers", "passages"}
-        }
-        if self._models is None:
-            self._models = self._gauge("covidquest_models_info", "1 for what serves.", *named)
-        self._models.labels(**named).set(1)
+        self._models.labels(source.encoder, source.reader, source.device).set(1)
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:
         return Counter(name, help_, labels, registry=self._registry)
@@ -144,3 +136,14 @@ class Metrics:
         self, name: str, help_: str, buckets: tuple[float, ...], *labels: str
     ) -> Histogram:
         return Histogram(name, help_, labels, buckets=buckets, registry=self._registry)
+
+
+def _reason(error: BusyError | ClientGoneError) -> str:
+    """Return why a question was not answered; what is refused may be asked again."""
+    if isinstance(error, ClientGoneError):
+        return "client gone"
+    if isinstance(error, DeadlineError):
+        return "deadline"
+    if current().asks_again:
+        return "asked again"
+    return "too slow" if isinstance(error, TooLateError) else "queue full"

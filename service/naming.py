@@ -175,14 +175,14 @@ def _is_spelt_out(name: str, words: Words) -> bool:
     if len(short) >= _STEM and short.isalpha():  # one of the letters is from within a word: ECMO
         forms |= {short[:place] + short[place + 1 :] for place in range(1, len(short))}
     return any(form in words.initials for form in forms) or any(
-        _shortens(short, one.lower()) for one in words.written if _DRUG.fullmatch(one.lower())
+        shortens(short, one.lower()) for one in words.written if _DRUG.fullmatch(one.lower())
     )
 
 
 def _is_shortened(name: str, words: Words) -> bool:
     """Tell whether an abbreviation of a drug is there."""
     short = (one for one in words.written if len(one) > 1 and one.isupper())
-    return name.islower() and any(_shortens(one.lower(), name) for one in short)
+    return name.islower() and any(shortens(one.lower(), name) for one in short)
 
 
 def _is_misspelt(name: str, words: Words) -> bool:
@@ -205,10 +205,10 @@ def _begins(start: str | tuple[str, ...] | None, words: Words) -> bool:
     return start is not None and any(one.startswith(start) for one in words.joined)
 
 
-def _shortens(short: str, long: str) -> bool:
+def shortens(short: str, long: str) -> bool:
     """Tell whether all letters of an abbreviation are in a word, in their order, the first first.
 
-    >>> _shortens("hcq", "hydroxychloroquine"), _shortens("rna", "remdesivir")
+    >>> shortens("hcq", "hydroxychloroquine"), shortens("rna", "remdesivir")
     (True, False)
     """
     rest = iter(long)

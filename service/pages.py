@@ -13,7 +13,7 @@ from service.api import problem_response
 from service.background import NotReadyError, answerer_of
 from service.chances import LIKELY, POSSIBLE
 from service.errors import Problem, problem_of
-from service.forms import FIELD_NAMES, Form, without_trackers
+from service.forms import FIELD_NAMES, Form
 from service.questions import questions_by_topic
 from service.requests import NOTE_LENGTH
 from service.results import STEADY_NAME, Results
@@ -40,12 +40,11 @@ def create_pages(settings: Settings, answerer: Future[AnswererProtocol]) -> Blue
     def top_k_results() -> Response:
         entered = _entered()
         form = Form.entered(entered, settings)
-        unknown = without_trackers({n: entered[n] for n in entered.keys() - FIELD_NAMES})
         asks = request.method == "POST" or {"question", "question_select"} & entered.keys()
-        if not asks and not unknown:
+        if not asks and not form.unknown:
             return show(form)
         try:
-            query = form.query(settings, unknown)
+            query = form.query(settings)
             ready = answerer_of(answerer)
             results = Results.of(
                 ready.answer(query),

@@ -82,7 +82,6 @@ def with_code(text: str) -> Markup:
 def _operations(document: Json) -> Iterator[Json]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            bodies = {**operation["responses"]}
             yield {
                 "method": method.upper(),
                 "path": path,
@@ -93,7 +92,7 @@ def _operations(document: Json) -> Iterator[Json]:
                 "example": _example(path, operation, document),
                 "responses": [
                     {"status": status, "description": body["description"], "of": _bodies(body)}
-                    for status, body in bodies.items()
+                    for status, body in operation["responses"].items()
                 ],
             }
 

@@ -1,11 +1,11 @@
 """What else the API answers with, as types: problems, lines of a batch, the probes."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
 from service.batch import Outcome
-from service.errors import problem_of
+from service.errors import Problem, json_pointer, problem_of
 from service.schemas import AnswersBody
 
 NDJSON = "application/x-ndjson"
@@ -27,6 +27,21 @@ class ProblemBody(BaseModel):
     status: int
     detail: str
     errors: list[ErrorBody] | None = Field(default=None, exclude_if=lambda value: value is None)
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """Present a problem."""
+        errors = [
+            ErrorBody(pointer=json_pointer(one.within, one.field), detail=one.detail)
+            for one in problem.fields
+        ]
+        return cls(
+            type="about:blank",
+            title=problem.title,
+            status=problem.status,
+            detail=problem.detail,
+            errors=errors or None,
+        )
 
 
 class BatchAnswered(BaseModel):
@@ -51,7 +66,7 @@ def batch_line(outcome: Outcome, threshold: float) -> BatchAnswered | BatchFaile
     """Present what became of one question of a batch. `threshold` is that of its warning."""
     number, of, question, found = outcome.number, outcome.of, outcome.question, outcome.found
     if isinstance(found, Exception):
-        problem = ProblemBody.model_validate(problem_of(found).as_json())
+        problem = ProblemBody.of(problem_of(found))
         return BatchFailed(number=number, of=of, question=question, problem=problem)
     result = AnswersBody.of(found, threshold)
     return BatchAnswered(number=number, of=of, question=question, result=result)

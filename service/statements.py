@@ -8,6 +8,7 @@ from index.keywords import STOPWORDS
 from service.cards import cautions_of
 from service.cautions import ANIMALS, ASKED, CLAIM, LABORATORY, NEGATION
 from service.fusion import answer_sentence, sentence_of
+from service.naming import shortens
 from service.quantities import Quantity, in_digits, numbers_in, quantity_of
 from service.types import Answer
 
@@ -143,6 +144,5 @@ def _abbreviated(sentence: str, asked: set[str]) -> Iterator[str]:
     """Yield abbreviations in brackets behind a word that is asked: "hydroxychloroquine (HCQ)"."""
     for word, short in _BRACKETED.findall(sentence):
         long, letters = word.lower(), short.lower()
-        rest = iter(long)
-        if _stem(long) in asked and long[0] == letters[0] and all(one in rest for one in letters):
+        if _stem(long) in asked and shortens(letters, long):
             yield _stem(letters)

@@ -13,13 +13,9 @@ from types import ModuleType
 
 import service.worker
 from service.metrics import Metrics
-from service.settings import Settings
+from service.settings import Settings, StartError
 from service.types import AnswererProtocol
 from tests.fake_app import FakeAnswerer
-
-
-class StartError(Exception):
-    """Stands in for `service.loading.StartError`."""
 
 
 def preflight(settings: Settings) -> None:
@@ -34,7 +30,7 @@ def load_following(settings: Settings, _: Metrics) -> AnswererProtocol:
 
 
 loading = ModuleType("service.loading")
-vars(loading).update(StartError=StartError, preflight=preflight, load_following=load_following)
+vars(loading).update(preflight=preflight, load_following=load_following)
 sys.modules["service.loading"] = loading
 service.worker.REQUEST = float(os.environ.get("FAKE_REQUEST", service.worker.REQUEST))
 service.worker.BODY = float(os.environ.get("FAKE_BODY", service.worker.BODY))

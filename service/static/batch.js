@@ -19,43 +19,10 @@ function element(name, text, className = "") {
   return made;
 }
 
-function link(text, address) {
-  const made = element(address ? "a" : "span", text);
-  if (address) made.href = address;
-  return made;
-}
-
-// A link out of the table: in a tab of its own, since the answers are only here.
-function leading(text, address) {
-  const made = link(text, address);
-  if (address) made.target = "_blank";
-  return made;
-}
-
-function cell(className, ...parts) {
-  const made = element("td", "", className);
-  if (className !== "score") made.dir = "auto";
-  made.append(...parts);
-  return made;
-}
-
-function addRow(row) {
-  const number = element("th", row.number);
-  number.scope = "row";
-  const paper = leading(row.title, row.link);
-  if (row.link) paper.rel = "noopener noreferrer external";
-  const remark = row.said ? [element("p", row.said, "remark")] : [];
-  const answer = row.answer ? [row.lead, element("mark", row.answer), row.tail] : [];
-  const marks = row.marks ? [element("p", row.marks, "remark marked")] : [];
-  const tr = element("tr", "");
-  tr.append(
-    number,
-    cell("asked", leading(row.question, row.address)),
-    cell("answered", ...remark, ...answer, ...marks),
-    cell("paper", paper, row.published ? ` (${row.published})` : ""),
-    cell("score", row.score),
-  );
-  rows.append(tr);
+function addRow(html) {
+  rows.insertAdjacentHTML("beforeend", html);
+  // a link leads to a tab of its own, since the answers are only here
+  for (const link of rows.lastElementChild.querySelectorAll("a")) link.target = "_blank";
   unsaved = true;
 }
 
@@ -72,9 +39,11 @@ function clearProblems() {
 function showProblem(details) {
   const items = details.map(({ name, detail }) => {
     const field = name ? form.elements[name] : null;
-    const item = element("li", "");
-    item.append(field ? link(detail, `#${name}`) : detail);
+    const item = element("li", field ? "" : detail);
     if (field) {
+      const link = element("a", detail);
+      link.href = `#${name}`;
+      item.append(link);
       const message = element("p", detail, "field-problem");
       message.id = `${name}-problem`;
       field.after(message);
@@ -161,7 +130,7 @@ async function run(signal) {
       parts.push(line.csv);
       of = line.of;
       if ("number" in line) {
-        addRow(line);
+        addRow(line.html);
         done = line.number;
       } else if (line.notice) {
         notice.textContent = line.notice;

@@ -320,7 +320,7 @@ def test_every_line_of_the_log_is_json_with_the_id_of_its_request(fake_index: Pa
         logged = server.logged()
     lines = [json.loads(line) for line in logged.splitlines()]
     mine = [line for line in lines if line["request_id"] == "mine-1"]
-    assert [line["logger"] for line in mine] == ["service.measuring", "gunicorn.access"]
+    assert [line["logger"] for line in mine] == ["service.metrics", "gunicorn.access"]
     assert mine[1]["path"] == "/top_k_results"
     assert mine[1]["status"] == 200
     assert any("Invalid request" in line.get("message", "") for line in lines)

@@ -11,8 +11,8 @@ import pytest
 from files.checksums import sha256
 from models.loading import encoder_folder, identity, reader_folder
 from models.onnx.files import GRAPH, READER, RECORD, Record
-from service.loading import StartError, preflight
-from service.settings import Settings, SettingsError
+from service.loading import preflight
+from service.settings import Settings, StartError
 from tests.serving import COMMAND, MODELS_LIMIT, ROOT, run, serving
 
 KEPT_OUT = {"torch", "transformers", "sentence_transformers", "huggingface_hub", "onnx"}
@@ -114,7 +114,7 @@ def test_onnx_without_a_file_names_the_command(sample_index: Path, reader: Path)
 
 def test_settings_out_of_their_limits_stop_the_start() -> None:
     changes = {"COVIDQUEST_BACKEND": "tensorrt", "COVIDQUEST_THREADS": "257"}
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(StartError) as refused:
         Settings.from_environment(changes)
     assert "COVIDQUEST_BACKEND='tensorrt' is not one of auto, onnx, torch" in str(refused.value)
     assert "COVIDQUEST_THREADS='257' is not a whole number from 0 to 256" in str(refused.value)

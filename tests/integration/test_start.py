@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from models.loading import reader_folder
-from service.loading import StartError, preflight
-from service.settings import Settings
+from service.loading import preflight
+from service.settings import Settings, StartError
 from tests.serving import COMMAND, MODELS_LIMIT, run
 
 

@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from index.builder import build_index
 from index.manifest import current_version
 from index.types import IndexingError
 from service.following import Following
-from service.loading import StartError, snapshot
+from service.loading import snapshot
 from service.metrics import Metrics
-from service.settings import Settings
+from service.settings import Settings, StartError
 from service.shared_models import SharedModels
 from service.types import Query
+from tests.fake_app import SOURCE
 from tests.fake_models import FakeEncoder, FakeReader
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import parse, sentences, write_release
@@ -51,8 +53,10 @@ def publish(index: Path, papers: int) -> str:
 
 def follow(index: Path, reader: FakeReader, every: float = 0) -> Following:
     settings = Settings(index=index, candidates=3)
-    models = SharedModels(FakeEncoder(), reader, device="cpu", queue=4, metrics=Metrics())
-    return Following(index / "CURRENT", partial(snapshot, settings, models), every=every)
+    metrics = Metrics()
+    models = SharedModels(FakeEncoder(), reader, device="cpu", queue=4, metrics=metrics)
+    take = partial(snapshot, settings, models)
+    return Following(index / "CURRENT", take, every=every, metrics=metrics)
 
 
 def served(following: Following) -> tuple[str, int]:
@@ -100,13 +104,13 @@ def test_nothing_is_opened_while_nothing_changes(index: Path) -> None:
     taken: list[Path] = []
 
     class Counted:
-        source = type("Source", (), {"index_version": current_version(index).name})
+        source = replace(SOURCE, index_version=current_version(index).name)
 
     def take() -> Counted:
         taken.append(index)
         return Counted()
 
-    following = Following(index / "CURRENT", take, every=0)  # type: ignore[arg-type] # counts only
+    following = Following(index / "CURRENT", take, every=0, metrics=Metrics())  # type: ignore[arg-type] # counts only
     for _ in range(3):
         following.look()
     (index / "CURRENT").write_bytes((index / "CURRENT").read_bytes())  # the same name
@@ -184,7 +188,7 @@ def test_a_version_that_cannot_be_served_is_told_once(
     before = served(following)
     publish(index, papers=3)
     damage(current_version(index))
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "service.following"):
         for _ in range(3):
             following.look()
             assert served(following) == before
@@ -220,7 +224,7 @@ def test_a_snapshot_is_tried_again_while_newer_versions_come(index: Path, failur
     pointer, tried = index / "CURRENT", 0
 
     class New:
-        source = type("Source", (), {"index_version": "new"})
+        source = replace(SOURCE, index_version="new")
 
     def take() -> New:
         nonlocal tried
@@ -231,11 +235,12 @@ def test_a_snapshot_is_tried_again_while_newer_versions_come(index: Path, failur
             raise IndexingError("gone")
         return New()
 
+    start = partial(Following, pointer, take, every=0, metrics=Metrics())  # type: ignore[arg-type] # names itself
     if failures == 5:
-        assert Following(pointer, take, every=0)._snapshot.source.index_version == "new"  # type: ignore[arg-type] # names itself
+        assert start()._snapshot.source.index_version == "new"
     else:
         with pytest.raises(IndexingError, match="gone"):
-            Following(pointer, take, every=0)  # type: ignore[arg-type] # likewise
+            start()
     assert tried == 6
 
 
@@ -243,7 +248,7 @@ def test_an_unexpected_error_is_told_with_its_traceback(
     index: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Old:
-        source = type("Source", (), {"index_version": "old"})
+        source = replace(SOURCE, index_version="old")
 
     things: list[object] = [Old(), MemoryError("no room")]
 
@@ -254,7 +259,7 @@ def test_an_unexpected_error_is_told_with_its_traceback(
         assert isinstance(thing, Old)
         return thing
 
-    following = Following(index / "CURRENT", take, every=0)  # type: ignore[arg-type] # names itself
+    following = Following(index / "CURRENT", take, every=0, metrics=Metrics())  # type: ignore[arg-type] # names itself
     publish(index, papers=3)
     following.look()
     (record,) = caplog.records

@@ -2,11 +2,10 @@ import logging
 
 import pytest
 
-from service.measuring import Measured
 from service.metrics import Metrics
 from service.patience import ClientGoneError, DeadlineError
 from service.types import BusyError, Query, Source, TooLateError
-from tests.fake_app import FACETS, FakeAnswerer
+from tests.fake_app import FakeAnswerer
 
 QUERY = Query("a secret question", 0.5, 2)
 
@@ -19,16 +18,14 @@ def test_answers_are_measured_and_logged_without_their_question(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     metrics = Metrics()
-    measured = Measured(FakeAnswerer(), metrics)
     with caplog.at_level(logging.INFO):
-        found = measured.answer(QUERY)
+        found = metrics.measured(FakeAnswerer().answer, QUERY)
     assert found == FakeAnswerer().answer(QUERY)
-    assert measured.facets == FACETS
     shown = lines(metrics)
     assert 'covidquest_stage_seconds_count{stage="total"} 1.0' in shown
     assert 'covidquest_stage_seconds_sum{stage="total"} 0.324' in shown
     assert "covidquest_passages_read_count 1.0" in shown
-    said = [r.getMessage() for r in caplog.records if r.name == "service.measuring"]
+    said = [r.getMessage() for r in caplog.records if r.name == "service.metrics"]
     assert said == ["answered in 324 ms (encode 9, retrieve 3, read 310), 4 passages read"]
 
 
@@ -44,7 +41,7 @@ def test_answers_are_measured_and_logged_without_their_question(
 def test_what_is_refused_is_counted_by_its_reason(error: Exception, reason: str) -> None:
     metrics = Metrics()
     with pytest.raises(type(error)):
-        Measured(FakeAnswerer(error=error), metrics).answer(QUERY)
+        metrics.measured(FakeAnswerer(error=error).answer, QUERY)
     assert f'covidquest_rejections_total{{reason="{reason}"}} 1.0' in lines(metrics)
     assert "covidquest_passages_read_count 0.0" in lines(metrics)
 

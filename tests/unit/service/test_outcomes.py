@@ -5,7 +5,6 @@ import pytest
 
 from service.batch import AHEAD, Batches, Outcome, outcomes
 from service.logs import request_id
-from service.measuring import Measured
 from service.metrics import Metrics
 from service.types import AnswerList, BusyError, Query
 from service.validation import FieldProblem, InvalidQueryError
@@ -86,8 +85,8 @@ def test_a_batchs_refusals_are_counted_as_what_they_are() -> None:
                 raise BusyError("Too many.")
             return super().answer(query)
 
-    measured = Measured(Busy(), metrics)
-    (only,) = outcomes(["a?"], lambda text: measured.answer(Query(text, 0.5, 1)))
+    busy = Busy()
+    (only,) = outcomes(["a?"], lambda text: metrics.measured(busy.answer, Query(text, 0.5, 1)))
     assert isinstance(only.found, AnswerList)
     lines = metrics.text().decode().splitlines()
     assert 'covidquest_rejections_total{reason="asked again"} 2.0' in lines

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import VARIABLES, Settings, SettingsError, settings_table
+from service.settings import VARIABLES, Settings, StartError, settings_table
 
 
 def test_an_empty_environment_gives_every_default() -> None:
@@ -99,7 +99,7 @@ def test_every_setting_is_read() -> None:
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(name: str, text: str, allowed: str) -> None:
-    with pytest.raises(SettingsError) as error:
+    with pytest.raises(StartError) as error:
         Settings.from_environment({name: text})
     assert str(error.value) == f"{name}={text!r} is not {allowed}"
 
@@ -124,7 +124,7 @@ def test_a_number_is_written_as_usual(text: str, weight: str) -> None:
     ],
 )
 def test_an_index_is_fetched_from_https_http_or_a_file(url: str) -> None:
-    with pytest.raises(SettingsError, match="is not an address that begins with https://"):
+    with pytest.raises(StartError, match="is not an address that begins with https://"):
         Settings.from_environment(
             {
                 "COVIDQUEST_INDEX_URL": url,
@@ -135,7 +135,7 @@ def test_an_index_is_fetched_from_https_http_or_a_file(url: str) -> None:
 
 
 def test_the_address_of_an_index_needs_its_checksum_and_a_folder() -> None:
-    with pytest.raises(SettingsError) as error:
+    with pytest.raises(StartError) as error:
         Settings.from_environment({"COVIDQUEST_INDEX_URL": "file:///srv/index.tar"})
     assert str(error.value) == (
         "COVIDQUEST_INDEX_URL needs COVIDQUEST_INDEX_SHA256, the file's checksum; "
@@ -144,20 +144,20 @@ def test_the_address_of_an_index_needs_its_checksum_and_a_folder() -> None:
 
 
 def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(SettingsError, match=r"did you mean COVIDQUEST_DEFAULT_TOP_K\?"):
+    with pytest.raises(StartError, match=r"did you mean COVIDQUEST_DEFAULT_TOP_K\?"):
         Settings.from_environment({"COVIDQUEST_DEFAULT_TOPK": "5"})
-    with pytest.raises(SettingsError, match=r"^COVIDQUEST_XYZZY\d+ is not a setting$"):
+    with pytest.raises(StartError, match=r"^COVIDQUEST_XYZZY\d+ is not a setting$"):
         Settings.from_environment({"COVIDQUEST_XYZZY12345": "5"})
 
 
 @pytest.mark.parametrize(("queue", "threads"), [("12", "12"), ("200", ""), ("", "4")])
 def test_a_thread_must_be_left_to_refuse_the_surplus(queue: str, threads: str) -> None:
-    with pytest.raises(SettingsError, match=r"QUEUE=\d+ is not less than COVIDQUEST_WEB_THREADS="):
+    with pytest.raises(StartError, match=r"QUEUE=\d+ is not less than COVIDQUEST_WEB_THREADS="):
         Settings.from_environment({"COVIDQUEST_QUEUE": queue, "COVIDQUEST_WEB_THREADS": threads})
 
 
 def test_all_problems_are_reported_at_once_on_one_line() -> None:
-    with pytest.raises(SettingsError) as error:
+    with pytest.raises(StartError) as error:
         Settings.from_environment(
             {"PORT": "http", "COVIDQUEST_THREADS": "-1", "COVIDQUEST_INDX": "x\ny"}
         )
