@@ -85,6 +85,15 @@ class PaperColumns:
             match &= rows["full_text"]
         return _ranges(rows["first_passage"][match], rows["passages"][match])
 
+    def before(self, ids: NDArray[np.int64], date: str) -> NDArray[np.bool_]:
+        """Tell of n passages whether their papers were surely published before a date; shape (n,).
+
+        One dated 2019 was not surely before 2019-12, and one without a date before none.
+        """
+        places = np.searchsorted(self._rows["first_passage"], ids, side="right") - 1
+        last = self._rows["last_day"][places]
+        return np.asarray((last >= 0) & (last < days(date)[0]))
+
     def facets(self) -> Facets:
         """Return the names that there are to filter by."""
         return Facets.of(

@@ -196,6 +196,13 @@ class PassageStore:
         """Return the ids of the passages that match, ascending and read-only; shape (matching,)."""
         return self._remembered(filters)
 
+    def published_before(self, ids: NDArray[np.int64], date: str) -> NDArray[np.bool_]:
+        """Tell of n passages whether their papers were surely published before a date; shape (n,).
+
+        The date may be as vague as those of `index.filters.Filters`.
+        """
+        return self._columns().before(ids, date)
+
     def facets(self) -> Facets:
         """Return the names that there are to filter by."""
         return self._columns().facets()

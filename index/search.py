@@ -4,6 +4,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from index.filters import Filters
 from index.hybrid import Candidate, Candidates, HybridSearch
 from index.keywords import KEYWORDS, KeywordIndex
@@ -85,6 +88,10 @@ class PassageIndex(HybridSearch):
     def of_paper(self, cord_uid: str) -> list[Passage]:
         """Return the passages of a paper, by id; none where the index does not have it."""
         return self._store.of_paper(cord_uid)
+
+    def published_before(self, found: Candidates, date: str) -> NDArray[np.bool_]:
+        """Tell of n candidates whether their papers were surely published before a date: (n,)."""
+        return self._store.published_before(found.ids, date)
 
     def fetch(self, found: Candidates, places: Sequence[int]) -> list[Candidate]:
         """Return the candidates at these places of `found`, with passage and paper."""

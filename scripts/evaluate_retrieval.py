@@ -85,7 +85,7 @@ def searches(answerer: Answerer) -> dict[str, Search]:
 
     def hybrid(question: Question, k: int) -> list[int]:
         found = index.candidates(question)
-        places, _ = answerer.best(found, k)
+        places, _ = answerer.best(question, found, k)
         return list(found.ids[places].tolist())
 
     return {

@@ -19,6 +19,7 @@ from models.contracts import FloatArray, Span
 from service.caching import Kept, Turns
 from service.calibrations import Calibrations
 from service.fusion import ranked, without_repeats
+from service.naming import COVID_ALONE
 from service.patience import current
 from service.reading import (
     NO_ANSWER_DEPTH,
@@ -32,6 +33,14 @@ from service.shared_models import SharedModels
 from service.threshold import Pool, read_enough
 from service.types import Answer, AnswerList, Query, Source, Timings
 from service.validation import QUESTION_LENGTH
+
+FIRST_CASES = "2019-12"
+"""When the first cases of COVID-19 were; no paper before is about it."""
+TOO_EARLY = 0.1
+"""What is left of the retrieval score of such a paper's passages, if the question names COVID-19.
+
+They are still there: what was known of other viruses may be all that there is.
+"""
 
 
 @dataclass(slots=True)
@@ -168,8 +177,9 @@ class Answerer:
         self, question: str, most: int, filters: Filters = NO_FILTERS
     ) -> list[tuple[Candidate, float]]:
         """Return at most `most` candidates with their retrieval scores, best first."""
-        found = self.index.candidates(self.encode(question), filters)
-        best, scores = self.best(found, most)
+        encoded = self.encode(question)
+        found = self.index.candidates(encoded, filters)
+        best, scores = self.best(encoded, found, most)
         return list(zip(self.index.fetch(found, best), scores, strict=True))
 
     def recalibrated(self, calibrations: Calibrations) -> Self:
@@ -182,21 +192,27 @@ class Answerer:
         """Encode a question, unless it is remembered."""
         return self._kept.questions.made(question, lambda: self._models.encode(question))
 
-    def best(self, found: Candidates, most: int) -> tuple[list[int], list[float]]:
+    def best(
+        self, question: Question, found: Candidates, most: int
+    ) -> tuple[list[int], list[float]]:
         """Return the places of the candidates with the greatest retrieval scores, and these.
 
-        At most `most` of each, best first; of equal ones first what is earlier in the index.
+        At most `most` of each, best first; of equal ones first what is earlier in the index. A
+        passage that is older than what the question names hardly answers it.
         """
         if not found.ids.size:
             return [], []
         scores = self.calibrations.retrieval.probability(found.features)
+        if COVID_ALONE.search(question.text):
+            too_early = self.index.published_before(found, FIRST_CASES)
+            scores = np.where(too_early, TOO_EARLY * scores, scores)
         best = np.lexsort((found.ids, -scores))[:most].tolist()
         return best, scores[best].tolist()
 
     def _retrieved(self, question: Question, query: Query) -> Retrieved:
         def retrieve() -> Retrieved:
             found = self.index.candidates(question, query.filters)
-            best, scores = self.best(found, self._most(query))
+            best, scores = self.best(question, found, self._most(query))
             kept = Candidates(found.ids[best], found.features[best])
             return Retrieved(kept, tuple(scores), self.index.searched(query.filters))
 

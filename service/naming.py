@@ -9,16 +9,20 @@ from typing import Self
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-COVID = re.compile(
+_ALONE = (
     r"covid(?:[-‐‑– ]?(?:20)?19)?|sars[-‐‑–− ]{0,3}cov[-‐‑–− ]{0,3}2(?!\d)"
     r"|respiratory syndrome (?:corona ?virus|cov)[- ]?2"
-    r"|sars[- ]corona ?virus[- ]?2|2019[-‐‑– ]?n-?cov|\bn-?cov(?:id)?\b|hcov[-‐– ]?19"
-    r"|\b(?:novel|new|2019) (?:\w{1,9} )?corona ?virus"
-    r"|corona ?virus (?:disease(?:[- ](?:20)?19)?|2019)"
-    r"|\bNCI?P\b|\bWuhan (?:corona ?)?virus|\bomicron\b|\bBNT162|\bmRNA-1273",
+    r"|sars[- ]corona ?virus[- ]?2|2019[-‐‑– ]?n-?cov|hcov[-‐– ]?19"
+    r"|\b2019 (?:\w{1,9} )?corona ?virus|corona ?virus (?:disease[- ](?:20)?19|2019)"
+)
+COVID_ALONE = re.compile(_ALONE, re.IGNORECASE)
+"""COVID-19 and its virus, in spellings that never meant another."""
+COVID = re.compile(
+    rf"{_ALONE}|\bn-?cov(?:id)?\b|\b(?:novel|new) (?:\w{{1,9}} )?corona ?virus"
+    r"|corona ?virus disease|\bNCI?P\b|\bWuhan (?:corona ?)?virus|\bomicron\b|\bBNT162|\bmRNA-1273",
     re.IGNORECASE,
 )
-"""COVID-19 and its virus, in the usual spellings, and what there is of them only."""
+"""The same, and what else names them now; some of it has named the virus of MERS."""
 
 _WORD = re.compile(r"[^\W_](?:[\w.+/-]{0,60}[^\W_])?")
 _PART = re.compile(r"[^\W_]+")

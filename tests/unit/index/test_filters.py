@@ -99,6 +99,15 @@ def test_no_papers_have_no_passages_and_no_names() -> None:
     assert nothing.facets() == Facets()
 
 
+@pytest.mark.parametrize(
+    ("date", "before"),
+    [("2019-12", []), ("2020", [12]), ("2020-03", [12]), ("2020-03-14", [0, 1, 2, 12])],
+)
+def test_what_was_surely_published_before_a_date(date: str, before: list[int]) -> None:
+    ids = np.arange(13)[::-1]
+    assert ids[COLUMNS.before(ids, date)].tolist() == before[::-1]
+
+
 def test_facets_count_papers_under_the_usual_spelling() -> None:
     facets = COLUMNS.facets()
     assert facets.sources == (

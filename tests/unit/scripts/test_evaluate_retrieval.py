@@ -64,7 +64,7 @@ class FakeAnswerer:
     def encode(self, question: str) -> Question:
         return Question(question, np.zeros(2, np.float32), np.zeros((0, 4), np.float32))
 
-    def best(self, found: Candidates, most: int) -> tuple[list[int], list[float]]:
+    def best(self, _: Question, found: Candidates, most: int) -> tuple[list[int], list[float]]:
         places = [found.ids.tolist().index(id_) for id_ in HYBRID]
         return places[:most], [0.5] * len(places[:most])
 

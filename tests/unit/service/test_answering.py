@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from index.filters import Facets, Filters
+from index.filters import NO_FILTERS, Facets, Filters
 from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.manifest import Manifest
 from index.types import Passage
 from models.calibration import LogisticCalibration
 from models.contracts import Embedded, Span
 from service import patience
-from service.answering import Answerer, _Rest
+from service.answering import TOO_EARLY, Answerer, _Rest
 from service.caching import Kept
 from service.calibrations import READER_FEATURES, Calibrations, ReaderCalibration
 from service.metrics import Metrics
@@ -46,12 +47,16 @@ class FakeIndex:
     def searched(self, filters: Filters) -> int:
         return 0 if filters.journals else len(TEXTS)
 
-    def candidates(self, question: Question, filters: Filters) -> Candidates:
+    def candidates(self, question: Question, filters: Filters = NO_FILTERS) -> Candidates:
         assert question.vector.shape == (2,)
         assert question.words.shape == (3, 4)
         ids = np.arange(self.searched(filters))
         others = np.zeros((len(ids), len(FEATURES) - 1))
         return Candidates(ids, np.column_stack([ids / 100, others]))
+
+    def published_before(self, found: Candidates, date: str) -> NDArray[np.bool_]:
+        assert date == "2019-12"
+        return found.ids % 2 == 1
 
     def fetch(self, found: Candidates, places: Sequence[int]) -> list[Candidate]:
         ids, rows = found.ids[list(places)].tolist(), found.features[list(places)].tolist()
@@ -348,11 +353,22 @@ def test_what_answered_is_told(answerer: Answerer) -> None:
     assert answerer.answer(Query(longest + "?", 0.5, 1)).did_you_mean is None  # nobody could ask it
 
 
+def test_what_is_older_than_covid_comes_last_where_the_question_names_it(
+    answerer: Answerer,
+) -> None:
+    found = answerer.answer(Query("How long does COVID-19 last?", weight=0.0, top_k=5))
+    assert [answer.passage.id for answer in found.answers] == [58, 56, 54, 52, 50]
+    scores = {one.passage.id: score for one, score in answerer.retrieve("How long?", 61)}
+    for one, score in answerer.retrieve("How long is Covid?", 61):
+        share = TOO_EARLY if one.passage.id % 2 else 1.0
+        assert score == pytest.approx(share * scores[one.passage.id])
+
+
 def test_the_best_candidates_come_first(answerer: Answerer) -> None:
     found = Candidates(
         np.array([3, 4, 8, 9]), np.array([[value, *[0.0] * 8] for value in (0.1, 0.7, 0.7, 0.2)])
     )
-    places, scores = answerer.best(found, 3)
+    places, scores = answerer.best(answerer.encode("How long?"), found, 3)
     # by the cosine, which alone counts here; of equal ones the lower id
     assert places == [1, 2, 3]
     # the logistic of 5 times the cosine

@@ -1,6 +1,6 @@
 import pytest
 
-from service.naming import COVID, Name, Words, is_named, names_in
+from service.naming import COVID, COVID_ALONE, Name, Words, is_named, names_in
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,12 @@ from service.naming import COVID, Name, Words, is_named, names_in
 )
 def test_covid_is_known_in_all_usual_spellings(text: str) -> None:
     assert COVID.search(f"It was {text}.")
+
+
+@pytest.mark.parametrize("text", ["nCoV", "novel coronavirus", "new corona virus", "SARS-CoV"])
+def test_what_may_name_another_virus_is_not_covid_alone(text: str) -> None:
+    assert not COVID_ALONE.search(f"It was {text}.")
+    assert COVID_ALONE.search(f"It was the {text}, 2019-nCoV.")
 
 
 @pytest.mark.parametrize("text", ["SARS-CoV", "SARS-CoV (2003)", "MERS", "a coronavirus", "HCoV"])
