@@ -190,7 +190,7 @@ def _answers(spans: Sequence[Span], asked: Sequence[Question]) -> list[str]:
 
 
 def _windows(source: Path, asked: Sequence[Question]) -> list[Feed]:
-    windower = Windower(load_tokenizer(source), max_length=longest_window(read_config(source), 384))
+    windower = Windower(load_tokenizer(source), max_length=longest_window(read_config(source)))
     return [
         {"input_ids": window.ids[None], "token_type_ids": window.type_ids[None]}
         for question, passage in asked
