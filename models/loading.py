@@ -7,8 +7,8 @@ from typing import Any
 
 from files.checksums import sha256
 from files.reading import json_object
-from models.contracts import ModelError
-from models.onnx.files import ENCODER, GRAPH, READER, Record, a
+from models.contracts import ENCODER, READER, ModelError, a
+from models.onnx.files import GRAPH, Record
 
 DEFAULT = "default"
 """The name that stands for the model which comes with the application."""

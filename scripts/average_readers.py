@@ -12,7 +12,7 @@ from pathlib import Path
 
 from models.contracts import ModelError
 from models.loading import reader_folder
-from models.onnx.tokens import cut_alike
+from models.tokenizer import cut_alike
 from scripts.arguments import numbered, some_path
 from scripts.train_reader import publish
 from scripts.training_runs import expect_to_replace

@@ -13,9 +13,9 @@ from index.corpora.squad import GoldQuestion, read_squad
 from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError, IndexingError
-from models.contracts import ModelError
+from models.contracts import ENCODER, READER, ModelError
 from models.loading import DEFAULT, encoder_folder, reader_folder
-from models.onnx.files import ENCODER, GRAPH, READER, Record
+from models.onnx.files import GRAPH, Record
 from scripts.arguments import at_least, expect_use, some_path
 from service.questions import QUESTIONS
 from service.settings import Settings, SettingsError

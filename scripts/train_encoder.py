@@ -25,7 +25,7 @@ from models.loading import (
     pick_device,
     read_config,
 )
-from models.onnx.tokens import cut_alike
+from models.tokenizer import cut_alike
 from scripts.arguments import at_least, expect_use, some_path
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.ending import stopped

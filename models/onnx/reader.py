@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.contracts import ModelError
+from models.contracts import READER, ModelError
 from models.loading import (
     DEFAULT,
     hidden_width,
@@ -11,11 +11,11 @@ from models.loading import (
     reader_folder,
     weights_identity,
 )
-from models.onnx.files import AGAIN, GRAPH, READER, READER_OUTPUTS, verified
+from models.onnx.files import AGAIN, GRAPH, READER_OUTPUTS, verified
 from models.onnx.session import Session
-from models.onnx.tokens import load_tokenizer, pad_id
 from models.reading import Outputs, SpanReader
 from models.span_choice import SPAN_CHOICE, SpanChoice
+from models.tokenizer import load_tokenizer, pad_id
 from models.windows import Batch, Windower
 
 

@@ -25,8 +25,8 @@ from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError
 from models.finetuning import load_network, logits_of
-from models.onnx.tokens import load_tokenizer, translation
 from models.reader import TransformersReader
+from models.tokenizer import load_tokenizer, translation
 from models.windows import Windower
 from scripts import reader_lessons, reader_losses, reader_training, train_reader
 from scripts.mined_passages import Mined, kept
