@@ -58,7 +58,7 @@ def publish(
     al., "Robust fine-tuning of zero-shot models", 2022); the head is as it was trained. Raises
     ModelError where a weight is no finite number, also once it is stored.
     """
-    from models.finite import expect_finite  # noqa: PLC0415 - seconds that --help need not wait
+    from models.training import expect_finite  # noqa: PLC0415 - seconds that --help need not wait
 
     model.move_towards(base, share)
     expect_finite(model.half())
