@@ -18,7 +18,7 @@ from models.question_generation import QUESTION_TOKENS, QuestionGenerator, colum
 from models.question_learning import QuestionBatch, batch_of, optimizer_of, question_loss
 from models.training import Training, expect_finite, finite_loss
 from scripts.gold_questions import learnable
-from scripts.reader_examples import Asked, Draw, around, planned
+from scripts.reader_examples import Asked, Draw, planned, with_answer
 from scripts.training_plan import rate_after
 from scripts.training_runs import Source
 
@@ -45,15 +45,9 @@ def asked_of(sources: Sequence[Source]) -> list[Asked]:
 
 
 def window_of(gold: GoldQuestion, seed: int) -> str:
-    """Return 60 to 150 words of a question's context that hold an answer, as `around` does."""
+    """Return 60 to 150 words of a question's context that hold an answer."""
     chance = random.Random(seed)  # noqa: S311 - nothing secret
-    chosen = chance.randrange(len(gold.answers))
-    start = gold.starts[chosen]
-    end = start + len(gold.answers[chosen])
-    begin, stop = around(
-        gold.context, start, end, shortest=SHORTEST, longest=LONGEST, chance=chance
-    )
-    return gold.context[begin:stop]
+    return with_answer(gold, SHORTEST, LONGEST, chance).context
 
 
 def batches_of(
