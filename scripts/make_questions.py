@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
-from scripts.arguments import at_least, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path
 from scripts.ending import stopped
 from scripts.passage_files import Row, expect_to_write, read_rows, write_rows
 from scripts.question_passages import of_contexts, of_index
-from scripts.training_arguments import add_course, add_sources, command
+from scripts.training_arguments import add_course, add_sources
 from scripts.training_runs import expect_to_replace, replacing, share
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def show(rows: Sequence[Row], seed: int) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = command("make_questions", __doc__)
+    arguments = command("make_questions", __doc__, as_written=True)
     add = arguments.add_argument
     add(
         "--index",

@@ -26,10 +26,10 @@ from models.loading import (
     read_config,
 )
 from models.tokenizer import cut_alike
-from scripts.arguments import at_least, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.ending import stopped
-from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
+from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
 from scripts.training_runs import (
     digest,
     expect_to_keep,
@@ -81,7 +81,7 @@ def _dimension(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = command("train_encoder", __doc__)
+    arguments = command("train_encoder", __doc__, as_written=True)
     add = arguments.add_argument
     add(
         "--index",

@@ -23,12 +23,12 @@ from models.loading import (
     reader_folder,
     resolve,
 )
-from scripts.arguments import at_least, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path
 from scripts.ending import stopped
 from scripts.reader_examples import Asked, planned
 from scripts.reader_lessons import Lessons
 from scripts.reader_sources import asked_of
-from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
+from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
 from scripts.training_runs import (
     TOKENIZER_FILES,
     digest,
@@ -86,7 +86,7 @@ def _read(options: argparse.Namespace, base: Path, asked: Sequence[Asked]) -> di
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = command("train_reader", __doc__)
+    arguments = command("train_reader", __doc__, as_written=True)
     add = arguments.add_argument
     add_sources(
         arguments,
