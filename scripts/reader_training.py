@@ -61,18 +61,18 @@ def train(
     progress = Progress.of(training.progress)
     began = 0.0
     losses: list[torch.Tensor] = []
-    for step in _steps(lessons, progress, options.processes):
+    for lesson, after in _steps(lessons, progress, options.processes):
         if not began:  # now: the first windows may have taken a minute to make
             began = time.monotonic() - progress.seconds
         done = progress.done(options.minutes)
         if done >= 1:
             break
-        loss = loss_of(network, step.lesson, teacher)
+        loss = loss_of(network, lesson, teacher)
         training.learn(loss, rate_after(done))
         losses.append(loss.detach())  # read when they are logged: a GPU is not waited for
         progress = replace(
-            step.after,
-            examples=progress.examples + len(step.lesson.first),
+            after,
+            examples=progress.examples + len(lesson.first),
             seconds=time.monotonic() - began,
         )
         if len(losses) == _LOG_STEPS:
@@ -90,23 +90,17 @@ def train(
     training.keep(asdict(progress), at_once=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One batch, and how far the plan is after it."""
-
-    lesson: Lesson
-    after: Progress
-
-
-def _steps(lessons: Lessons, progress: Progress, processes: int) -> Iterator[Step]:
-    """Yield what is left of a run, one pool of examples after another."""
+def _steps(
+    lessons: Lessons, progress: Progress, processes: int
+) -> Iterator[tuple[Lesson, Progress]]:
+    """Yield each batch that is left of a run, and how far the plan is after it."""
     first, skipped = progress.pools, progress.batches
     for pool, some in enumerate(lessons.in_order(first, processes), first):
         for number in range(skipped if pool == first else 0, len(some)):
             behind = lessons.share(pool, (number + 1) / len(some))
             last = number + 1 == len(some)
             after = Progress(pool + last, 0 if last else number + 1, planned=behind)
-            yield Step(some[number], after)
+            yield some[number], after
 
 
 def _log(folder: Path, progress: Progress, loss: float, minutes: float | None) -> None:
