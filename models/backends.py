@@ -4,7 +4,7 @@ import importlib.util
 import logging
 from pathlib import Path
 
-from models.contracts import Encoder, ModelError, Reader
+from models.contracts import ENCODER, READER, Encoder, ModelError, Reader
 from models.loading import (
     encoder_folder,
     has_weights,
@@ -14,10 +14,10 @@ from models.loading import (
     reader_folder,
     weights_identity,
 )
-from models.onnx.files import ENCODER, GRAPH, READER, has_graph, verified
-from models.onnx.pooling import longest_text
-from models.onnx.tokens import load_tokenizer
+from models.onnx.files import GRAPH, has_graph, verified
+from models.pooling import longest_text
 from models.span_choice import SpanChoice
+from models.tokenizer import load_tokenizer
 from models.windows import Windower
 
 AUTO, ONNX, TORCH = "auto", "onnx", "torch"

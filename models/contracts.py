@@ -10,6 +10,18 @@ from numpy.typing import NDArray
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
 
+READER, ENCODER = "reader", "encoder"
+"""The kinds of models."""
+
+
+def a(kind: str) -> str:
+    """Return a kind of model with its article.
+
+    >>> a(ENCODER), a(READER)
+    ('an encoder', 'a reader')
+    """
+    return f"an {kind}" if kind == ENCODER else f"a {kind}"
+
 
 class ModelError(Exception):
     """A model could not be loaded or run. The message says what was wrong and how to mend it."""

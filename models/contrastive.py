@@ -21,12 +21,12 @@ from transformers import AutoModel
 from models.contracts import IntArray, ModelError
 from models.late import LateConfig, LateInteraction, late_scores
 from models.late import load as load_head
-from models.onnx.pooling import MEAN, longest_text, pooling_of
-from models.onnx.tokens import load_tokenizer
 from models.pieces import without_surrogates
+from models.pooling import MEAN, longest_text, pooling_of
 from models.pretrained import load_pretrained, move_towards, without_dropout
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
+from models.tokenizer import load_tokenizer
 
 QUESTION_TOKENS = 64
 _COSINE_SCALE = 20.0  # what all-MiniLM-L6-v2 was trained with
@@ -245,7 +245,7 @@ def batch_loss(
     """Return the losses of vectors, of words and of the distance from the anchor for a batch.
 
     `excluded` is as `contrastive_loss` takes it. The last is 0 without an anchor, which has to
-    cut texts as the model does (see `models.onnx.tokens.cut_alike`), and be as wide.
+    cut texts as the model does (see `models.tokenizer.cut_alike`), and be as wide.
     """
     asked, found = model(questions), model(passages)
     cosine = asked.vectors @ found.vectors.T

@@ -7,8 +7,8 @@ from typing import Any
 
 from files.checksums import sha256
 from files.reading import json_object
-from models.contracts import ModelError
-from models.onnx.files import ENCODER, GRAPH, READER, Record, a
+from models.contracts import ENCODER, READER, ModelError, a
+from models.onnx.files import GRAPH, Record
 
 DEFAULT = "default"
 """The name that stands for the model which comes with the application."""
@@ -178,10 +178,10 @@ def max_positions(config: dict[str, Any]) -> int | None:
     return positions
 
 
-def longest_window(config: dict[str, Any], wanted: int) -> int:
+def longest_window(config: dict[str, Any], wanted: int = 384) -> int:
     """Return how many tokens the windows of a reader have: `wanted`, or what it reads at once.
 
-    >>> longest_window({"max_position_embeddings": 64}, 384)
+    >>> longest_window({"max_position_embeddings": 64})
     64
     """
     return min(wanted, max_positions(config) or wanted)

@@ -25,9 +25,9 @@ from transformers import MPNetModel
 from models.contracts import IntArray, ModelError
 from models.fused import heads_of
 from models.loading import max_positions, read_config
-from models.onnx.tokens import load_tokenizer
 from models.pieces import without_surrogates
 from models.pretrained import load_pretrained, without_dropout
+from models.tokenizer import load_tokenizer
 
 BEGIN, PAD, END = 0, 1, 2
 """Tokens `<s>`, `<pad>` and `</s>`; a question is written from one END to the next."""

@@ -1,6 +1,5 @@
 """Reads with a transformers question-answering model."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-from models.contracts import ModelError, Span
+from models.contracts import ModelError
 from models.loading import (
     DEFAULT,
     hidden_width,
@@ -19,25 +18,21 @@ from models.loading import (
     reader_folder,
 )
 from models.pretrained import takes_types
-from models.reading import Outputs, SpanReading
+from models.reading import Outputs, SpanReader
 from models.span_choice import SpanChoice
-from models.spans import SpanCandidate
 from models.tensors import on_device
 from models.windows import ENOUGH, Batch, Windower
 
 _REMEMBERED = 100_000  # words whose tokens it knows: some 30 MB
 
 
-class TransformersReader:
+class TransformersReader(SpanReader):
     """A `Reader` on top of transformers: BERT, RoBERTa, DistilBERT, ELECTRA, MPNet and kin.
 
-    `name` is the model's `identity`, `reading` what it does with it. Single precision on the CPU,
-    half precision on a GPU, with the fused attention of torch (`scaled_dot_product_attention`)
-    where the architecture has it.
+    Single precision on the CPU, half precision on a GPU, with the fused attention of torch
+    (`scaled_dot_product_attention`) where the architecture has it. Its candidates have states
+    only where it was loaded with a choice.
     """
-
-    name: str
-    reading: SpanReading
 
     def __init__(
         self,
@@ -45,14 +40,12 @@ class TransformersReader:
         *,
         device: str = "auto",
         max_batch_tokens: int | None = None,
-        max_length: int = 384,
         stride: int = 128,
         max_answer_tokens: int = 60,
         choosing: bool = True,
     ) -> None:
         """Load a model from a folder or a hub id.
 
-        `max_length`, the tokens of a window, is lowered to what the model can read;
         `stride` is the tokens that neighbouring windows share; `max_batch_tokens` bounds one
         forward pass: by default 4,096 on the CPU and 65,536 on a GPU, which computes as fast for
         many as for few, so that windows are sorted out by length only from 16,384 tokens on.
@@ -64,25 +57,26 @@ class TransformersReader:
         folder = reader_folder(name_or_dir)
         config = read_config(folder)
         self._device = pick_device(device)
-        self._model = _load(folder, torch.float32 if self._device == "cpu" else torch.float16)
+        on_cpu = self._device == "cpu"
+        self._model = _load(folder, torch.float32 if on_cpu else torch.float16)
         self._model.to(self._device).eval()
         self._has_types = takes_types(self._model)
         tokenizer = _load_tokenizer(folder)
-        self.name = identity(folder)
-        choice = SpanChoice.load(folder, self.name, hidden_width(config)) if choosing else None
-        self.reading = SpanReading(
-            windower=Windower(
+        name = identity(folder)
+        choice = SpanChoice.load(folder, name, hidden_width(config)) if choosing else None
+        super().__init__(
+            name,
+            Windower(
                 tokenizer.backend_tokenizer,
-                max_length=longest_window(config, max_length),
+                max_length=longest_window(config),
                 stride=stride,
                 remembered=_REMEMBERED,
                 of=folder,
             ),
-            forward=self._forward,
             pad_id=tokenizer.pad_token_id or 0,
-            max_batch_tokens=max_batch_tokens or (4096 if self._device == "cpu" else 65_536),
+            max_batch_tokens=max_batch_tokens or (4096 if on_cpu else 65_536),
             max_answer_tokens=max_answer_tokens,
-            enough_tokens=ENOUGH if self._device == "cpu" else 16_384,
+            enough_tokens=ENOUGH if on_cpu else 16_384,
             choice=choice,
         )
         self._projection = (
@@ -90,21 +84,6 @@ class TransformersReader:
             if choice
             else None
         )
-
-    def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
-        """Return one best span per context, in the order of `contexts`."""
-        return self.reading.read(question, contexts)
-
-    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
-        """Return one best span per pair of a question and a context, in the order of `pairs`."""
-        return self.reading.read_pairs(pairs)
-
-    def candidates(self, pairs: Sequence[tuple[str, str]]) -> list[list[SpanCandidate]]:
-        """Return for each pair the spans that a choice is made from, best first.
-
-        They have states only where the reader chooses: what its choice makes of them.
-        """
-        return self.reading.candidates(pairs)
 
     @torch.inference_mode()
     def _forward(self, batch: Batch) -> Outputs:

@@ -1,7 +1,8 @@
 """Reads contexts with any backend: split, compute, decode. Imports no neural network library."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -27,24 +28,43 @@ Each: TypeAlias = Callable[[Forward, Iterable[Batch]], Iterable[Outputs]]
 """Calls a `Forward` with each batch and returns what it made of them in their order, as `map`."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpanReading:
-    """How a backend's `forward` becomes a `Reader`.
+class SpanReader(ABC):
+    """A `Reader` on top of a network, which a backend runs in `_forward`.
 
-    `max_batch_tokens` bounds the tokens of one forward pass, padding included, and one that has
-    `enough_tokens` is not padded much to have more; `max_answer_tokens` bounds an answer. `each`
-    may run several passes at once. `choice` chooses among the best spans. What is nothing but a
-    citation's mark is no answer, where there is another span.
+    `name` is the `identity` of its weights. What is nothing but a citation's mark is no answer,
+    where there is another span.
     """
 
-    windower: Windower
-    forward: Forward
-    pad_id: int
-    max_batch_tokens: int
-    max_answer_tokens: int
-    enough_tokens: int = ENOUGH
-    each: Each = map
-    choice: SpanChoice | None = None
+    def __init__(
+        self,
+        name: str,
+        windower: Windower,
+        *,
+        pad_id: int,
+        max_batch_tokens: int,
+        enough_tokens: int = ENOUGH,
+        max_answer_tokens: int = 60,
+        each: Each = map,
+        choice: SpanChoice | None = None,
+    ) -> None:
+        """Take what cuts texts into windows, and `choice`, which chooses among the best spans.
+
+        `max_batch_tokens` bounds the tokens of one forward pass, padding included, and one that
+        has `enough_tokens` is not padded much to have more; `max_answer_tokens` bounds an answer.
+        `each` may run several passes at once.
+        """
+        self.name = name
+        self.windower = windower
+        self.each = each
+        self._pad_id = pad_id
+        self._max_batch_tokens = max_batch_tokens
+        self._enough_tokens = enough_tokens
+        self._max_answer_tokens = max_answer_tokens
+        self._choice = choice
+
+    @abstractmethod
+    def _forward(self, batch: Batch) -> Outputs:
+        """Run the network on a batch; states are multiplied by the choice's projection, if any."""
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
         """Return one best span per context, in the order of `contexts`.
@@ -73,7 +93,7 @@ class SpanReading:
     def _chosen(
         self, question: str, context: str, windows: Sequence[Window], logits: Sequence[Logits]
     ) -> Span:
-        best = best_span(context, windows, logits, max_answer_tokens=self.max_answer_tokens)
+        best = best_span(context, windows, logits, max_answer_tokens=self._max_answer_tokens)
         if best.start == best.end:
             return best
         start, end = self._edges(question, context, windows, logits, best)
@@ -89,7 +109,7 @@ class SpanReading:
         best: Span,
     ) -> tuple[int, int]:
         """Return the edges of the span that is chosen, where a choice is made, else of the best."""
-        choice = self.choice if best.score >= _LEAST else None
+        choice = self._choice if best.score >= _LEAST else None
         if choice is None and not only_citation(context, best.start, best.end):
             return best.start, best.end
         found = self._candidates(context, windows, logits)
@@ -101,7 +121,7 @@ class SpanReading:
         self, context: str, windows: Sequence[Window], logits: Sequence[Logits]
     ) -> list[SpanCandidate]:
         return candidates(
-            context, windows, logits, max_answer_tokens=self.max_answer_tokens, most=CANDIDATES
+            context, windows, logits, max_answer_tokens=self._max_answer_tokens, most=CANDIDATES
         )
 
     def _read(
@@ -124,12 +144,12 @@ class SpanReading:
         made = list(
             batches(
                 windows,
-                max_tokens=self.max_batch_tokens,
-                pad_id=self.pad_id,
-                enough_tokens=self.enough_tokens,
+                max_tokens=self._max_batch_tokens,
+                pad_id=self._pad_id,
+                enough_tokens=self._enough_tokens,
             )
         )
-        for batch, outputs in zip(made, self.each(self.forward, made), strict=True):
+        for batch, outputs in zip(made, self.each(self._forward, made), strict=True):
             for place, *own in zip(batch.members, *outputs, strict=True):
                 length = len(windows[place].ids)
                 found[place] = Logits(*(some[:length] for some in own))

@@ -1,9 +1,26 @@
-"""Argument types that several commands share."""
+"""The parser of a command, and argument types that several share."""
 
 import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
+
+
+def command(
+    name: str, description: str | None, *, example: str = "", as_written: bool = False
+) -> argparse.ArgumentParser:
+    """Return a parser for `python -m scripts.name`, with an `example` of its arguments.
+
+    The description is wrapped, or shown `as_written`.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m scripts.{name}",
+        description=description,
+        epilog=f"example: python -m scripts.{name} {example}" if example else None,
+        formatter_class=(
+            argparse.RawDescriptionHelpFormatter if as_written else argparse.HelpFormatter
+        ),
+    )
 
 
 def at_least(lowest: int) -> Callable[[str], int]:

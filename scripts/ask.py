@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields
 
 from index.filters import Filters
-from scripts.arguments import some_path
+from scripts.arguments import command, some_path
 from scripts.printing import printable
 from scripts.served import add_served_index, settings_with
 from service.batch import Outcome, outcomes
@@ -27,11 +27,7 @@ _WIDTH = 88
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.ask",
-        description=__doc__,
-        epilog='example: python -m scripts.ask "How long is the incubation period of COVID-19?"',
-    )
+    arguments = command("ask", __doc__, example='"How long is the incubation period of COVID-19?"')
     add = arguments.add_argument
     add("question", nargs="?", help="any question, at most 500 characters")
     add(

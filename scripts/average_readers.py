@@ -12,8 +12,8 @@ from pathlib import Path
 
 from models.contracts import ModelError
 from models.loading import reader_folder
-from models.onnx.tokens import cut_alike
-from scripts.arguments import numbered, some_path
+from models.tokenizer import cut_alike
+from scripts.arguments import command, numbered, some_path
 from scripts.train_reader import publish
 from scripts.training_runs import expect_to_replace
 
@@ -38,11 +38,8 @@ def part(text: str) -> Part:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.average_readers",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example: python -m scripts.average_readers FIRST=0.5 SECOND=0.5 --output MEAN",
+    arguments = command(
+        "average_readers", __doc__, example="FIRST=0.5 SECOND=0.5 --output MEAN", as_written=True
     )
     add = arguments.add_argument
     add("parts", nargs="+", type=part, metavar="READER=SHARE", help="the shares add up to 1")

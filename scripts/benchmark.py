@@ -19,7 +19,7 @@ from pathlib import Path
 from index.corpora.squad import read_squad
 from index.types import CorpusError
 from models.contracts import ModelError
-from scripts.arguments import at_least, some_path
+from scripts.arguments import at_least, command, some_path
 from scripts.benchmark_processes import MeasuringError
 from scripts.benchmark_service import fill, serve, texts_of, titles_as_questions
 from scripts.benchmark_table import Table
@@ -37,11 +37,7 @@ BACKENDS = ("onnx", _TORCH)
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.benchmark",
-        description=__doc__,
-        epilog="example: python -m scripts.benchmark --index var/cord19 --only stages reading",
-    )
+    arguments = command("benchmark", __doc__, example="--index var/cord19 --only stages reading")
     add = arguments.add_argument
     add(
         "--only",

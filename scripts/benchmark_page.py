@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from scripts.arguments import at_least, some_path
+from scripts.arguments import at_least, command, some_path
 from scripts.benchmark_processes import MeasuringError, serving
 from scripts.screenshots import chromium
 from service.questions import QUESTIONS
@@ -96,11 +96,7 @@ def measure(browser: "Browser", service: str, empty: str, questions: int) -> dic
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.benchmark_page",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    arguments = command("benchmark_page", __doc__, as_written=True)
     add = arguments.add_argument
     add(
         "--index",

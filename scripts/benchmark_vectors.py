@@ -25,7 +25,7 @@ from index.vector_kinds import KINDS, build_faiss
 from index.vector_recall import measure_recall
 from index.vectors import VectorIndex
 from models.contracts import FloatArray, ModelError
-from scripts.arguments import at_least, from_0, some_path
+from scripts.arguments import at_least, command, from_0, some_path
 from service.questions import QUESTIONS
 
 _SLAB = 4096  # rows made at a time
@@ -56,10 +56,8 @@ class Served:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.benchmark_vectors",
-        description=__doc__,
-        epilog="example: python -m scripts.benchmark_vectors --index var/cord19 --passages 100000",
+    arguments = command(
+        "benchmark_vectors", __doc__, example="--index var/cord19 --passages 100000"
     )
     add = arguments.add_argument
     add(

@@ -6,7 +6,7 @@ import sys
 from index.builder import BuildReport, build_index, expect_to_build
 from index.embedding import EncoderSpec
 from index.vector_kinds import AUTO
-from scripts.arguments import at_least
+from scripts.arguments import at_least, command
 from scripts.indexing import (
     RESUMABLE,
     TerminalProgress,
@@ -21,11 +21,7 @@ from scripts.indexing import (
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.build_index",
-        description=__doc__,
-        epilog="example: python -m scripts.build_index --corpus 2022-06-02 --index var/cord19",
-    )
+    arguments = command("build_index", __doc__, example="--corpus 2022-06-02 --index var/cord19")
     where = "where to publish the index; what is there stays in use until the new one is complete"
     add_indexing_arguments(arguments, index_help=where)
     arguments.add_argument(

@@ -18,7 +18,7 @@ import numpy as np
 from index.corpora.squad import GoldQuestion, read_squad
 from index.types import CorpusError
 from models.loading import reader_folder
-from scripts.arguments import at_least, some_path
+from scripts.arguments import at_least, command, some_path
 from scripts.calibration_samples import (
     no_answer_samples,
     read_all,
@@ -95,11 +95,7 @@ def _drawn(questions: Iterable[GoldQuestion], count: int) -> list[GoldQuestion]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.calibrate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    arguments = command("calibrate", __doc__, as_written=True)
     add = arguments.add_argument
     add_served_index(arguments)
     add(

@@ -10,16 +10,14 @@ from pathlib import Path
 from index.parallel import cores
 from index.survey import Survey, survey
 from index.types import IndexingError
-from scripts.arguments import at_least, some_path
+from scripts.arguments import at_least, command, some_path
 from scripts.indexing import TerminalProgress, corpus_lines, reported
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.check_corpus",
-        description=f"{__doc__} Nothing is published.",
-        epilog="example: python -m scripts.check_corpus --corpus 2022-06-02",
+    arguments = command(
+        "check_corpus", f"{__doc__} Nothing is published.", example="--corpus 2022-06-02"
     )
     add = arguments.add_argument
     add(

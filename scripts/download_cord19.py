@@ -8,16 +8,16 @@ from datetime import date
 
 from index.corpora.download import OFFICIAL, download
 from index.corpora.fetching import Patience
-from scripts.arguments import at_least, some_path
+from scripts.arguments import at_least, command, some_path
 from scripts.indexing import TerminalProgress, reported
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.download_cord19",
-        description=f"{__doc__} A download that was cut off goes on with the same command.",
-        epilog="example: python -m scripts.download_cord19 --date 2022-06-02 --output cord-19",
+    arguments = command(
+        "download_cord19",
+        f"{__doc__} A download that was cut off goes on with the same command.",
+        example="--date 2022-06-02 --output cord-19",
     )
     add = arguments.add_argument
     add(

@@ -13,15 +13,13 @@ from torch import Tensor
 
 from index.types import CorpusError
 from models import contrastive
-from models.checkpoints import load_checkpoint, save_checkpoint
 from models.contrastive import TrainedEncoder
-from models.finite import finite_loss
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
+from models.training import Training, finite_loss
 from scripts.encoder_pairs import PairSet
 from scripts.training_plan import TextBatch, drawn, excluded, planned, rate_after, rate_at
 
-_CHECKPOINT_SECONDS = 300
 _LOG_SECONDS = 5
 
 
@@ -116,40 +114,23 @@ def train(
             "there is nothing to learn: a batch has two questions of a file at least; give more "
             "questions, or more PASSES"
         )
-    optimizer = contrastive.optimizer_of(model, aims.rate)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    progress = load_checkpoint(folder, model, optimizer)
-    step, steps = int(progress.get("step", 0)), len(lessons)
+    training = Training(model, contrastive.optimizer_of(model, aims.rate), folder)
+    step, steps = int(training.progress.get("step", 0)), len(lessons)
     lessons.prepare(step, workers)
-    model.train()
-    saved = time.monotonic()
-    log = _Log(folder, steps, saved - progress.get("seconds", 0.0))
+    log = _Log(folder, steps, time.monotonic() - training.progress.get("seconds", 0.0))
     while step < steps and (share := aims.share(step, steps, log.seconds)) is not None:
-        for group, highest in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = highest * share
         lesson = lessons[step]
-        log.add(_step(model, optimizer, lesson, aims), len(lesson.passages.lengths))
+        left_out = on_device(torch.from_numpy(lesson.excluded), model.cosine_scale.device)
+        losses = contrastive.batch_loss(
+            model, lesson.questions, lesson.passages, left_out, aims.anchor
+        )
+        training.learn(losses[0] + losses[1] + aims.near * losses[2], share)
+        log.add(torch.stack(losses).detach(), len(lesson.passages.lengths))
         step += 1
         log.write(step, last=step == steps)
-        if time.monotonic() - saved > _CHECKPOINT_SECONDS:
-            save_checkpoint(folder, model, optimizer, {"step": step, "seconds": log.seconds})
-            saved = time.monotonic()
+        training.keep({"step": step, "seconds": log.seconds})
     log.write(step, last=True)
-    save_checkpoint(folder, model, optimizer, {"step": step, "seconds": log.seconds})
-
-
-def _step(
-    model: TrainedEncoder, optimizer: torch.optim.Optimizer, lesson: EncoderLesson, aims: Aims
-) -> Tensor:
-    """Learn from a batch; return its three losses, shape (3,), where they were computed."""
-    left_out = on_device(torch.from_numpy(lesson.excluded), model.cosine_scale.device)
-    losses = contrastive.batch_loss(model, lesson.questions, lesson.passages, left_out, aims.anchor)
-    total = losses[0] + losses[1] + aims.near * losses[2]
-    total.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return torch.stack(losses).detach()
+    training.keep({"step": step, "seconds": log.seconds}, at_once=True)
 
 
 class _Log:
@@ -169,6 +150,7 @@ class _Log:
         return time.monotonic() - self._began
 
     def add(self, losses: Tensor, passages: int) -> None:
+        """Count a step: its three losses, shape (3,), where they were computed."""
         self._losses.append(losses)
         self._passages += passages
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from files.writing import temporary, write_durably
 from index.passages import digest
-from scripts.arguments import some_path
+from scripts.arguments import command, some_path
 from service.feedback import FeedbackError
 
 _WAIT = 10.0  # seconds for another process to finish writing
@@ -154,9 +154,7 @@ def refuse_database(feedback: Path, output: Path) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.export_feedback", description=__doc__
-    )
+    arguments = command("export_feedback", __doc__)
     arguments.add_argument(
         "feedback",
         type=some_path,

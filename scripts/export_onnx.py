@@ -13,10 +13,10 @@ from index.corpora.squad import GoldQuestion, read_squad
 from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError, IndexingError
-from models.contracts import ModelError
+from models.contracts import ENCODER, READER, ModelError
 from models.loading import DEFAULT, encoder_folder, reader_folder
-from models.onnx.files import ENCODER, GRAPH, READER, Record
-from scripts.arguments import at_least, expect_use, some_path
+from models.onnx.files import GRAPH, Record
+from scripts.arguments import at_least, command, expect_use, some_path
 from service.questions import QUESTIONS
 from service.settings import Settings, StartError
 
@@ -28,11 +28,7 @@ _AROUND = 700  # characters kept on either side of an answer's beginning
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.export_onnx",
-        description=__doc__,
-        epilog="example: python -m scripts.export_onnx reader --questions dev.json.gz",
-    )
+    arguments = command("export_onnx", __doc__, example="reader --questions dev.json.gz")
     add = arguments.add_argument
     add("kind", choices=[READER, ENCODER], help="what the model does")
     add(

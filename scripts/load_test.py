@@ -18,7 +18,7 @@ from contextlib import suppress
 from itertools import count
 
 from index.types import CorpusError
-from scripts.arguments import at_least, some_path
+from scripts.arguments import at_least, command, some_path
 from scripts.benchmark_clients import (
     ANSWERED,
     BUSY,
@@ -45,10 +45,8 @@ _EVERY = 5.0  # seconds between two looks at the memory
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.load_test",
-        description=__doc__,
-        epilog="example: python -m scripts.load_test overload --url http://127.0.0.1:8000 --pid 42",
+    arguments = command(
+        "load_test", __doc__, example="overload --url http://127.0.0.1:8000 --pid 42"
     )
     add = arguments.add_argument
     add("what", choices=("steady", "overload", "stop"))

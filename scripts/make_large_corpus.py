@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from files.writing import whole_file
 from index.corpora.tar import forget_members
-from scripts.arguments import at_least, some_path
+from scripts.arguments import at_least, command, some_path
 
 COLUMNS = (
     *("cord_uid", "sha", "source_x", "title", "doi", "pmcid", "pubmed_id", "license", "abstract"),
@@ -217,11 +217,7 @@ def _archive(output: Path) -> Iterator[Write]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.make_large_corpus",
-        description=__doc__,
-        epilog="example: python -m scripts.make_large_corpus --records 100000 --output var/large",
-    )
+    arguments = command("make_large_corpus", __doc__, example="--records 100000 --output var/large")
     add = arguments.add_argument
     add(
         "--output",

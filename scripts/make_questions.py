@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
-from scripts.arguments import at_least, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path
 from scripts.ending import stopped
 from scripts.passage_files import Row, expect_to_write, read_rows, write_rows
 from scripts.question_passages import of_contexts, of_index
-from scripts.question_training import Watch, asked_of, train
-from scripts.training_arguments import add_course, add_sources, command
+from scripts.training_arguments import add_course, add_sources
 from scripts.training_runs import expect_to_replace, replacing, share
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ def write(
         worth_keeping,
     )
     from models.tensors import fast_in_bfloat16  # noqa: PLC0415 - likewise
+    from scripts.question_training import Watch  # noqa: PLC0415 - likewise
 
     device = model.bias.device
     if fast_in_bfloat16(device):
@@ -99,7 +99,7 @@ def show(rows: Sequence[Row], seed: int) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = command("make_questions", __doc__)
+    arguments = command("make_questions", __doc__, as_written=True)
     add = arguments.add_argument
     add(
         "--index",
@@ -153,6 +153,7 @@ def make(options: argparse.Namespace) -> None:
     import torch  # noqa: PLC0415 - seconds that --help need not wait
 
     from models.question_generation import QuestionGenerator  # noqa: PLC0415 - likewise
+    from scripts.question_training import asked_of, train  # noqa: PLC0415 - likewise
 
     torch.manual_seed(options.seed)
     device = pick_device(options.device)

@@ -6,7 +6,7 @@ import sys
 from index.packing import pack
 from index.types import IndexingError
 from models.contracts import ModelError
-from scripts.arguments import some_path
+from scripts.arguments import command, some_path
 from scripts.calibrations_beside import wrong_calibrations
 from scripts.ending import stopped
 from scripts.served import add_served_encoder, served_encoder
@@ -15,11 +15,11 @@ from service.settings import StartError
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.pack_index",
-        description=f"{__doc__} Put the file where the service can fetch it, and give the service "
+    arguments = command(
+        "pack_index",
+        f"{__doc__} Put the file where the service can fetch it, and give the service "
         "the settings that this prints.",
-        epilog="example: python -m scripts.pack_index --index var/cord19 --output cord19.tar",
+        example="--index var/cord19 --output cord19.tar",
     )
     add = arguments.add_argument
     add("--index", type=some_path, required=True, metavar="DIR", help="the index, as it was built")

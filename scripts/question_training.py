@@ -1,4 +1,4 @@
-"""The loop that trains a question generator: windows are cut and tokenised while it computes."""
+"""The loop that trains a question generator; windows are cut and tokenised meanwhile (torch)."""
 
 import argparse
 import random
@@ -6,21 +6,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
+import torch
 
 from index.corpora.squad import GoldQuestion
 from index.types import CorpusError
+from models.contracts import IntArray
+from models.question_generation import QUESTION_TOKENS, QuestionGenerator, columns_for
+from models.question_learning import QuestionBatch, batch_of, optimizer_of, question_loss
+from models.training import Training, expect_finite, finite_loss
 from scripts.gold_questions import learnable
-from scripts.reader_examples import Asked, Draw, around, planned
+from scripts.reader_examples import Asked, Draw, planned, with_answer
 from scripts.training_plan import rate_after
 from scripts.training_runs import Source
-
-if TYPE_CHECKING:
-    from models.contracts import IntArray
-    from models.question_generation import QuestionGenerator
-    from models.question_learning import QuestionBatch
 
 _Made = TypeVar("_Made")
 
@@ -45,24 +45,15 @@ def asked_of(sources: Sequence[Source]) -> list[Asked]:
 
 
 def window_of(gold: GoldQuestion, seed: int) -> str:
-    """Return 60 to 150 words of a question's context that hold an answer, as `around` does."""
+    """Return 60 to 150 words of a question's context that hold an answer."""
     chance = random.Random(seed)  # noqa: S311 - nothing secret
-    chosen = chance.randrange(len(gold.answers))
-    start = gold.starts[chosen]
-    end = start + len(gold.answers[chosen])
-    begin, stop = around(
-        gold.context, start, end, shortest=SHORTEST, longest=LONGEST, chance=chance
-    )
-    return gold.context[begin:stop]
+    return with_answer(gold, SHORTEST, LONGEST, chance).context
 
 
 def batches_of(
-    passages: "Sequence[IntArray]", questions: "Sequence[IntArray]", tokens: int, seed: int
-) -> "list[QuestionBatch]":
+    passages: Sequence[IntArray], questions: Sequence[IntArray], tokens: int, seed: int
+) -> list[QuestionBatch]:
     """Return batches of like lengths, of at most `tokens` columns in all, in a random order."""
-    from models.question_generation import columns_for  # noqa: PLC0415 - seconds that --help waits
-    from models.question_learning import batch_of  # noqa: PLC0415 - likewise
-
     sizes = [
         (columns_for(len(passage) + 2), columns_for(len(question) + 1))
         for passage, question in zip(passages, questions, strict=True)
@@ -98,11 +89,9 @@ def ahead(tasks: Sequence[Callable[[], _Made]], count: int) -> Iterator[_Made]:
 
 
 def pool_of(
-    model: "QuestionGenerator", asked: Sequence[Asked], draws: Sequence[Draw], tokens: int
-) -> "list[QuestionBatch]":
+    model: QuestionGenerator, asked: Sequence[Asked], draws: Sequence[Draw], tokens: int
+) -> list[QuestionBatch]:
     """Return the batches of some draws. Those with too long a question are left out."""
-    from models.question_generation import QUESTION_TOKENS  # noqa: PLC0415 - as above
-
     golds = [asked[draw.set].questions[draw.question] for draw in draws]
     texts = [window_of(gold, draw.seed) for gold, draw in zip(golds, draws, strict=True)]
     passages = model.tokens_of(texts, model.passage_tokens)
@@ -116,23 +105,16 @@ def pool_of(
     )
 
 
-def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.Namespace) -> None:
+def train(model: QuestionGenerator, asked: Sequence[Asked], options: argparse.Namespace) -> None:
     """Train to the end of the plan or of the time.
 
     Raises CorpusError where no question can be learnt, and ModelError where the loss overflows.
     """
-    import torch  # noqa: PLC0415 - as above
-
-    from models.finite import expect_finite, finite_loss  # noqa: PLC0415 - as above
-    from models.question_learning import optimizer_of, question_loss  # noqa: PLC0415 - as above
-
     plan = planned(asked, options.seed)
     pools = [plan.part(at, at + _POOL) for at in range(0, len(plan), _POOL)]
     tasks = [lambda some=some: pool_of(model, asked, some, options.batch_tokens) for some in pools]
-    optimizer = optimizer_of(model, options.rate)
-    rates = [group["lr"] for group in optimizer.param_groups]
+    training = Training(model, optimizer_of(model, options.rate))
     watch = Watch("train", "windows", len(plan))
-    model.train()
     total = torch.zeros((), device=model.bias.device)
     steps = 0
     began = time.monotonic()
@@ -141,13 +123,8 @@ def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.
         done = max(behind, spent)
         if done >= 1:
             break
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * rate_after(done)
         loss = question_loss(model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        training.learn(loss, rate_after(done))
         total += loss.detach()  # on the device: to look at it is to wait for it
         steps += 1
         if watch.advance(len(batch.ids), done):
@@ -162,8 +139,8 @@ def train(model: "QuestionGenerator", asked: Sequence[Asked], options: argparse.
 
 
 def _steps(
-    model: "QuestionGenerator", tasks: "Sequence[Callable[[], list[QuestionBatch]]]"
-) -> "Iterator[tuple[float, QuestionBatch]]":
+    model: QuestionGenerator, tasks: Sequence[Callable[[], list[QuestionBatch]]]
+) -> Iterator[tuple[float, QuestionBatch]]:
     """Yield each batch of a run, and which share of the run is behind it.
 
     Raises CorpusError where there is none.

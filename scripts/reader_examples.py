@@ -151,11 +151,16 @@ def _one(asked: Asked, draw: Draw) -> Example | None:
         words = [word.span() for word in re.finditer(r"\S+", gold.context)]
         part = _part_without(words, gold, chance.randint(SHORTEST, LONGEST), chance)
         return Example(gold.question, gold.context[slice(*part)], 0, 0) if part else None
+    return with_answer(gold, SHORTEST, LONGEST, chance)
+
+
+def with_answer(gold: GoldQuestion, shortest: int, longest: int, chance: random.Random) -> Example:
+    """Return `shortest` to `longest` words of a question's text around one of its answers."""
     chosen = chance.randrange(len(gold.answers))
     start = gold.starts[chosen]
     end = start + len(gold.answers[chosen])
     begin, stop = around(
-        gold.context, start, end, shortest=SHORTEST, longest=LONGEST, chance=chance
+        gold.context, start, end, shortest=shortest, longest=longest, chance=chance
     )
     return Example(gold.question, gold.context[begin:stop], start - begin, end - begin)
 

@@ -21,7 +21,7 @@ from index.types import CorpusError
 from models.contracts import IntArray
 from models.labels import Labelled, labelled
 from models.loading import longest_window, read_config, reader_folder
-from models.onnx.tokens import load_tokenizer, pad_id, translation
+from models.tokenizer import load_tokenizer, pad_id, translation
 from models.windows import Batch, Window, Windower, padded
 from scripts.reader_examples import Asked, Example, Plan, drawn, thinned
 

@@ -1,4 +1,4 @@
-"""The loop that trains a reader: a plan of examples, batch by batch, with checkpoints and a log."""
+"""The loop that trains a reader: its plan, batch by batch, with checkpoints and a log (torch)."""
 
 import argparse
 import json
@@ -6,17 +6,17 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
+
+import torch
 
 from index.types import CorpusError
+from models.finetuning import Network, optimizer_of
+from models.training import Training, finite_loss
+from scripts.reader_lessons import Lesson, Lessons
+from scripts.reader_losses import Teacher, loss_of
 from scripts.training_plan import rate_after
 
-if TYPE_CHECKING:
-    from models.finetuning import Network
-    from scripts.reader_lessons import Lesson, Lessons
-    from scripts.reader_losses import Teacher
-
-_CHECKPOINT_SECONDS = 300
 _LOG_STEPS = 50
 
 
@@ -50,55 +50,36 @@ class Progress:
 
 
 def train(
-    network: "Network",
-    lessons: "Lessons",
-    options: argparse.Namespace,
-    teacher: "Teacher | None",
+    network: Network, lessons: Lessons, options: argparse.Namespace, teacher: Teacher | None
 ) -> None:
     """Train to the end of the plan or of the time, from the checkpoint where there is one.
 
     Raises CorpusError where no example can be learnt, and ModelError where the loss overflows.
     """
-    import torch  # noqa: PLC0415 - seconds that --help need not wait
-
-    from models.checkpoints import load_checkpoint, save_checkpoint  # noqa: PLC0415 - likewise
-    from models.finetuning import optimizer_of  # noqa: PLC0415 - likewise
-    from models.finite import finite_loss  # noqa: PLC0415 - likewise
-    from scripts.reader_losses import loss_of  # noqa: PLC0415 - likewise
-
     folder: Path = options.work
-    optimizer = optimizer_of(network, options.rate)
-    progress = Progress.of(load_checkpoint(folder, network, optimizer))
-    network.train()
-    began = saved = 0.0
+    training = Training(network, optimizer_of(network, options.rate), folder)
+    progress = Progress.of(training.progress)
+    began = 0.0
     losses: list[torch.Tensor] = []
-    for step in _steps(lessons, progress, options.processes):
+    for lesson, after in _steps(lessons, progress, options.processes):
         if not began:  # now: the first windows may have taken a minute to make
-            saved = time.monotonic()
-            began = saved - progress.seconds
+            began = time.monotonic() - progress.seconds
         done = progress.done(options.minutes)
         if done >= 1:
             break
-        for group in optimizer.param_groups:
-            group["lr"] = options.rate * rate_after(done)
-        loss = loss_of(network, step.lesson, teacher)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(network, lesson, teacher)
+        training.learn(loss, rate_after(done))
         losses.append(loss.detach())  # read when they are logged: a GPU is not waited for
         progress = replace(
-            step.after,
-            examples=progress.examples + len(step.lesson.first),
+            after,
+            examples=progress.examples + len(lesson.first),
             seconds=time.monotonic() - began,
         )
         if len(losses) == _LOG_STEPS:
             mean = finite_loss(torch.stack(losses).mean()).item()
             _log(folder, progress, mean, options.minutes)
             losses = []
-        if time.monotonic() - saved > _CHECKPOINT_SECONDS:
-            save_checkpoint(folder, network, optimizer, asdict(progress))
-            saved = time.monotonic()
+        training.keep(asdict(progress))
     if losses:
         _log(folder, progress, finite_loss(torch.stack(losses).mean()).item(), options.minutes)
     if not progress.examples:
@@ -106,26 +87,20 @@ def train(
             f"there is nothing to learn: no answer fits into a window of {options.max_length} "
             "tokens; give other questions, or a greater --max-length"
         )
-    save_checkpoint(folder, network, optimizer, asdict(progress))
+    training.keep(asdict(progress), at_once=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One batch, and how far the plan is after it."""
-
-    lesson: "Lesson"
-    after: Progress
-
-
-def _steps(lessons: "Lessons", progress: Progress, processes: int) -> Iterator[Step]:
-    """Yield what is left of a run, one pool of examples after another."""
+def _steps(
+    lessons: Lessons, progress: Progress, processes: int
+) -> Iterator[tuple[Lesson, Progress]]:
+    """Yield each batch that is left of a run, and how far the plan is after it."""
     first, skipped = progress.pools, progress.batches
     for pool, some in enumerate(lessons.in_order(first, processes), first):
         for number in range(skipped if pool == first else 0, len(some)):
             behind = lessons.share(pool, (number + 1) / len(some))
             last = number + 1 == len(some)
             after = Progress(pool + last, 0 if last else number + 1, planned=behind)
-            yield Step(some[number], after)
+            yield some[number], after
 
 
 def _log(folder: Path, progress: Progress, loss: float, minutes: float | None) -> None:

@@ -25,11 +25,11 @@ from models.loading import (
     pick_device,
     read_config,
 )
-from models.onnx.tokens import cut_alike
-from scripts.arguments import at_least, expect_use, some_path
+from models.tokenizer import cut_alike
+from scripts.arguments import at_least, command, expect_use, some_path
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.ending import stopped
-from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
+from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
 from scripts.training_runs import (
     digest,
     expect_to_keep,
@@ -58,7 +58,7 @@ def publish(
     al., "Robust fine-tuning of zero-shot models", 2022); the head is as it was trained. Raises
     ModelError where a weight is no finite number, also once it is stored.
     """
-    from models.finite import expect_finite  # noqa: PLC0415 - seconds that --help need not wait
+    from models.training import expect_finite  # noqa: PLC0415 - seconds that --help need not wait
 
     model.move_towards(base, share)
     expect_finite(model.half())
@@ -81,7 +81,7 @@ def _dimension(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = command("train_encoder", __doc__)
+    arguments = command("train_encoder", __doc__, as_written=True)
     add = arguments.add_argument
     add(
         "--index",

@@ -23,13 +23,12 @@ from models.loading import (
     reader_folder,
     resolve,
 )
-from scripts.arguments import at_least, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path
 from scripts.ending import stopped
 from scripts.reader_examples import Asked, planned
 from scripts.reader_lessons import Lessons
 from scripts.reader_sources import asked_of
-from scripts.reader_training import train
-from scripts.training_arguments import add_base_share, add_course, add_output, add_sources, command
+from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
 from scripts.training_runs import (
     TOKENIZER_FILES,
     digest,
@@ -56,7 +55,7 @@ def publish(network: "Network", base: Path, output: Path, base_share: float) -> 
     no finite number, also once it is stored.
     """
     from models.finetuning import blend  # noqa: PLC0415 - seconds that --help need not wait
-    from models.finite import expect_finite  # noqa: PLC0415 - likewise
+    from models.training import expect_finite  # noqa: PLC0415 - likewise
 
     if base_share:
         blend(network, base, base_share)
@@ -87,7 +86,7 @@ def _read(options: argparse.Namespace, base: Path, asked: Sequence[Asked]) -> di
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = command("train_reader", __doc__)
+    arguments = command("train_reader", __doc__, as_written=True)
     add = arguments.add_argument
     add_sources(
         arguments,
@@ -196,6 +195,7 @@ def main(argv: list[str] | None = None) -> int:
 
         from models.finetuning import load_network  # noqa: PLC0415 - likewise
         from scripts.reader_losses import Teacher  # noqa: PLC0415 - likewise
+        from scripts.reader_training import train  # noqa: PLC0415 - likewise
 
         torch.manual_seed(options.seed)
         base, device = resolve_base(options.base), pick_device(options.device)

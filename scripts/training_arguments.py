@@ -8,15 +8,6 @@ from scripts.training_runs import share, source
 _PASSES = "PASSES is how often the run goes through the file (default: 1)"
 
 
-def command(name: str, description: str | None) -> argparse.ArgumentParser:
-    """Return a parser for `python -m scripts.name` that shows the description as it is written."""
-    return argparse.ArgumentParser(
-        prog=f"python -m scripts.{name}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
 def add_sources(arguments: argparse.ArgumentParser, **said: str) -> None:
     """Add the options for files of questions, each with what is `said` of it; together `sources`.
 

@@ -5,7 +5,7 @@ import sys
 from dataclasses import astuple
 
 from index.updating import UpdateReport, update_index
-from scripts.arguments import expect_use, some_path
+from scripts.arguments import command, expect_use, some_path
 from scripts.build_index import summary
 from scripts.indexing import (
     RESUMABLE,
@@ -20,11 +20,10 @@ from scripts.indexing import (
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(
-        prog="python -m scripts.update_index",
-        description=f"{__doc__} It reads the whole corpus, also for an index that was built with "
-        "--limit.",
-        epilog="example: python -m scripts.update_index --corpus 2022-06-02 --index var/cord19",
+    arguments = command(
+        "update_index",
+        f"{__doc__} It reads the whole corpus, also for an index that was built with --limit.",
+        example="--corpus 2022-06-02 --index var/cord19",
     )
     where = "the index; its version stays in use until the new one is complete"
     add_indexing_arguments(arguments, index_help=where)

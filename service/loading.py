@@ -13,10 +13,9 @@ from index.search import PassageIndex, checked
 from index.types import IndexingError
 from models.backends import TORCH, backend_of, check_files, load_encoder, load_reader
 from models.calibration import LogisticCalibration
-from models.contracts import ModelError
+from models.contracts import ENCODER, READER, ModelError
 from models.loading import DEFAULT, encoder_folder, identity, pick_device, reader_folder
-from models.onnx.files import ENCODER, READER
-from models.onnx.tokens import whole_words
+from models.tokenizer import whole_words
 from service.answering import Answerer
 from service.calibrations import (
     READER_FEATURES,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models.contracts import Embedded, FloatArray, IntArray, ModelError
+from models.contracts import ENCODER, Embedded, FloatArray, IntArray, ModelError
 from models.loading import DEFAULT, encoder_folder, weights_identity
-from models.onnx.files import ENCODER, verified
-from models.onnx.pooling import longest_text
+from models.onnx.files import verified
 from models.onnx.session import Session
-from models.onnx.tokens import load_tokenizer
 from models.pieces import without_surrogates
+from models.pooling import longest_text
+from models.tokenizer import load_tokenizer
 from models.words import words_of
 
 LATE_CONFIG = "late_interaction.json"

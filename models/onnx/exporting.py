@@ -16,7 +16,7 @@ from transformers import AutoModel, AutoModelForQuestionAnswering
 from models import late
 from models.onnx.files import OPSET, READER_OUTPUTS
 from models.onnx.graph import constants_first, plain_biases, plain_norms, without_padding
-from models.onnx.pooling import CLS, pooling_of
+from models.pooling import CLS, pooling_of
 from models.pretrained import load_pretrained, takes_types
 
 ENCODER_OUTPUTS = ("vector",)

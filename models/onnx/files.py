@@ -13,7 +13,7 @@ from typing import Self
 from files.checksums import sha256
 from files.reading import json_object
 from files.writing import write_durably
-from models.contracts import ModelError
+from models.contracts import ENCODER, READER, ModelError, a
 from models.onnx.parity import check
 
 GRAPH = "model.int8.onnx"
@@ -21,7 +21,6 @@ RECORD = "model.int8.json"
 OPSET = 17
 FORMAT = 1
 
-READER, ENCODER = "reader", "encoder"
 READER_OUTPUTS = ("start_logits", "end_logits", "states")
 """What a reader's graph returns; one that was exported by an earlier version has no states."""
 
@@ -103,12 +102,3 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
             f"{weights}: {AGAIN}"
         )
     return record
-
-
-def a(kind: str) -> str:
-    """Return a kind of model with its article.
-
-    >>> a(ENCODER), a(READER)
-    ('an encoder', 'a reader')
-    """
-    return f"an {kind}" if kind == ENCODER else f"a {kind}"

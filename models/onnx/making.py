@@ -11,20 +11,20 @@ from typing import TypeAlias
 import onnx
 
 from files.checksums import sha256
-from models.contracts import ModelError, Span
+from models.contracts import ENCODER, READER, ModelError, Span
 from models.encoder import SentenceEncoder
 from models.loading import longest_window, read_config, weights_identity
 from models.onnx.calibrating import calibrate
 from models.onnx.encoder import OnnxEncoder
 from models.onnx.exporting import encoder_graph, reader_graph
-from models.onnx.files import ENCODER, GRAPH, READER, RECORD, Record
+from models.onnx.files import GRAPH, RECORD, Record
 from models.onnx.parity import check, span_parity, vector_parity
 from models.onnx.quantising import quantised
 from models.onnx.reader import OnnxReader
 from models.onnx.session import Feed
-from models.onnx.tokens import load_tokenizer
 from models.reader import TransformersReader
 from models.span_choice import SPAN_CHOICE, SpanChoice
+from models.tokenizer import load_tokenizer
 from models.windows import Windower
 
 Question: TypeAlias = tuple[str, str]
@@ -190,7 +190,7 @@ def _answers(spans: Sequence[Span], asked: Sequence[Question]) -> list[str]:
 
 
 def _windows(source: Path, asked: Sequence[Question]) -> list[Feed]:
-    windower = Windower(load_tokenizer(source), max_length=longest_window(read_config(source), 384))
+    windower = Windower(load_tokenizer(source), max_length=longest_window(read_config(source)))
     return [
         {"input_ids": window.ids[None], "token_type_ids": window.type_ids[None]}
         for question, passage in asked

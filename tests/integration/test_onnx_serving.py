@@ -9,8 +9,9 @@ import onnx
 import pytest
 
 from files.checksums import sha256
+from models.contracts import READER
 from models.loading import encoder_folder, identity, reader_folder
-from models.onnx.files import GRAPH, READER, RECORD, Record
+from models.onnx.files import GRAPH, RECORD, Record
 from service.loading import preflight
 from service.settings import Settings, StartError
 from tests.serving import COMMAND, MODELS_LIMIT, ROOT, run, serving

@@ -8,10 +8,10 @@ import pytest
 
 from models import backends
 from models.backends import backend_of, check_files, load_encoder, load_reader
-from models.contracts import ModelError
+from models.contracts import ENCODER, READER, ModelError
 from models.encoder import SentenceEncoder
 from models.loading import encoder_folder
-from models.onnx.files import ENCODER, GRAPH, READER, RECORD
+from models.onnx.files import GRAPH, RECORD
 from models.onnx.reader import OnnxReader
 from models.reader import TransformersReader
 

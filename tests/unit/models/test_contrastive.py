@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from models import contrastive
-from models.checkpoints import load_checkpoint, save_checkpoint
 from models.contracts import ModelError
 from models.contrastive import (
     QUESTION_TOKENS,
@@ -23,6 +22,7 @@ from models.contrastive import (
 )
 from models.late import late_scores
 from models.token_table import Tokens, TokenTable
+from models.training import load_checkpoint, save_checkpoint
 from tests.making_models import HIDDEN, tiny_encoder
 
 QUESTIONS = ("How long is the incubation period?", "Do masks help?")

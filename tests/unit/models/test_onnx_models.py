@@ -13,15 +13,24 @@ import torch
 
 from files.checksums import sha256
 from models.backends import check_files
-from models.contracts import Embedded, Encoder, FloatArray, ModelError, Reader, Span
+from models.contracts import (
+    ENCODER,
+    READER,
+    Embedded,
+    Encoder,
+    FloatArray,
+    ModelError,
+    Reader,
+    Span,
+)
 from models.encoder import SentenceEncoder
 from models.late import CONFIG, LateConfig, LateInteraction
 from models.loading import identity, max_positions, read_config
 from models.onnx import making, parity
 from models.onnx.encoder import OnnxEncoder
-from models.onnx.files import ENCODER, GRAPH, READER, RECORD, Record
-from models.onnx.pooling import longest_text, pooling_of
+from models.onnx.files import GRAPH, RECORD, Record
 from models.onnx.reader import OnnxReader
+from models.pooling import longest_text, pooling_of
 from models.reader import TransformersReader
 from scripts.indexing import load_encoder
 from tests.making_models import tiny_encoder

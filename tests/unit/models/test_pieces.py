@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from models.onnx.tokens import load_tokenizer
 from models.pieces import Cutter
+from models.tokenizer import load_tokenizer
 
 SHIPPED = Path("models/weights/reader")
 SAMPLE = Path("data/sample/metadata.csv")

@@ -129,7 +129,7 @@ def test_padding_is_not_seen(
     reader = reader_of(name)
     reader._model.set_attn_implementation(attention)
     reader._model.to(dtype)
-    windows = reader.reading.windower.split(QUESTION, CONTEXTS)
+    windows = reader.windower.split(QUESTION, CONTEXTS)
     [together] = batches(windows, max_tokens=65_536, pad_id=0, enough_tokens=65_536)
     assert not together.mask.all()
     tolerance = {torch.float32: 1e-4, torch.float16: 0.05, torch.bfloat16: 0.3}[dtype]
@@ -174,7 +174,7 @@ def test_offsets_are_code_points(reader_of: ReaderOf, name: str) -> None:
     strange = plain.strip().replace(
         " or ", " 👩🏽\ud800\U0001d11e "
     )  # outside the basic plane, and broken
-    windows = reader_of(name).reading.windower.split("q", [strange])
+    windows = reader_of(name).windower.split("q", [strange])
     covered = {strange[a:b] for window in windows for a, b in window.offsets}
     words = "".join(sorted("".join(covered)))
     assert all(letter in words for letter in "fevercoughvirus")

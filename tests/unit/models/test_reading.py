@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from models.reading import Outputs, SpanReading
+from models.reading import Outputs, SpanReader
 from models.span_choice import SpanChoice
 from models.span_features import FEATURES
 from models.windows import Batch, Window
@@ -23,18 +23,20 @@ class Whole:
         return [Window(place, ids, ids, 1, np.array(TOKENS)) for place in range(len(contexts))]
 
 
-def reading(choice: SpanChoice | None, other: float, null: float = 0) -> SpanReading:
-    """Make one whose network likes the citation best, with 9, then "bats"."""
+class Cited(SpanReader):
+    """Its network likes the citation best, with 9, then "bats"."""
 
-    def forward(batch: Batch) -> Outputs:
+    def __init__(self, choice: SpanChoice | None, other: float, null: float = 0) -> None:
+        windower = Whole()
+        super().__init__("cited", windower, pad_id=0, max_batch_tokens=99, choice=choice)  # type: ignore[arg-type]
+        self.other, self.null = other, null
+
+    def _forward(self, batch: Batch) -> Outputs:
         start, end = (np.full(batch.ids.shape, -9, np.float32) for _ in range(2))
-        start[:, 0] = end[:, 0] = null
+        start[:, 0] = end[:, 0] = self.null
         start[:, 1 + CITED[0]] = end[:, 1 + CITED[1]] = 4.5
-        start[:, 3] = end[:, 3] = other
+        start[:, 3] = end[:, 3] = self.other
         return start, end
-
-    windower = Whole()
-    return SpanReading(windower, forward, 0, 99, 60, choice=choice)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def reading(choice: SpanChoice | None, other: float, null: float = 0) -> SpanRea
 def test_a_citation_is_no_answer_where_there_is_another(
     choice: SpanChoice | None, other: float
 ) -> None:
-    (span,) = reading(choice, other).read("Where?", [TEXT])
+    (span,) = Cited(choice, other).read("Where?", [TEXT])
     assert "bats" in TEXT[span.start : span.end]
     assert span.score == 9
 
@@ -53,6 +55,6 @@ def test_there_is_no_choice_among_spans_that_are_hardly_ever_right() -> None:
     weights = tuple(-float(name == "score below best") for name in FEATURES)
     likes_the_worst = SpanChoice("reader", weights, ((0.0,) * 4,) * 3)
     for null, chosen in ((5.0, False), (7.0, True)):
-        (span,) = reading(likes_the_worst, 6.0, null).read("Where?", [TEXT])
+        (span,) = Cited(likes_the_worst, 6.0, null).read("Where?", [TEXT])
         assert span.score == 2 * 6 - 2 * null
         assert (TEXT[span.start : span.end] == "bats") is chosen

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
-from models.onnx.tokens import load_tokenizer, translation, whole_words
+from models.tokenizer import load_tokenizer, translation, whole_words
 from models.windows import Windower
 
 SHIPPED = Path("models/weights/reader")

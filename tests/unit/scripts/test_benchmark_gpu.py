@@ -33,20 +33,20 @@ def reader() -> TransformersReader:
 
 def test_reading_by_its_parts(reader: TransformersReader) -> None:
     question, passages = CASES[0]
-    parts = by_parts(reader.reading, question, passages)
-    windows = reader.reading.windower.split(question, passages)
+    parts = by_parts(reader, question, passages)
+    windows = reader.windower.split(question, passages)
     assert len(windows) > 2
     assert sorted(parts.lengths) == sorted(len(window.ids) for window in windows)
     assert sum(rows for rows, _ in parts.shapes) == len(windows)
     assert max(tokens for _, tokens in parts.shapes) == 384
     assert min(parts.cutting, parts.forward, parts.decoding) > 0
     assert parts.forward < parts.total == parts.cutting + parts.forward + parts.decoding
-    assert by_parts(reader.reading, question, []).shapes == ()
+    assert by_parts(reader, question, []).shapes == ()
 
 
 def test_only_a_new_shape_is_new(reader: TransformersReader) -> None:
     first, second = CASES
-    new, known = new_and_known(reader.reading, [first, second, second])
+    new, known = new_and_known(reader, [first, second, second])
     assert [parts.shapes for parts in new] == [known[1].shapes]  # the first was read before
     assert [len(parts.shapes) > 0 for parts in known] == [True] * 3
 

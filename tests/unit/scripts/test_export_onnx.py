@@ -11,10 +11,11 @@ from transformers import DebertaV2Config, DebertaV2ForQuestionAnswering
 
 from index.builder import build_index
 from index.corpora.squad import GoldQuestion
+from models.contracts import READER
 from models.loading import identity
 from models.onnx import parity
 from models.onnx.encoder import OnnxEncoder
-from models.onnx.files import GRAPH, READER, RECORD, Record
+from models.onnx.files import GRAPH, RECORD, Record
 from models.span_choice import SPAN_CHOICE, SpanChoice
 from models.span_features import FEATURES
 from scripts.export_onnx import around, f1_lost, from_index, main

@@ -13,9 +13,9 @@ import pytest
 from files.checksums import sha256
 from index.types import CorpusError
 from models.backends import check_files
-from models.contracts import ModelError
+from models.contracts import READER, ModelError
 from models.loading import reader_folder
-from models.onnx.files import GRAPH, READER, Record
+from models.onnx.files import GRAPH, Record
 from models.onnx.reader import OnnxReader
 from models.span_choice import SPAN_CHOICE
 from models.span_features import FEATURES

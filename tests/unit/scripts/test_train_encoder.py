@@ -19,7 +19,7 @@ from index.hybrid import FEATURES, Question
 from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.search import PassageIndex
-from models import contrastive, token_table
+from models import contrastive, token_table, training
 from models.contracts import ModelError
 from models.encoder import SentenceEncoder
 from models.late import load
@@ -168,7 +168,7 @@ def test_what_is_published_serves_as_it_was_trained(straight: Trained) -> None:
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     made: Path, straight: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoder_training, "_CHECKPOINT_SECONDS", -1)  # after every step
+    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", -1)  # after every step
     stopped = tmp_path / "stopped"
     calls = 0
     original = contrastive.batch_loss

@@ -24,11 +24,12 @@ from index.corpora.squad import GoldQuestion
 from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError
+from models import training
 from models.finetuning import load_network, logits_of
-from models.onnx.tokens import load_tokenizer, translation
 from models.reader import TransformersReader
+from models.tokenizer import load_tokenizer, translation
 from models.windows import Windower
-from scripts import reader_lessons, reader_losses, reader_training, train_reader
+from scripts import reader_lessons, reader_training, train_reader
 from scripts.mined_passages import Mined, kept
 from scripts.reader_examples import Asked, Example, planned
 from scripts.reader_lessons import Lesson, Lessons, Tokens
@@ -99,13 +100,13 @@ def test_groups_of_passages_are_learnt_together(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, ...]] = []
-    original = reader_losses.loss_of
+    original = reader_training.loss_of
 
     def watched(network: Any, lesson: Lesson, teacher: Any) -> Any:
         seen.append(lesson.sizes)
         return original(network, lesson, teacher)
 
-    monkeypatch.setattr(reader_losses, "loss_of", watched)
+    monkeypatch.setattr(reader_training, "loss_of", watched)
     assert train_reader.main(command(made, tmp_path, "--together", "3")) == 0
     sizes = [size for batch in seen for size in batch]
     assert max(sizes) == 4
@@ -125,9 +126,9 @@ def test_what_is_published_is_a_reader_in_half_precision(straight: Path) -> None
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     made: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_training, "_CHECKPOINT_SECONDS", -1)  # after every step
+    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", -1)  # after every step
     monkeypatch.setattr(reader_lessons, "POOL", 64)
-    original = reader_losses.loss_of
+    original = reader_training.loss_of
     calls = 0
 
     def interrupted(*args: Any) -> torch.Tensor:
@@ -137,7 +138,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(reader_losses, "loss_of", interrupted)
+    monkeypatch.setattr(reader_training, "loss_of", interrupted)
     assert train_reader.main(command(made, tmp_path)) == 130
     assert not (tmp_path / "reader").exists()
     assert train_reader.main(command(made, tmp_path)) == 130
@@ -358,14 +359,14 @@ def test_made_up_questions_are_learnt_from_the_teacher(
     with pytest.raises(SystemExit):
         train_reader.main([*command(made, tmp_path), *more])
     unknown = 0
-    original = reader_losses.loss_of
+    original = reader_training.loss_of
 
     def watched(network: Any, lesson: Lesson, teacher: Any) -> Any:
         nonlocal unknown
         unknown += int((lesson.known == 0).sum())
         return original(network, lesson, teacher)
 
-    monkeypatch.setattr(reader_losses, "loss_of", watched)
+    monkeypatch.setattr(reader_training, "loss_of", watched)
     more += ["--teacher", str(made / "teacher"), "--drop-words", "0.1"]
     assert train_reader.main([*command(made, tmp_path), *more]) == 0
     assert unknown == 2 * 3 * 3  # each with its own passage and one near it, three times

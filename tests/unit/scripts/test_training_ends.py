@@ -11,8 +11,8 @@ from tokenizers import Tokenizer
 
 from models.contracts import ModelError
 from models.finetuning import load_network
-from models.finite import expect_finite, finite_loss
 from models.loading import identity
+from models.training import expect_finite, finite_loss
 from scripts import reader_lessons, reader_losses, train_encoder, train_reader
 from tests.making_models import tiny_encoder, tiny_reader
 

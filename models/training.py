@@ -1,5 +1,6 @@
-"""Keeps what a training run needs to go on, in one safetensors file (torch)."""
+"""What all trainings share: steps, checkpoints, and that no number overflows (torch)."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,9 +10,65 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.contracts import ModelError
-from models.finite import expect_finite
 
 CHECKPOINT = "checkpoint.safetensors"
+
+_CHECKPOINT_SECONDS = 300
+_LONGEST_GRADIENT = 1.0
+_ANEW = "begin anew with a lower --rate"
+
+
+class Training:
+    """A network that learns from one loss after another, and goes on where it was stopped.
+
+    `progress` is what its checkpoint says, empty where there is none.
+    """
+
+    progress: dict[str, float]
+
+    def __init__(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, folder: Path | None = None
+    ) -> None:
+        """Restore what `folder` has. The optimizer's learning rates are the greatest.
+
+        Raises ModelError as `load_checkpoint` does.
+        """
+        self._network = network
+        self._optimizer = optimizer
+        self._folder = folder
+        self._rates = [group["lr"] for group in optimizer.param_groups]
+        self.progress = load_checkpoint(folder, network, optimizer) if folder else {}
+        self._kept = time.monotonic()
+        network.train()
+
+    def learn(self, loss: Tensor, share: float) -> None:
+        """Take a step down the gradient of a loss, at this share of the greatest rates."""
+        for group, greatest in zip(self._optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = greatest * share
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._network.parameters(), _LONGEST_GRADIENT)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def keep(self, progress: Mapping[str, int | float], *, at_once: bool = False) -> None:
+        """Write a checkpoint where the last one is five minutes old, or `at_once`."""
+        if self._folder and (at_once or time.monotonic() - self._kept > _CHECKPOINT_SECONDS):
+            save_checkpoint(self._folder, self._network, self._optimizer, progress)
+            self._kept = time.monotonic()
+
+
+def finite_loss(losses: Tensor) -> Tensor:
+    """Return losses of any shape. Raises ModelError where one is infinite or no number."""
+    if not losses.isfinite().all():
+        raise ModelError(f"the loss is no finite number any more: {_ANEW}")
+    return losses
+
+
+def expect_finite(network: nn.Module) -> None:
+    """Raise ModelError where a weight is infinite or no number, which none is to be kept with."""
+    for name, value in network.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ModelError(f"{name} has weights that are no finite numbers: {_ANEW}")
 
 
 def save_checkpoint(
@@ -20,7 +77,7 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     progress: Mapping[str, int | float],
 ) -> None:
-    """Write weights, the optimizer's state and how far the run is; complete or absent.
+    """Write weights, the optimizer's state and how far the run is: a file, complete or absent.
 
     Raises ModelError where weights are infinite or no numbers: a run can't go on from them.
     """
