@@ -215,7 +215,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{count:,} passages written to {options.output}")
         else:
             make(options)
-    except (CorpusError, IndexingError, ModelError) as error:
+    except (CorpusError, IndexingError, ModelError, OSError) as error:
         print(f"make_questions: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:

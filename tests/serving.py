@@ -147,7 +147,9 @@ class Server:
                 if self.get(path).status == 200:
                     return
             time.sleep(0.05)
-        pytest.fail(f"{path} did not answer 200 within {limit} s:\n{self.logged()}")
+        ended = self.process.poll()
+        what = f"within {limit} s" if ended is None else f"before the server ended with {ended}"
+        pytest.fail(f"{path} did not answer 200 {what}:\n{self.logged()}")
 
     def stop(self) -> int:
         """Ask the server to stop; return its exit status."""
