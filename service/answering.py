@@ -34,12 +34,6 @@ from service.threshold import Pool, read_enough
 from service.types import Answer, AnswerList, Query, Source, Timings
 from service.validation import QUESTION_LENGTH
 
-ANY_WEIGHT_FROM = 0.7
-"""Weights from which on a question is read for all others, too: for 1, which needs the most.
-
-It is the default, where people begin to move the slider. One passage in seven more is read, and
-the slider waits for nothing. From a weight of 0.5 on it would be one in three.
-"""
 FIRST_CASES = "2019-12"
 """When the first cases of COVID-19 were; no paper before is about it."""
 TOO_EARLY = 0.1
@@ -258,7 +252,7 @@ class Answerer:
             read_enough(
                 Pool(found.found.ids.tolist(), found.scores, self.calibrations.reader.bound),
                 read,
-                weights=(query.weight, 1.0) if query.weight >= ANY_WEIGHT_FROM else (query.weight,),
+                weight=query.weight,
                 top_k=query.top_k,
                 first=NO_ANSWER_DEPTH,
                 step=self._models.step,

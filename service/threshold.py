@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from service.fusion import fuse, rank_key, reweighed, without_repeats
+from service.fusion import fuse, rank_key, ranked, without_repeats
 from service.types import Answer
 
 
@@ -36,15 +36,14 @@ class Pool:
         score = self.scores[read]
         return -fuse(self.reader_bound(score), score, weight), min(self.ids[read:])
 
-    def needed(self, best: Sequence[Answer], *, weight: float, top_k: int, read: int) -> int:
+    def needed(self, answers: Sequence[Answer], *, weight: float, top_k: int, read: int) -> int:
         """Return how many have to be read for what is known of those `read`; at least as many.
 
-        `best` are the answers of those, best first. Whether an answer repeats another one depends
-        on those before it alone. So the first
+        Whether an answer repeats another one depends on those before it alone. So the first
         `top_k` without repeats stay once the last of them stands before the limit of all that was
         not read, whatever comes behind it.
         """
-        last = next(islice(without_repeats(best), top_k - 1, None), None)
+        last = next(islice(without_repeats(ranked(answers)), top_k - 1, None), None)
         every = len(self.ids)
         if last is None:
             return every
@@ -56,25 +55,22 @@ def read_enough(
     pool: Pool,
     read: Callable[[int, int], Sequence[Answer]],
     *,
-    weights: Sequence[float],
+    weight: float,
     top_k: int,
     first: int,
     step: int,
 ) -> int:
     """Read passages until the first `top_k` answers without repeats are those of reading all.
 
-    So they are at each of the weights. `read(begin, end)` returns the answers of the passages at
-    these places, half-open; a passage need not have one. `first`, 1 or more, are read in any case,
-    then at most `step` at a time. Returns how many were.
+    `read(begin, end)` returns the answers of the passages at these places, half-open; a passage
+    need not have one. `first`, 1 or more, are read in any case, then at most `step` at a time.
+    Returns how many were.
     """
     answers: list[Answer] = []
     done, following = 0, min(first, len(pool.ids))
     while done < following:
         answers += read(done, following)
         done = following
-        needed = max(
-            pool.needed(reweighed(answers, weight), weight=weight, top_k=top_k, read=done)
-            for weight in weights
-        )
+        needed = pool.needed(answers, weight=weight, top_k=top_k, read=done)
         following = min(done + step, needed)
     return done

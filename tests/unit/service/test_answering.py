@@ -17,7 +17,7 @@ from models.contracts import Embedded, Span
 from service import patience
 from service.answering import TOO_EARLY, Answerer, _Rest
 from service.caching import Kept
-from service.calibrations import READER_FEATURES, Calibrations, ReaderCalibration, SpanRange
+from service.calibrations import READER_FEATURES, Calibrations, ReaderCalibration
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
 from service.reading import NO_ANSWER_FEATURES, no_answer_features
@@ -196,16 +196,6 @@ def test_reading_less_loses_nothing(answerer: Answerer, weight: float) -> None:
     found = answerer.answer(query)
     assert found.answers == everything.answers
     assert found.no_answer_probability == everything.no_answer_probability
-
-
-@pytest.mark.parametrize(("weight", "read"), [(0.2, 26), (0.5, 26), (0.7, 30)])
-def test_the_default_weight_reads_for_all_others(
-    answerer: Answerer, weight: float, read: int
-) -> None:
-    alike = LogisticCalibration(READER_FEATURES, (0.002, 0.0), -0.12)  # but it might be surer
-    reader = ReaderCalibration(alike, SpanRange(lowest=-100.0, highest=0.0))
-    other = answerer.recalibrated(replace(answerer.calibrations, reader=reader))
-    assert len(other.read_enough(Query("How long?", weight, 20)).passages) == read
 
 
 def test_a_repeated_question_needs_no_model(answerer: Answerer) -> None:

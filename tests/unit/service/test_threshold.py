@@ -7,7 +7,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.fusion import fuse, rank_key, reweighed, without_repeats
+from service.fusion import fuse, rank_key, ranked, without_repeats
 from service.threshold import Pool, read_enough
 from service.types import Answer
 from tests.making import an_answer
@@ -37,9 +37,7 @@ def scored(  # noqa: PLR0917 - named as they are
 @given(
     passages=st.lists(PASSAGE, max_size=25),
     ids=st.permutations(range(25)),
-    weights=st.lists(
-        st.one_of(st.sampled_from([0.0, 0.2, 0.5, 1.0]), st.floats(0, 1)), min_size=1, max_size=3
-    ),
+    weight=st.one_of(st.sampled_from([0.0, 0.2, 0.5, 1.0]), st.floats(0, 1)),
     top_k=st.integers(1, 8),
     first=st.integers(1, 12),
     step=st.integers(1, 9),
@@ -48,7 +46,7 @@ def scored(  # noqa: PLR0917 - named as they are
 def test_reading_enough_finds_what_reading_all_finds(  # noqa: PLR0917 - drawn by name
     passages: list[tuple[str, float, float, bool, str]],
     ids: list[int],
-    weights: list[float],
+    weight: float,
     top_k: int,
     first: int,
     step: int,
@@ -61,7 +59,7 @@ def test_reading_enough_finds_what_reading_all_finds(  # noqa: PLR0917 - drawn b
 
     of_ids = sorted(zip(ids, passages, strict=False), key=lambda one: (-one[1][2], one[0]))
     answers = [
-        scored(id_, sentence, min(reader, bound(retrieval)), retrieval, weights[0], paper)
+        scored(id_, sentence, min(reader, bound(retrieval)), retrieval, weight, paper)
         if spans
         else None
         for id_, (sentence, reader, retrieval, spans, paper) in of_ids
@@ -73,14 +71,13 @@ def test_reading_enough_finds_what_reading_all_finds(  # noqa: PLR0917 - drawn b
         return [answer for answer in answers[begin:end] if answer]
 
     pool = Pool([id_ for id_, _ in of_ids], [passage[2] for _, passage in of_ids], bound)
-    count = read_enough(pool, read, weights=weights, top_k=top_k, first=first, step=step)
+    count = read_enough(pool, read, weight=weight, top_k=top_k, first=first, step=step)
 
-    def best(among: Sequence[Answer | None], weight: float) -> list[Answer]:
-        read_ones = reweighed((answer for answer in among if answer), weight)
+    def best(among: Sequence[Answer | None]) -> list[Answer]:
+        read_ones = ranked(answer for answer in among if answer)
         return list(islice(without_repeats(read_ones), top_k))
 
-    for weight in weights:
-        assert best(answers[:count], weight) == best(answers, weight)
+    assert best(answers[:count]) == best(answers)
     assert [begin for begin, _ in asked] == [0, *(end for _, end in asked[:-1])][: len(asked)]
     assert (asked[-1][1] if asked else 0) == count  # each once, in order, and all that was counted
 
@@ -109,7 +106,7 @@ def test_the_bound_decides_how_many_are_read() -> None:
 
     def count(bound: float) -> int:
         pool = Pool(range(40), [1 - n / 50 for n in range(40)], lambda _: bound)
-        return read_enough(pool, read, weights=[0.5], top_k=5, first=10, step=1)
+        return read_enough(pool, read, weight=0.5, top_k=5, first=10, step=1)
 
     # the fifth has 0.5 * 0.4 + 0.5 * 0.92, so what has less than 0.92 + 0.4 - bound is not read
     assert count(0.4) == 10  # from the 6th on, with 0.9; but the first 10 always are
@@ -126,5 +123,5 @@ def test_no_step_goes_further_than_what_is_known_asks_for() -> None:
         return answers[begin:end]
 
     pool = Pool(range(40), [1 - n / 50 for n in range(40)], lambda _: 0.71)
-    assert read_enough(pool, read, weights=[0.5], top_k=5, first=10, step=8) == 20
+    assert read_enough(pool, read, weight=0.5, top_k=5, first=10, step=8) == 20
     assert asked == [(0, 10), (10, 18), (18, 20)]
