@@ -9,7 +9,7 @@ import sqlite3
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -128,7 +128,7 @@ class ArchivedParses:
         if self.folder.holds(path) or not self.scratch.is_file():
             return self.folder.read(path)
         path = checked(path)
-        with self._reading() as db:
+        with closing(sqlite3.connect(read_only(self.scratch), uri=True)) as db:
             found = db.execute("SELECT content FROM parses WHERE path=?", (path,)).fetchone()
             if found:
                 return zlib.decompress(found[0])
@@ -136,11 +136,6 @@ class ArchivedParses:
         if reason:
             raise ValueError(reason[0])
         raise FileNotFoundError(2, f"is not in {self.archive.name}")
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(read_only(self.scratch), uri=True)) as db:
-            yield db
 
     def discard(self) -> None:
         """Delete the copy."""
