@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from index.builder import build_index
 from index.corpora.cleaning import clean
 from index.corpora.metadata import read_metadata
 from index.corpora.parses import FolderParses
@@ -27,11 +26,10 @@ from index.types import VectorRecall
 from scripts.build_index import main
 from tests.fake_models import FakeEncoder
 from tests.unit.index.comparing import everything
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import SAMPLE, build
 from tests.unit.index.release import write_dirty_release
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "data" / "sample"
 CORD19 = Path(os.environ.get("COVIDQUEST_SHARED", ROOT / ".." / "shared")) / "cord19"
 LIMIT = 300  # seconds that a process may take on a machine that has other work
 KILLS = int(os.environ.get("BUILD_KILLS", "0"))
@@ -219,7 +217,7 @@ def kill_until_done(index_dir: Path, kills: int, seconds: float, **options: Any)
 
 
 def test_a_build_killed_again_and_again_ends_in_the_same_index(tmp_path: Path) -> None:
-    build_index(SAMPLE, tmp_path / "calm", ENCODER, Silent(), workers=1)
+    build(SAMPLE, tmp_path / "calm")
     kill_until_done(tmp_path / "killed", kills=2, seconds=0.5)
     assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
 
@@ -229,7 +227,7 @@ def test_a_build_killed_again_and_again_ends_in_the_same_index(tmp_path: Path) -
 @pytest.mark.timeout(2 * REAL_LIMIT)
 def test_a_build_of_the_real_corpus_killed_again_and_again(tmp_path: Path) -> None:
     """Run with -s, it says in which stage the build was killed, and how far that had got."""
-    build_index(CORD19, tmp_path / "calm", ENCODER, Silent(), limit=3000)
+    build(CORD19, tmp_path / "calm", limit=3000, workers=0)
     stages = kill_until_done(tmp_path / "killed", KILLS, 8, corpus=CORD19, limit=3000)
     sys.stdout.write("\n".join(["", *stages, ""]))
     assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
@@ -266,7 +264,7 @@ def _runs(pid: int) -> bool:
 
 @needs_cord19
 def test_real_papers_are_read_clean(tmp_path: Path) -> None:
-    report = build_index(CORD19, tmp_path, ENCODER, Silent(), limit=100, workers=1)
+    report = build(CORD19, tmp_path, limit=100)
     assert (
         report.corpus.records == 100 == report.corpus.papers + sum(report.corpus.skipped.values())
     )

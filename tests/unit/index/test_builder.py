@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.builder import BuildReport, build_index
 from index.embedding import EncoderSpec, embedding_text
 from index.filters import Attributes
 from index.keywords import build_keywords
@@ -18,10 +17,10 @@ from index.types import CorpusError, IndexingError, Passage
 from index.word_vectors import CODES, COUNTS, WordVectors, quantised
 from models.contracts import Embedded
 from tests.unit.index.disk import largest_file
-from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Noting, Silent, encode
+from tests.unit.index.fake_encoder import DIMENSION, Noting, Silent, encode
+from tests.unit.index.indexes import SAMPLE, build
 from tests.unit.index.release import parse, sentences, write_dirty_release, write_release
 
-SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 LAYOUT = {
     *("manifest.json", "passages.sqlite", "vectors.faiss", "embeddings.f16", "keywords"),
     *("word_vectors.bin", "word_counts.u16", "spelling.tsv"),
@@ -32,11 +31,6 @@ LAYOUT = {
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("index.embedding.BLOCK", 32)
     monkeypatch.setattr("index.reading._PAPERS_PER_COMMIT", 10)
-
-
-def build(corpus: Path, index_dir: Path, **options: object) -> BuildReport:
-    arguments = {"encoder": ENCODER, "progress": Silent(), "workers": 1} | options
-    return build_index(corpus, index_dir, **arguments)  # type: ignore[arg-type]
 
 
 def contents(index_dir: Path) -> tuple[list[Passage], bytes, bytes, dict[str, int]]:
@@ -287,18 +281,18 @@ def test_a_build_goes_on_with_a_corpus_that_was_moved_or_looked_at(tmp_path: Pat
     (corpus / "document_parses" / ".DS_Store").touch()
     noting = Noting()
     moved = corpus.rename(tmp_path / "moved")
-    build_index(moved, tmp_path / "i", ENCODER, noting, workers=1, limit=9, resume=True)
+    build(moved, tmp_path / "i", progress=noting, limit=9, resume=True)
     assert noting.notes == []
 
 
 def test_it_says_that_there_is_nothing_to_resume_and_what_is_thrown_away(tmp_path: Path) -> None:
     noting = Noting()
-    build_index(SAMPLE, tmp_path, ENCODER, noting, workers=1, limit=2, resume=True)
+    build(SAMPLE, tmp_path, progress=noting, limit=2, resume=True)
     assert "no unfinished build is in" in noting.notes.pop()
     with pytest.raises(KeyboardInterrupt):
         build(SAMPLE, tmp_path, encoder=interrupting(after=2))
     done = (tmp_path / ".building" / "embedded").read_text().strip()
-    build_index(SAMPLE, tmp_path, ENCODER, noting, workers=1, limit=2)
+    build(SAMPLE, tmp_path, progress=noting, limit=2)
     assert f"an unfinished build with {done} embedded passages is thrown away" in noting.notes[0]
 
 
@@ -481,6 +475,6 @@ def test_embedding_tells_how_far_it_is_within_a_block(
         def advance(self, count: int) -> None:
             steps.extend([count] if self.embedding else [])
 
-    report = build_index(SAMPLE, tmp_path, ENCODER, Stepping(), workers=1)
+    report = build(SAMPLE, tmp_path, progress=Stepping())
     assert (sum(steps), max(steps)) == (report.corpus.passages, 8)
     assert contents(tmp_path) == contents(undisturbed)

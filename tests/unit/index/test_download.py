@@ -14,12 +14,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from index.builder import build_index
 from index.corpora.download import Download, download
 from index.corpora.fetching import Patience
 from index.types import CorpusError
 from scripts.download_cord19 import main
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.fake_encoder import Silent
+from tests.unit.index.indexes import build
 from tests.unit.index.release import ABSTRACT, COLUMNS
 from tests.unit.index.release_server import Release, serving
 from tests.unit.index.test_archive import Member, special, tarred
@@ -79,7 +79,7 @@ def test_a_release(release: Release, tmp_path: Path, folder: str) -> None:
     assert release.requests[0]["path"] == f"/releases/{NAME}"
     assert files(output) == complete(release.content)
     assert not (output / ".download").exists()
-    report = build_index(output, tmp_path / "index", ENCODER, Silent(), workers=1)
+    report = build(output, tmp_path / "index")
     assert report.corpus.papers == 1
 
 

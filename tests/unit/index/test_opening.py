@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from files.checksums import sha256
-from index.builder import build_index
 from index.embedding import EncoderSpec
 from index.hybrid import FEATURES, PLAIN_FEATURES, Question
 from index.keywords import KEYWORDS
@@ -20,7 +19,8 @@ from index.types import IndexingError
 from index.vector_files import EMBEDDINGS
 from index.vectors import VECTORS
 from index.word_vectors import CODES, COUNTS
-from tests.unit.index.fake_encoder import ENCODER, Silent, encode
+from tests.unit.index.fake_encoder import ENCODER, encode
+from tests.unit.index.indexes import build
 from tests.unit.index.release import parse, sentences, write_release
 
 TEXT = "Who wore masks in hospital?"
@@ -40,7 +40,7 @@ def release(root: Path) -> Path:
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("opening")
-    build_index(release(root / "corpus"), root / "index", ENCODER, Silent(), workers=1)
+    build(release(root / "corpus"), root / "index")
     return root / "index"
 
 
@@ -130,7 +130,7 @@ def test_a_part_of_another_index_is_refused(
     index_dir: Path, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     other = tmp_path / "other"
-    build_index(release(tmp_path / "corpus"), other, ENCODER, Silent(), limit=1, workers=1)
+    build(release(tmp_path / "corpus"), other, limit=1)
     folder = current_version(index_dir)
     for name in names:
         shutil.copy(current_version(other) / name, folder / name)
@@ -143,7 +143,7 @@ def test_a_part_of_another_index_is_refused(
 
 def test_an_index_of_an_encoder_without_words_has_none(tmp_path: Path) -> None:
     plain = EncoderSpec("plain", ENCODER.dimension, encode)
-    build_index(release(tmp_path / "corpus"), tmp_path / "index", plain, Silent(), workers=1)
+    build(release(tmp_path / "corpus"), tmp_path / "index", encoder=plain)
     folder, manifest = checked(tmp_path / "index")
     assert manifest.word_dimension == 0
     assert not {CODES, COUNTS} & {path.name for path in folder.iterdir()}
