@@ -25,11 +25,11 @@ from index.search import checked
 from index.types import VectorRecall
 from scripts.build_index import main
 from tests.fake_models import FakeEncoder
+from tests.serving import ROOT, children, run
 from tests.unit.index.comparing import everything
 from tests.unit.index.indexes import SAMPLE, build
 from tests.unit.index.release import write_dirty_release
 
-ROOT = Path(__file__).parents[2]
 CORD19 = Path(os.environ.get("COVIDQUEST_SHARED", ROOT / ".." / "shared")) / "cord19"
 LIMIT = 300  # seconds that a process may take on a machine that has other work
 KILLS = int(os.environ.get("BUILD_KILLS", "0"))
@@ -41,19 +41,12 @@ needs_cord19 = pytest.mark.skipif(
 )
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "scripts.build_index", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
+def build_by_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "-m", "scripts.build_index", *arguments], limit=LIMIT)
 
 
 def test_help_says_how() -> None:
-    ended = run("--help")
+    ended = build_by_command("--help")
     assert ended.returncode == 0
     assert all(word in ended.stdout for word in ("--corpus", "--index", "--resume", "example:"))
     assert ended.stderr == ""
@@ -163,7 +156,7 @@ def test_queries_that_cannot_be_used_are_one_line(
 
 def test_the_command_with_the_real_encoder(tmp_path: Path) -> None:
     index_dir = tmp_path / "index"
-    ended = run(
+    ended = build_by_command(
         *("--corpus", str(SAMPLE), "--index", str(index_dir), "--limit", "3"),
         *("--device", "cpu", "--workers", "1"),
     )
@@ -233,18 +226,13 @@ def test_a_build_of_the_real_corpus_killed_again_and_again(tmp_path: Path) -> No
     assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
 
 
-def descendants(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes below /proc")
 def test_no_worker_outlives_a_build_that_is_killed(tmp_path: Path) -> None:
     with start(tmp_path, workers=2) as process:
         assert process.stdout is not None
         process.stdout.readline()
         end = time.monotonic() + LIMIT
-        while len(workers := descendants(process.pid)) < 2 and time.monotonic() < end:
+        while len(workers := children(process.pid)) < 2 and time.monotonic() < end:
             time.sleep(0.01)
         time.sleep(0.5)
         process.send_signal(signal.SIGKILL)

@@ -39,10 +39,8 @@ def index(sample_index: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sample_index, tmp_path / "index"))
 
 
-@pytest.fixture
-def reader(tmp_path: Path) -> Path:
-    """Return a copy of the default reader, to be damaged; its weights are a link."""
-    folder = tmp_path / "reader"
+def copy_of_reader(folder: Path) -> Path:
+    """Copy the default reader into a new `folder`, to be damaged; its weights are a link."""
     folder.mkdir()
     for file in reader_folder("default").iterdir():
         if file.suffix == ".safetensors":
@@ -50,6 +48,11 @@ def reader(tmp_path: Path) -> Path:
         else:
             shutil.copy(file, folder)
     return folder
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Path:
+    return copy_of_reader(tmp_path / "reader")
 
 
 def truncate(path: Path) -> None:
