@@ -20,14 +20,13 @@ from index.corpora.cleaning import clean
 from index.corpora.metadata import read_metadata
 from index.corpora.parses import FolderParses
 from index.manifest import current_version
-from index.passages import PASSAGES, PassageStore
 from index.search import checked
 from index.types import VectorRecall
 from scripts.build_index import main
 from tests.fake_models import FakeEncoder
 from tests.serving import ROOT, children, run
 from tests.unit.index.comparing import everything
-from tests.unit.index.indexes import SAMPLE, build
+from tests.unit.index.indexes import SAMPLE, build, passages_of
 from tests.unit.index.release import write_dirty_release
 
 CORD19 = Path(os.environ.get("COVIDQUEST_SHARED", ROOT / ".." / "shared")) / "cord19"
@@ -257,9 +256,7 @@ def test_real_papers_are_read_clean(tmp_path: Path) -> None:
         report.corpus.records == 100 == report.corpus.papers + sum(report.corpus.skipped.values())
     )
     assert report.corpus.unreadable == {}
-    store = PassageStore(current_version(tmp_path) / PASSAGES)
-    passages = store.get(range(store.passages))
-    store.close()
+    passages = passages_of(tmp_path)
     assert len(passages) > 100
     for passage in passages:
         assert len(passage.text) == passage.end - passage.start

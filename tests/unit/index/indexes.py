@@ -1,9 +1,13 @@
-"""Builds indexes with the fake encoder, in this process, and damages them."""
+"""Builds indexes with the fake encoder, in this process, looks into them and damages them."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 from index.builder import BuildReport, build_index
+from index.manifest import current_version
+from index.passages import PASSAGES, PassageStore
+from index.types import Passage
 from tests.unit.index.fake_encoder import ENCODER, Silent
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
@@ -13,6 +17,12 @@ def build(corpus: Path, index_dir: Path, **options: object) -> BuildReport:
     """Build an index as `build_index` does, in silence and with one worker, unless told else."""
     arguments = {"encoder": ENCODER, "progress": Silent(), "workers": 1} | options
     return build_index(corpus, index_dir, **arguments)  # type: ignore[arg-type]
+
+
+def passages_of(index_dir: Path) -> list[Passage]:
+    """Return all passages of an index."""
+    with closing(PassageStore(current_version(index_dir) / PASSAGES)) as store:
+        return store.get(range(store.passages))
 
 
 def change_manifest(version: Path, **changes: object) -> None:

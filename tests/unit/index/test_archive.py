@@ -18,10 +18,9 @@ import pytest
 
 from index.corpora.archive import ArchivedParses, find_parses
 from index.corpora.parses import FolderParses
-from index.manifest import current_version
-from index.passages import PASSAGES, PassageStore
-from index.types import CorpusError, IndexingError, Passage
+from index.types import CorpusError, IndexingError
 from index.updating import update_index
+from tests.unit.index.comparing import everything
 from tests.unit.index.fake_encoder import ENCODER, Noting, Silent
 from tests.unit.index.indexes import build
 from tests.unit.index.release import ABSTRACT, parse, sentences, write_release
@@ -286,18 +285,12 @@ def release(root: Path, papers: int = 12) -> tuple[Path, Path]:
     return folder, archive
 
 
-def contents(index_dir: Path) -> list[Passage]:
-    store = PassageStore(current_version(index_dir) / PASSAGES)
-    with closing(store):
-        return store.get(range(store.passages))
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_archive_gives_the_same_index_as_a_folder(tmp_path: Path, workers: int) -> None:
     folder, archive = release(tmp_path)
     build(folder, tmp_path / "f")
     report = build(archive, tmp_path / "a", workers=workers)
-    assert contents(tmp_path / "f") == contents(tmp_path / "a")
+    assert everything(tmp_path / "f") == everything(tmp_path / "a")
     assert report.corpus.unreadable == {}
     assert not [path for path in (tmp_path / "a").rglob("*") if path.name.startswith("parses")]
 
@@ -330,17 +323,17 @@ def test_what_no_record_names_is_not_lost(tmp_path: Path) -> None:
 def test_a_truncated_archive_publishes_nothing_and_costs_nothing(tmp_path: Path) -> None:
     _, corpus = release(tmp_path)
     build(corpus, tmp_path / "i")
-    before = contents(tmp_path / "i")
+    before = everything(tmp_path / "i")
     packed = (corpus / NAME).read_bytes()
     (corpus / NAME).write_bytes(packed[:-100])
     with pytest.raises(CorpusError, match=r"document_parses\.tar\.gz is cut off or damaged"):
         build(corpus, tmp_path / "i")
-    assert contents(tmp_path / "i") == before
+    assert everything(tmp_path / "i") == before
     (corpus / NAME).write_bytes(packed)  # fetched again: another archive
     with pytest.raises(IndexingError, match="or their archive is another"):
         build(corpus, tmp_path / "i", resume=True)
     build(corpus, tmp_path / "i")
-    assert contents(tmp_path / "i") == before
+    assert everything(tmp_path / "i") == before
 
 
 def test_a_release_without_records(tmp_path: Path) -> None:
@@ -392,5 +385,5 @@ def test_a_build_that_is_killed_while_it_unpacks_ends_in_the_same_index(tmp_path
             check=False,
         )
         assert ended.returncode == (-signal.SIGKILL if last else 0)
-    assert contents(tmp_path / "killed") == contents(tmp_path / "calm")
+    assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
     assert not list((tmp_path / "killed").rglob("parses.sqlite*"))
