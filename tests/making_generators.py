@@ -8,18 +8,22 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import MPNetConfig, MPNetModel, PreTrainedTokenizerFast
 
 
-def tiny_mpnet(folder: Path, texts: Sequence[str], positions: int = 256) -> Path:
-    """Write an MPNet of two layers, with word pieces learnt from `texts`, into a new `folder`."""
+def word_pieces(texts: Sequence[str], special: Sequence[str], size: int) -> Tokenizer:
+    """Make a tokenizer of so many word pieces, learnt from `texts`, the special ones first."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     trainer = trainers.WordPieceTrainer(
-        vocab_size=400,
-        special_tokens=["<s>", "<pad>", "</s>", "[UNK]", "<mask>"],
-        show_progress=False,
+        vocab_size=size, special_tokens=list(special), show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def tiny_mpnet(folder: Path, texts: Sequence[str], positions: int = 256) -> Path:
+    """Write an MPNet of two layers, with word pieces learnt from `texts`, into a new `folder`."""
+    tokenizer = word_pieces(texts, ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"], 400)
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", cls_token="<s>", sep_token="</s>"
     ).save_pretrained(folder)

@@ -1,12 +1,11 @@
 """What an inspection finds in an index, whole and damaged."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from index.inspection import inspect_index, read_contents
-from index.manifest import current_version
+from index.manifest import current_version, describe
 from index.passages import PASSAGES
 from index.types import IndexingError
 from index.vectors import VECTORS
@@ -114,11 +113,8 @@ def test_a_manifest_that_says_otherwise(
 
 def test_a_part_that_the_manifest_does_not_name_is_missed(index_dir: Path) -> None:
     folder = current_version(index_dir)
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    del manifest["files"]["keywords/meta.json"]
-    path.write_text(json.dumps(manifest))
     (folder / "keywords/meta.json").unlink()
+    change_manifest(folder, files=describe(folder))
     (problem,) = inspect_index(index_dir).problems
     assert problem.startswith(f"{folder}/keywords is not a keyword index")
 
