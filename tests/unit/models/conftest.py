@@ -24,7 +24,7 @@ from transformers import (
     RobertaConfig,
 )
 
-from tests.making_generators import word_pieces
+from tests.making_models import word_pieces
 
 TEXT = [
     "The incubation period of SARS-CoV-2 is 5.1 days, and 97% of patients show fever within 12.",
