@@ -165,7 +165,7 @@ def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | N
     Nothing is ever written to a place that a member names.
     """
     path = _in_release(member.name)
-    if path is None or not _is_named(db, path):
+    if path is None or not db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone():
         return 0
     if content is None:
         return _refuse(db, path, "is a link, a device or a pipe in the archive; not read")
@@ -174,10 +174,6 @@ def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | N
     packed = zlib.compress(content.read(), _LEVEL)
     db.execute("INSERT OR REPLACE INTO parses VALUES (?,?)", (path, packed))  # as tar: the last
     return member.size
-
-
-def _is_named(db: sqlite3.Connection, path: str) -> bool:
-    return db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone() is not None
 
 
 def _refuse(db: sqlite3.Connection, path: str, reason: str) -> int:
