@@ -131,8 +131,8 @@ def complete(
     progress: Progress,
     *,
     known: KnownVectors | None = None,
-    vector_index: str = AUTO,
-    questions: Sequence[str] = (),
+    vector_index: str,
+    questions: Sequence[str],
 ) -> Path:
     """Make an index of the passages in `building` and publish it; return the version's folder.
 

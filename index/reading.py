@@ -100,7 +100,7 @@ def read_corpus(
     parses = find_parses(corpus, folder / PARSES)
     if parses.remark:
         progress.note(parses.remark)
-    write_passages(plan, parses, Chunker(), passages, progress, workers=workers)
+    _write_passages(plan, parses, passages, progress, workers=workers)
     read = _parses_read(plan, passages)
     if read.mostly_lost:
         progress.note(f"warning: {read}: see that all of {corpus} is there")
@@ -118,14 +118,8 @@ def lost_parses(store: PassageStore) -> int:
     return sum(number for why, number in store.unreadable().items() if why != TOO_LONG)
 
 
-def write_passages(
-    plan: RecordPlan,
-    parses: Parses,
-    chunker: Chunker,
-    path: Path,
-    progress: Progress,
-    *,
-    workers: int = 0,
+def _write_passages(
+    plan: RecordPlan, parses: Parses, path: Path, progress: Progress, *, workers: int
 ) -> None:
     """Read the plan's papers, cut them and write them to the store at `path`, in plan order.
 
@@ -142,7 +136,7 @@ def write_passages(
         if done < papers:
             parses.prepare(_named(plan), progress)
         progress.stage("reading papers", papers, done, "papers")
-        chunk = partial(_chunk, parses, chunker)
+        chunk = partial(_chunk, parses, Chunker())
         for number, chunked in enumerate(_in_order(chunk, plan.tasks(after=last), workers)):
             _store(writer, chunked)
             last = chunked.task.number

@@ -12,7 +12,6 @@ docs/decisions/0009 tells why these, and where the bounds between them come from
 
 import math
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +91,8 @@ def build_faiss(vectors: NDArray[np.float16], path: Path, kind: str = AUTO) -> s
     index = _empty(kind, *vectors.shape)
     if not index.is_trained:
         index.train(_sample(vectors, _lists(len(vectors)) if kind == "ivfpq" else 0))
-    for slab in _slabs(vectors):
-        index.add(slab)
+    for at in range(0, len(vectors), _SLAB):
+        index.add(np.ascontiguousarray(vectors[at : at + _SLAB], np.float32))
     try:
         faiss.write_index(index, os.fspath(path))
     except RuntimeError as error:
@@ -146,8 +145,3 @@ def _sample(vectors: NDArray[np.float16], lists: int) -> NDArray[np.float32]:
     for at in range(0, size, _SLAB):
         sample[at : at + _SLAB] = vectors[rows[at : at + _SLAB]]
     return sample
-
-
-def _slabs(vectors: NDArray[np.float16]) -> Iterator[NDArray[np.float32]]:
-    for at in range(0, len(vectors), _SLAB):
-        yield np.ascontiguousarray(vectors[at : at + _SLAB], np.float32)

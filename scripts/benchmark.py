@@ -30,9 +30,7 @@ from service.settings import Settings, StartError
 from service.types import Query
 
 SECTIONS = ("stages", "reading", "service", "floor", "gpu")
-_TORCH = "torch"
-_BACKEND = "COVIDQUEST_BACKEND"
-BACKENDS = ("onnx", _TORCH)
+BACKENDS = ("onnx", "torch")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -151,7 +149,7 @@ def _in_this_process(
 
         benchmark_gpu.fill(
             table,
-            _TORCH,
+            "torch",
             cases,
             texts_of(any_settings.index, options.many),
             weights=(any_settings.encoder, any_settings.reader),
@@ -173,7 +171,7 @@ def _settings(backend: str, index: Path | None) -> Settings:
 
 
 def _variables(backend: str) -> dict[str, str]:
-    return {_BACKEND: backend, "COVIDQUEST_METRICS": "on"}
+    return {"COVIDQUEST_BACKEND": backend, "COVIDQUEST_METRICS": "on"}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -202,7 +202,7 @@ def fill(
     encoder, reader = weights
     ours = TransformersReader(reader, device=device)
     count = len(cases[0].passages)
-    new, known = new_and_known(ours, [(case.question, case.passages) for case in cases])
+    new, known = new_and_known(ours, cases)
     _parts(table, f"{count} passages of a new shape, ms", column, new)
     _parts(table, f"{count} passages of a known shape, ms", column, known)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer
@@ -24,8 +24,7 @@ READING = "reading {} passages, ms"
 _LOOP, _BATCH = "plain loop", "padded batch"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A question and the passages that are read for it."""
 
     question: str
@@ -79,7 +78,7 @@ def reading(
             other = stack.enter_context(haystack(python, folder, torch.get_num_threads()))
             against = f"Haystack {other.version}"
             ways[against] = other.read
-        found = compare(ways, [(case.question, case.passages) for case in cases], against)
+        found = compare(ways, cases, against)
     count = len(cases[0].passages)
     for name, figures in found.items():
         table.put(READING.format(count), name, figures.p50_ms, figures.p95_ms)
@@ -97,10 +96,7 @@ def floor(table: Table, cases: Sequence[Case], weights: str, columns: Sequence[s
     folder = reader_folder(weights)
     network = network_of(folder)
     windower = Windower(Tokenizer.from_file(str(folder / "tokenizer.json")))
-    operations = [
-        network.operations([len(w.ids) for w in windower.split(case.question, case.passages)])
-        for case in cases
-    ]
+    operations = [network.operations([len(w.ids) for w in windower.split(*case)]) for case in cases]
     needed = sum(operations) / len(operations)
     measure = READING.format(len(cases[0].passages))
     for kind, rate in matrix_rates(torch.get_num_threads()).items():

@@ -195,18 +195,24 @@ def fit_all(answerer: Answerer, asked: Questions, threshold: float) -> Calibrati
     return Calibrations(retrieval.fit(), ReaderCalibration(reader.fit(), within), no_answer.fit())
 
 
-def _see_that_it_is_writable(folder: Path) -> None:
-    """Raise CorpusError now, rather than after minutes of fitting."""
-    if not os.access(folder, os.W_OK):
-        raise CorpusError(f"{folder} cannot be written to: copy it to where it can, or change that")
-
-
 def _targets(where: str, settings: Settings, answerer: Answerer) -> tuple[Path, Path]:
-    """Return the folder of two calibrations, and the file of the reader's."""
-    if where == "shipped":
+    """Return the folder of two calibrations, and the file of the reader's.
+
+    Raises CorpusError where they cannot be written: now, not after minutes of fitting.
+    """
+    if where == "index":
+        folder = settings.index / BESIDE
+        of_reader, written = folder / READER_ON_INDEX, [settings.index]
+    else:
+        folder = shipped_calibrations(answerer.index.features)
         of_reader = reader_folder(settings.reader) / READER_CALIBRATION
-        return shipped_calibrations(answerer.index.features), of_reader
-    return settings.index / BESIDE, settings.index / BESIDE / READER_ON_INDEX
+        written = [folder, of_reader.parent]
+    for one in written:
+        if not os.access(one, os.W_OK):
+            raise CorpusError(
+                f"{one} cannot be written to: copy it to where it can, or change that"
+            )
+    return folder, of_reader
 
 
 def _save(fitted: Calibrations, folder: Path, of_reader: Path) -> None:
@@ -232,11 +238,6 @@ def main(argv: list[str] | None = None) -> int:
         answerer = snapshot(settings, load_models(settings), calibrated=False)
         if options.write:
             folder, of_reader = _targets(options.write, settings, answerer)
-            if options.write == "index":
-                _see_that_it_is_writable(settings.index)
-            else:
-                _see_that_it_is_writable(folder)
-                _see_that_it_is_writable(of_reader.parent)
         fitted = fit_all(answerer, asked, settings.no_answer_threshold)
     except (CorpusError, OSError, StartError) as error:
         print(f"calibrate: {error}", file=sys.stderr)

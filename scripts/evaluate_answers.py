@@ -12,8 +12,9 @@ from index.types import CorpusError
 from scripts.answer_quality import PAPER_DEPTHS, Quality, quality_of
 from scripts.arguments import some_path
 from scripts.evaluate_beside import beside_table, evaluate_beside
-from scripts.evaluate_reading import FrugalAnswerer, evaluate_reading, reading_table
+from scripts.evaluate_reading import evaluate_reading, reading_table
 from scripts.haystack_client import expect_python
+from service.answering import Answerer
 from service.loading import load_answerer
 from service.settings import Settings
 from service.types import AnswerList, Query
@@ -30,7 +31,7 @@ class AnswerFigures(Quality):
 
 
 def evaluate_answers(
-    answerer: FrugalAnswerer, questions: Sequence[GoldQuestion], weights: Sequence[float]
+    answerer: Answerer, questions: Sequence[GoldQuestion], weights: Sequence[float]
 ) -> list[AnswerFigures]:
     """Ask every question once, and compare its answers by each weight with the gold ones.
 

@@ -5,35 +5,15 @@ Run by `scripts.evaluate answers`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
-from service.reading import Reading
-from service.types import AnswerList, Query
+from service.answering import Answerer
+from service.types import Query
 
 WEIGHTS = (0.2, 0.5, 0.8)
 TOP_K = 5
-
-
-class FrugalAnswerer(Protocol):
-    """An answerer that can read everything, or no more than the answers need.
-
-    Its reading and its ranking can be called apart.
-    """
-
-    def read(self, question: str, top_k: int) -> Reading:
-        """Retrieve, and read all."""
-        ...
-
-    def rank(self, query: Query, reading: Reading) -> AnswerList:
-        """Rank what was read."""
-        ...
-
-    def read_enough(self, query: Query) -> Reading:
-        """Retrieve, and read no more than the query's answers need."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +31,7 @@ class ReadingFigures:
     same: int
 
 
-def evaluate_reading(answerer: FrugalAnswerer, questions: Sequence[str]) -> list[ReadingFigures]:
+def evaluate_reading(answerer: Answerer, questions: Sequence[str]) -> list[ReadingFigures]:
     """Answer every question by each weight, as the service does, and after reading all.
 
     Passages that the answerer remembers are not read again, but count. `questions` is not empty.

@@ -11,12 +11,11 @@ from hypothesis import settings
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
-from index.builder import build_index
 from index.search import checked
 from index.types import IndexingError
 from models.loading import encoder_folder, identity
 from tests.serving import MODELS_LIMIT, ROOT, Server, run, serving
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import SAMPLE, build
 
 HOSTILE_TITLE = "<img src=x> Masks & <script>document.title = 'pwned'</script> \N{MICROBE}"
 HOSTILE_ABSTRACT = (
@@ -54,7 +53,7 @@ def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         checked(published, identity(encoder_folder("default")))
     except IndexingError:
         folder = tmp_path_factory.mktemp("sample") / "index"
-        build(ROOT / "data" / "sample", folder)
+        build_by_command(SAMPLE, folder)
         return folder
     return published
 
@@ -63,7 +62,7 @@ def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fake_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an index of the sample corpus, for the fake models."""
     folder = tmp_path_factory.mktemp("fake") / "index"
-    build_index(ROOT / "data" / "sample", folder, ENCODER, Silent(), workers=1)
+    build(SAMPLE, folder)
     return folder
 
 
@@ -81,18 +80,19 @@ def hostile_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "publish_time": "2020-05-01",
     }
     with (
-        (ROOT / "data/sample/metadata.csv").open(encoding="utf-8") as sample,
+        (SAMPLE / "metadata.csv").open(encoding="utf-8") as sample,
         (corpus / "metadata.csv").open("w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.DictWriter(file, next(csv.reader(sample)), restval="")
         writer.writeheader()
         writer.writerow(record)
     (corpus / "document_parses").mkdir()
-    build(corpus, corpus / "index")
+    build_by_command(corpus, corpus / "index")
     return corpus / "index"
 
 
-def build(corpus: Path, folder: Path) -> None:
+def build_by_command(corpus: Path, folder: Path) -> None:
+    """Build an index with the real encoder."""
     command = [sys.executable, "-m", "scripts.build_index", "--workers", "1"]
     ended = run([*command, "--corpus", str(corpus), "--index", str(folder)], limit=MODELS_LIMIT)
     assert ended.returncode == 0, ended.stderr

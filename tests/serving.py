@@ -70,6 +70,12 @@ def run(
     )
 
 
+def children(process: int) -> list[int]:
+    """Return the processes that a process has started and that still run."""
+    found = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8")
+    return [int(child) for child in found.split()]
+
+
 @dataclass(frozen=True)
 class Reply:
     status: int

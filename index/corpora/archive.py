@@ -9,7 +9,7 @@ import sqlite3
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -128,7 +128,7 @@ class ArchivedParses:
         if self.folder.holds(path) or not self.scratch.is_file():
             return self.folder.read(path)
         path = checked(path)
-        with self._reading() as db:
+        with closing(sqlite3.connect(read_only(self.scratch), uri=True)) as db:
             found = db.execute("SELECT content FROM parses WHERE path=?", (path,)).fetchone()
             if found:
                 return zlib.decompress(found[0])
@@ -136,11 +136,6 @@ class ArchivedParses:
         if reason:
             raise ValueError(reason[0])
         raise FileNotFoundError(2, f"is not in {self.archive.name}")
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(read_only(self.scratch), uri=True)) as db:
-            yield db
 
     def discard(self) -> None:
         """Delete the copy."""
@@ -170,7 +165,7 @@ def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | N
     Nothing is ever written to a place that a member names.
     """
     path = _in_release(member.name)
-    if path is None or not _is_named(db, path):
+    if path is None or not db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone():
         return 0
     if content is None:
         return _refuse(db, path, "is a link, a device or a pipe in the archive; not read")
@@ -179,10 +174,6 @@ def _add(db: sqlite3.Connection, member: tarfile.TarInfo, content: IO[bytes] | N
     packed = zlib.compress(content.read(), _LEVEL)
     db.execute("INSERT OR REPLACE INTO parses VALUES (?,?)", (path, packed))  # as tar: the last
     return member.size
-
-
-def _is_named(db: sqlite3.Connection, path: str) -> bool:
-    return db.execute("SELECT 1 FROM named WHERE path=?", (path,)).fetchone() is not None
 
 
 def _refuse(db: sqlite3.Connection, path: str, reason: str) -> int:

@@ -30,14 +30,11 @@ class GoldQuestion:
 
 
 def read_squad(path: Path, limit: int | None = None) -> Iterator[GoldQuestion]:
-    """Yield the first `limit` questions of a file.
+    """Return the first `limit` questions of a file.
 
-    Raises CorpusError when the file is missing or not in the format.
+    Raises CorpusError, while they are read, where it is missing or not in the format.
     """
-    for number, question in enumerate(_questions(path)):
-        if number == limit:
-            return
-        yield question
+    return islice(_questions(path), limit)
 
 
 def answered(path: Path, limit: int | None = None) -> list[GoldQuestion]:

@@ -5,10 +5,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser, sync_playwright
 
+from service.app import create_app
+from service.settings import Settings
 from tests.browsing import CHROMIUM, QUIET, Open, Visit, served, visiting
+from tests.fake_app import FakeAnswerer
 from tests.serving import Server
 
 
@@ -31,10 +33,18 @@ def visit(server: Server, browser: Browser, request: pytest.FixtureRequest) -> I
 
 @pytest.fixture
 def visit_to(browser: Browser) -> Iterator[Open]:
-    """Return a function that serves an application and opens its page in the browser."""
+    """Return a function that serves a fake answerer's application and opens its page.
+
+    With `feedback` it has thumbs, which nothing stores; `options` are of the browser's context.
+    """
     with ExitStack() as stack:
 
-        def opened(app: Flask, **options: Any) -> Visit:
+        def opened(
+            answerer: FakeAnswerer | None = None, *, feedback: bool = False, **options: Any
+        ) -> Visit:
+            app = create_app(Settings(), answerer or FakeAnswerer())
+            if feedback:
+                app.jinja_env.globals["takes_feedback"] = True
             url = stack.enter_context(served(app))
             return stack.enter_context(visiting(url, browser, options))
 

@@ -5,12 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from playwright.sync_api import expect
 
-from service.app import create_app
 from service.questions import QUESTIONS
-from service.settings import Settings
 from tests.browsing import PHONE, Open, Visit
 from tests.fake_app import ANSWERS, SOURCE, FakeAnswerer, make_answer, make_paper
 
@@ -30,15 +27,15 @@ DOUBTFUL = make_answer(
 without_javascript = {"java_script_enabled": False}
 
 
-def fake() -> Flask:
-    return create_app(Settings(), FakeAnswerer(answers=(*ANSWERS, AGREEING)))
+def agreeing() -> FakeAnswerer:
+    return FakeAnswerer((*ANSWERS, AGREEING))
 
 
 @pytest.mark.parametrize("options", [{}, without_javascript], ids=["with JavaScript", "without"])
 def test_answers_that_agree_are_grouped_and_numbers_laid_side_by_side(
     visit_to: Open, options: dict[str, bool]
 ) -> None:
-    visit = visit_to(fake(), **options)
+    visit = visit_to(agreeing(), **options)
     visit.ask("How long?")
     evidence = visit.page.locator("#evidence")
     group = evidence.get_by_text("5.1 days: 2 papers, 2020-03 to 2021-07")
@@ -64,7 +61,7 @@ def test_answers_that_agree_are_grouped_and_numbers_laid_side_by_side(
 def test_evidence_is_of_the_answers_that_are_shown(visit_to: Open) -> None:
     """It is asked for again when the weight brings up other answers."""
     best = replace(AGREEING, retrieval_score=1.0, reader_score=0.0)
-    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=(*ANSWERS, best))))
+    visit = visit_to(FakeAnswerer(answers=(*ANSWERS, best)))
     visit.open(question="How long?", top_k=2)
     group = visit.page.locator("#evidence").get_by_text("5.1 days: 2 papers")
     expect(group).to_have_count(0)
@@ -76,7 +73,7 @@ def test_evidence_is_of_the_answers_that_are_shown(visit_to: Open) -> None:
 def test_evidence_is_of_answers_that_are_likely_at_the_weight(visit_to: Open) -> None:
     """It is asked for again when the weight makes one of the same answers unlikely."""
     poor = replace(AGREEING, retrieval_score=0.01, reader_score=0.5)
-    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=(*ANSWERS, poor))))
+    visit = visit_to(FakeAnswerer(answers=(*ANSWERS, poor)))
     visit.open(question="How long?")
     group = visit.page.locator("#evidence").get_by_text("5.1 days: 2 papers")
     expect(group).to_have_count(1)
@@ -84,7 +81,7 @@ def test_evidence_is_of_answers_that_are_likely_at_the_weight(visit_to: Open) ->
     visit.slide(0.6)
     assert visit.pages_asked == asked
     visit.slide(0)
-    expect(visit.page.locator("#cards > .card")).to_have_count(5)
+    expect(visit.cards).to_have_count(5)
     expect(group).to_have_count(0)
     visit.slide(0.5)
     expect(group).to_have_count(1)
@@ -92,7 +89,7 @@ def test_evidence_is_of_answers_that_are_likely_at_the_weight(visit_to: Open) ->
 
 @pytest.mark.parametrize("medium", ["screen", "print"])
 def test_the_caution_about_numbers_stands_above_them(visit_to: Open, medium: str) -> None:
-    visit = visit_to(fake(), viewport=PHONE)
+    visit = visit_to(agreeing(), viewport=PHONE)
     visit.ask("How long?")
     visit.page.emulate_media(media="print" if medium == "print" else "screen")
     said = visit.page.get_by_text("They need not measure the same")
@@ -105,7 +102,7 @@ def test_the_caution_about_numbers_stands_above_them(visit_to: Open, medium: str
 
 
 def test_cautions_explain_themselves_to_mouse_and_keyboard(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=(*ANSWERS, DOUBTFUL))))
+    visit = visit_to(FakeAnswerer(answers=(*ANSWERS, DOUBTFUL)))
     visit.ask("How long?")
     page = visit.page
     expect(page.locator("#evidence").get_by_text("5.1 days: 2 papers")).to_have_count(0)
@@ -136,14 +133,12 @@ def test_hostile_text_in_question_and_paper_is_text(visit_to: Open) -> None:
         make_answer(paper, HOSTILE, f"{HOSTILE}. [[{HOSTILE} {n}]] {HOSTILE}", n / 10, 1 - n / 10)
         for n in range(9)
     )
-    app = create_app(Settings(), FakeAnswerer(answers=answers))
-    app.jinja_env.globals["takes_feedback"] = True
-    visit = visit_to(app)
+    visit = visit_to(FakeAnswerer(answers), feedback=True)
     visit.ask(HOSTILE)
     visit.slide(1)
     visit.slide(0)
     page = visit.page
-    expect(page.locator("#cards > .card")).to_have_count(5)
+    expect(visit.cards).to_have_count(5)
     expect(page.locator(".sentence mark").first).to_have_text(f"{HOSTILE} 0")
     expect(page.locator(".paper").first).to_have_text(HOSTILE)
     expect(page.locator("main img, main script")).to_have_count(0)
@@ -152,12 +147,12 @@ def test_hostile_text_in_question_and_paper_is_text(visit_to: Open) -> None:
 
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_no_reliable_answer_is_said_with_the_passages_below(visit_to: Open, method: str) -> None:
-    visit = visit_to(fake())
+    visit = visit_to(agreeing())
     visit.page.locator("#ask").evaluate(f"(form) => (form.method = '{method}')")
     visit.ask("unsure?")
     notice = visit.page.locator("#notice .notice")
     expect(notice).to_contain_text("No reliable answer found in these papers.")
-    expect(visit.page.locator("#cards > .card")).to_have_count(5)
+    expect(visit.cards).to_have_count(5)
     visit.slide(0.2)  # an address that was posted to becomes one that can be kept
     assert "question=unsure%3F" in visit.page.url
     expect(notice).to_be_visible()
@@ -166,12 +161,12 @@ def test_no_reliable_answer_is_said_with_the_passages_below(visit_to: Open, meth
 def test_a_question_without_an_answer_in_the_sample_is_said_so(visit: Visit) -> None:
     visit.ask("Who won the football world cup in 1998?")
     expect(visit.page.locator("#notice")).to_contain_text("No reliable answer found")
-    expect(visit.page.locator("#cards > .card")).to_have_count(5)
+    expect(visit.cards).to_have_count(5)
 
 
 def test_a_permalink_shows_the_same_and_tells_when_the_index_has_changed(visit_to: Open) -> None:
     answerer = FakeAnswerer()
-    visit = visit_to(create_app(Settings(), answerer))
+    visit = visit_to(answerer)
     visit.open(question="Why is it?", weight=0.3, top_k=3, sources=["PMC", "WHO"], full_text=1)
     page, shown = visit.page, visit.order
     link = str(page.locator(".permalink").get_attribute("href"))
@@ -189,7 +184,7 @@ def test_a_permalink_shows_the_same_and_tells_when_the_index_has_changed(visit_t
 
 
 def test_answers_can_be_taken_away(visit_to: Open) -> None:
-    visit = visit_to(fake(), permissions=["clipboard-read", "clipboard-write"])
+    visit = visit_to(agreeing(), permissions=["clipboard-read", "clipboard-write"])
     visit.open(question="Why is it?", published_from="2020")
     page = visit.page
     links = page.locator(".export")
@@ -200,7 +195,7 @@ def test_answers_can_be_taken_away(visit_to: Open) -> None:
     page.get_by_role("button", name="Copy link").click()
     link = page.locator(".permalink").get_attribute("href")
     assert page.evaluate("navigator.clipboard.readText()") == link
-    card = page.locator("#cards > .card").first
+    card = visit.cards.first
     card.get_by_role("button", name="Copy citation").click()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("Lauer SA, Grantz KH")
@@ -212,10 +207,10 @@ def test_answers_can_be_taken_away(visit_to: Open) -> None:
 
 
 def test_a_citation_that_cannot_be_copied_is_shown_and_selected(visit_to: Open) -> None:
-    visit = visit_to(fake())
+    visit = visit_to(agreeing())
     visit.page.add_init_script("delete Navigator.prototype.clipboard")
     visit.open(question="Why is it?")
-    card = visit.page.locator("#cards > .card").first
+    card = visit.cards.first
     card.get_by_role("button", name="Copy citation").click()
     expect(card.locator(".citation p")).to_be_visible()
     selected = visit.page.evaluate("getSelection().toString()")
@@ -223,9 +218,9 @@ def test_a_citation_that_cannot_be_copied_is_shown_and_selected(visit_to: Open) 
 
 
 def test_without_javascript_a_citation_is_text(visit_to: Open) -> None:
-    visit = visit_to(fake(), **without_javascript)
+    visit = visit_to(agreeing(), **without_javascript)
     visit.ask("How long?")
-    card = visit.page.locator("#cards > .card").first
+    card = visit.cards.first
     expect(card.get_by_role("button", name="Copy citation")).not_to_be_visible()
     card.get_by_text("Citation", exact=True).click()
     expect(card.locator(".citation p")).to_contain_text("Lauer SA, Grantz KH")
@@ -235,15 +230,15 @@ def test_without_javascript_a_citation_is_text(visit_to: Open) -> None:
 
 
 def test_another_number_of_answers_is_asked_for_once(visit_to: Open) -> None:
-    visit = visit_to(fake())
+    visit = visit_to(agreeing())
     visit.open(question="Why is it?", top_k=3)
-    expect(visit.page.locator("#cards > .card")).to_have_count(3)
+    expect(visit.cards).to_have_count(3)
     visit.slide(0.3)
     asked = visit.pages_asked
     number = visit.page.get_by_label("Show top")
     number.press("ArrowDown")
     number.press("ArrowDown")
-    expect(visit.page.locator("#cards > .card")).to_have_count(5)
+    expect(visit.cards).to_have_count(5)
     expect(number).to_have_value("10")
     expect(number).to_be_focused()
     assert visit.pages_asked == asked + 1
@@ -269,10 +264,10 @@ def test_a_page_of_answers_prints_on_one_sheet(visit: Visit, tmp_path: Path) -> 
 def test_bad_links_are_explained_and_nothing_is_lost(
     visit_to: Open, fields: dict[str, str], said: str
 ) -> None:
-    visit = visit_to(fake(), viewport=PHONE)
+    visit = visit_to(agreeing(), viewport=PHONE)
     visit.open(question="Why is it?", **fields)
     expect(visit.page.locator("main")).to_contain_text(said)
-    expect(visit.page.get_by_label("Ask the COVID-19 papers")).to_have_value("Why is it?")
+    expect(visit.question).to_have_value("Why is it?")
     for name in fields.keys() - {"weight", "full_text"}:
         chosen = visit.page.locator(f"[name={name}][value='{fields[name]}']")
         expect(chosen.first).to_have_count(1)
@@ -283,7 +278,7 @@ def test_bad_links_are_explained_and_nothing_is_lost(
 def test_endless_words_of_a_passage_are_no_wider_than_a_phone(visit_to: Open) -> None:
     passage = f"{'ACGT' * 54} is a sequence. It takes [[5 days]]."
     endless = make_answer(make_paper(), "Supplementary" * 4, passage)
-    visit = visit_to(create_app(Settings(), FakeAnswerer((endless,))), viewport=PHONE)
+    visit = visit_to(FakeAnswerer((endless,)), viewport=PHONE)
     visit.ask("How long?")
     visit.page.get_by_text("In its passage").click()
     expect(visit.page.locator(".passage")).to_be_visible()

@@ -5,22 +5,19 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from tests.serving import LIMIT, Server, serving
-
-PHONE = {"width": 390, "height": 844}
+from tests.browsing import PHONE, visiting
+from tests.serving import FAKE, LIMIT, Server, serving
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     store = tmp_path_factory.mktemp("feedback") / "feedback.sqlite"
-    config = ["--config", "tests/fake_gunicorn.conf.py"]
     changes = {"FAKE_SECONDS": "0.1", "COVIDQUEST_FEEDBACK": str(store)}
-    with serving(*config, limit=LIMIT, **changes) as running:
+    with serving(*FAKE, limit=LIMIT, **changes) as running:
         yield running
         assert running.stop() == 0
 
@@ -30,21 +27,12 @@ def page(server: Server, browser: Browser, request: pytest.FixtureRequest) -> It
     """Open /batch; in the end the page was silent and kept to its own host.
 
     A parameter adds to the options of the browser's context. What the network says of a refused
-    request is no complaint of the page.
+    request is no complaint of the page, nor is a dialog that asks whether to leave: it has no text.
     """
-    complaints: list[str] = []
-    hosts: set[str] = set()
-    with browser.new_context(**getattr(request, "param", {})) as context:
-        page = context.new_page()
-        page.set_default_timeout(1000 * LIMIT)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-        page.goto(f"{server.url}/batch")
-        yield page
-        assert hosts - {""} == {urlsplit(server.url).netloc}  # "" is a blob's
+    with visiting(f"{server.url}/batch", browser, getattr(request, "param", {})) as visit:
+        yield visit.page
         refused = "Failed to load resource: the server responded with a status of 4"
-        assert [said for said in complaints if not said.startswith(refused)] == []
+        visit.complaints[:] = [s for s in visit.complaints if s and not s.startswith(refused)]
 
 
 without_javascript = {"java_script_enabled": False}

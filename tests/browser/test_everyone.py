@@ -1,19 +1,14 @@
 """The page for everyone: keyboards, screen readers, slow services, light and dark."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from service.app import create_app
-from service.settings import Settings
-from service.types import AnswerList, Query
-from tests.browsing import PHONE, Open, Visit
+from tests.browsing import PHONE, Open, Visit, WaitingAnswerer
 from tests.fake_app import ANSWERS, FakeAnswerer, make_answer, make_paper
-from tests.serving import LIMIT, ROOT
+from tests.serving import ROOT
 
 AXE = ROOT / ".venv/axe/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -38,9 +33,8 @@ def test_axe_finds_nothing_to_complain_about(
 ) -> None:
     retracted = make_paper(cord_uid="r", title="RETRACTED: A trial")
     poor = make_answer(retracted, "", "It is not likely [[that it may help]].", 0.2, 0.2)
-    app = create_app(Settings(), FakeAnswerer((*ANSWERS, poor)))
-    app.jinja_env.globals["takes_feedback"] = True
-    visit = visit_to(app, color_scheme=scheme, reduced_motion="reduce", **size)
+    answerer = FakeAnswerer((*ANSWERS, poor))
+    visit = visit_to(answerer, feedback=True, color_scheme=scheme, reduced_motion="reduce", **size)
     assert violations(visit) == []
     visit.open(question="unsure?", sources="PMC", index="another")
     for fold in visit.page.locator("details > summary").all():
@@ -61,9 +55,7 @@ def test_axe_finds_nothing_to_complain_about(
 def test_axe_finds_nothing_on_the_other_pages(
     visit_to: Open, scheme: str, size: dict[str, Any]
 ) -> None:
-    visit = visit_to(
-        create_app(Settings(), FakeAnswerer()), color_scheme=scheme, reduced_motion="reduce", **size
-    )
+    visit = visit_to(color_scheme=scheme, reduced_motion="reduce", **size)
     page = visit.page
     page.goto(f"{visit.home}/batch")
     assert violations(visit) == []
@@ -78,15 +70,14 @@ def test_axe_finds_nothing_on_the_other_pages(
 
 
 def test_the_keyboard_is_enough(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     page = visit.page
     page.keyboard.press("/")
-    question = page.get_by_label("Ask the COVID-19 papers")
-    expect(question).to_be_focused()
+    expect(visit.question).to_be_focused()
     page.keyboard.type("why / just k?")  # a letter in a field is a letter
-    expect(question).to_have_value("why / just k?")
+    expect(visit.question).to_have_value("why / just k?")
     page.keyboard.press("Enter")
-    cards = page.locator("#cards > .card")
+    cards = visit.cards
     expect(cards).to_have_count(4)
     page.keyboard.press("j")
     expect(cards.nth(0)).to_be_focused()
@@ -98,27 +89,26 @@ def test_the_keyboard_is_enough(visit_to: Open) -> None:
     expect(cards.nth(0)).to_be_focused()
     page.keyboard.press("/")
     page.keyboard.type("Again?")  # the whole question was selected
-    expect(question).to_have_value("Again?")
+    expect(visit.question).to_have_value("Again?")
 
 
 def test_single_keys_can_be_turned_off_for_good(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     page = visit.page
-    question = page.get_by_label("Ask the COVID-19 papers")
     page.get_by_label("Keys:", exact=False).uncheck()
     page.keyboard.press("/")
-    expect(question).not_to_be_focused()
+    expect(visit.question).not_to_be_focused()
     page.reload()
     expect(page.get_by_label("Keys:", exact=False)).not_to_be_checked()
     page.keyboard.press("/")
-    expect(question).not_to_be_focused()
+    expect(visit.question).not_to_be_focused()
     page.get_by_label("Keys:", exact=False).check()
     page.keyboard.press("/")
-    expect(question).to_be_focused()
+    expect(visit.question).to_be_focused()
 
 
 def test_focus_stays_where_it_is_when_cards_move(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     visit.open(question="Why is it?")
     slider = visit.page.get_by_role("slider")
     slider.press("Home")
@@ -131,7 +121,7 @@ def test_focus_stays_where_it_is_when_cards_move(visit_to: Open) -> None:
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
 def test_cards_move_only_for_those_who_like_it(visit_to: Open, motion: str) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()), reduced_motion=motion)
+    visit = visit_to(reduced_motion=motion)
     visit.open(question="Why is it?")
     moving = visit.page.evaluate(
         """() => {
@@ -146,22 +136,11 @@ def test_cards_move_only_for_those_who_like_it(visit_to: Open, motion: str) -> N
     assert (moving > 0) == (motion == "no-preference")
 
 
-@dataclass
-class WaitingAnswerer(FakeAnswerer):
-    """Answers when it is let."""
-
-    go: Event = field(default_factory=Event)
-
-    def answer(self, query: Query) -> AnswerList:
-        assert self.go.wait(LIMIT)
-        return super().answer(query)
-
-
 def test_while_the_service_works_that_is_seen_and_told(visit_to: Open) -> None:
     answerer = WaitingAnswerer()
-    visit = visit_to(create_app(Settings(), answerer))
+    visit = visit_to(answerer)
     page = visit.page
-    page.get_by_label("Ask the COVID-19 papers").fill("Why is it?")
+    visit.question.fill("Why is it?")
     told, top, bottom = page.evaluate(  # at once: what is asked of a page that goes waits
         """() => {
           document.querySelector("#ask [type=submit]").click();
@@ -172,11 +151,11 @@ def test_while_the_service_works_that_is_seen_and_told(visit_to: Open) -> None:
     assert told.startswith("Searching the papers")
     assert 0 <= top < bottom
     answerer.go.set()
-    expect(page.locator("#cards > .card")).to_have_count(4)
+    expect(visit.cards).to_have_count(4)
     page.go_back()
     expect(page.locator(".skeleton")).to_have_count(0)
     page.go_forward()
-    expect(page.locator("#cards > .card")).to_have_count(4)
+    expect(visit.cards).to_have_count(4)
 
 
 def test_nothing_shifts_when_the_answers_come(visit: Visit) -> None:
@@ -187,14 +166,14 @@ def test_nothing_shifts_when_the_answers_come(visit: Visit) -> None:
         }).observe({ type: "layout-shift", buffered: true });"""
     )
     visit.open(question="How long is the incubation period of COVID-19?")
-    expect(visit.page.locator("#cards > .card")).to_have_count(5)
+    expect(visit.cards).to_have_count(5)
     visit.page.wait_for_load_state("networkidle")
     # the columns of a table that is there by half may move a little
     assert visit.page.evaluate("window.shifted") < 0.001
 
 
 def test_the_page_is_light(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     sizes = visit.page.evaluate(
         """() => performance.getEntries()
           .filter((entry) => entry.decodedBodySize && !entry.name.endsWith(".svg"))
@@ -205,9 +184,7 @@ def test_the_page_is_light(visit_to: Open) -> None:
 
 
 def test_a_thumb_is_sent_and_answered_in_place(visit_to: Open) -> None:
-    app = create_app(Settings(), FakeAnswerer())
-    app.jinja_env.globals["takes_feedback"] = True
-    visit = visit_to(app)
+    visit = visit_to(feedback=True)
     visit.open(question="Why is it?")
     sent: list[Any] = []
     page = visit.page
@@ -218,14 +195,14 @@ def test_a_thumb_is_sent_and_answered_in_place(visit_to: Open) -> None:
 
     page.route("**/api/v1/feedback", stored)
     visit.slide(0.2)
-    card = page.locator("#cards > .card").first
+    card = visit.cards.first
     card.get_by_text("Add a note").click()
     card.get_by_label("Note, sent with a thumb.").fill("Just so.")
     card.get_by_role("button", name="Yes, this answers the question").dblclick()
     expect(card.locator(".said")).to_have_text("Thank you. It is stored.")
     expect(card).to_be_focused()  # not the thumb, which is gone
     page.keyboard.press("j")
-    expect(page.locator("#cards > .card").nth(1)).to_be_focused()
+    expect(visit.cards.nth(1)).to_be_focused()
     (given,) = sent
     assert (given["verdict"], given["note"], given["weight"]) == ("up", "Just so.", 0.2)
     assert given["answer"].startswith("5.1 days")
@@ -235,7 +212,7 @@ def test_a_thumb_is_sent_and_answered_in_place(visit_to: Open) -> None:
         "**/api/v1/feedback",
         lambda route: route.fulfill(status=422, json={"detail": "", "errors": [{"detail": "No."}]}),
     )
-    other = page.locator("#cards > .card").nth(1)
+    other = visit.cards.nth(1)
     other.get_by_role("button", name="No, this does not").click()
     expect(other.locator(".said")).to_have_text("No.")
     page.unroute("**/api/v1/feedback")
@@ -247,6 +224,6 @@ def test_a_thumb_is_sent_and_answered_in_place(visit_to: Open) -> None:
 
 
 def test_without_feedback_there_are_no_thumbs(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     visit.open(question="Why is it?")
     expect(visit.page.locator(".feedback")).to_have_count(0)

@@ -6,8 +6,6 @@ from typing import Literal
 import pytest
 from playwright.sync_api import expect
 
-from service.app import create_app
-from service.settings import Settings
 from tests.browsing import DESKTOP, PHONE, Open
 from tests.fake_app import FakeAnswerer, make_answer, make_paper
 
@@ -21,7 +19,7 @@ def test_a_word_that_denies_stands_out_where_it_stands(
 ) -> None:
     text = "It is not very likely that [[the virus can be transmitted]] so."
     denied = make_answer(make_paper(cord_uid="n"), "", text, 0.6, 0.6)
-    visit = visit_to(create_app(Settings(), FakeAnswerer((denied,))), viewport=viewport)
+    visit = visit_to(FakeAnswerer((denied,)), viewport=viewport)
     visit.ask("Can it be transmitted so?")
     visit.page.emulate_media(media=medium)
     sentence = visit.page.locator(".sentence")
@@ -40,12 +38,12 @@ def test_the_score_stands_above_the_answer(visit_to: Open, viewport: dict[str, i
         make_answer(make_paper(cord_uid=f"{score}"), "", f"At {score} it is [[so]].", score, score)
         for score in (0.6, 0.4, 0.2)
     )
-    visit = visit_to(create_app(Settings(), FakeAnswerer(answers)), viewport=viewport)
+    visit = visit_to(FakeAnswerer(answers), viewport=viewport)
     visit.ask("Is it so?")
     heads = visit.page.locator(".card-head .hint")
     told = ["score 0.60, likely", "score 0.40, possible", "score 0.20, doubtful"]
     expect(heads).to_have_text([f"final {one}" for one in told])
-    for card in visit.page.locator("#cards > .card").all():
+    for card in visit.cards.all():
         above, below = (
             card.locator(".card-head").bounding_box(),
             card.locator(".sentence mark").bounding_box(),
@@ -69,7 +67,7 @@ def test_the_score_stands_above_the_answer(visit_to: Open, viewport: dict[str, i
 def test_a_retracted_paper_is_marked_in_red_before_all_else(visit_to: Open) -> None:
     paper = make_paper(title="RETRACTED: A trial", journal="medRxiv")
     answer = make_answer(paper, "", "[[It helps]].")
-    visit = visit_to(create_app(Settings(), FakeAnswerer((answer,))))
+    visit = visit_to(FakeAnswerer((answer,)))
     visit.ask("Does it help in Peru?")
     marks = visit.page.locator(".marks .mark")
     expect(marks).to_have_text(["Retracted", "Not named: Peru", "Preprint"])

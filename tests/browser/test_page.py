@@ -44,14 +44,11 @@ def test_a_typed_question_is_answered(visit: Visit) -> None:
     assert re.fullmatch(r"[01]\.\d\d", final)
     assert re.fullmatch(r"0\.7 × [01]\.\d\d", reader)
     assert re.fullmatch(r"0\.3 × [01]\.\d\d", retrieval)
-    expect(page.get_by_label("Ask the COVID-19 papers")).to_have_value(
-        "What is the median incubation period of COVID-19?"
-    )
+    expect(visit.question).to_have_value("What is the median incubation period of COVID-19?")
 
 
 def test_the_return_key_asks(visit: Visit) -> None:
-    visit.page.get_by_label("Ask the COVID-19 papers").fill("Do masks help?")
-    visit.page.keyboard.press("Enter")
+    visit.enter("Do masks help?")
     expect(visit.page.locator("#resultsView article")).to_have_count(5)
 
 
@@ -92,16 +89,15 @@ def test_a_chosen_suggestion_fills_the_question(visit: Visit) -> None:
     select = page.get_by_label("Or choose a question")
     select.press("ArrowDown")
     select.press("ArrowDown")
-    question = page.get_by_label("Ask the COVID-19 papers")
-    expect(question).to_have_value(INCUBATION)
+    expect(visit.question).to_have_value(INCUBATION)
     expect(select).to_be_focused()
     expect(select).to_have_value("2")
     page.get_by_role("button", name="Ask").click()
     expect(page.locator("#resultsView h2")).to_have_text(f"Answers to {INCUBATION}")
-    question.fill("Do masks help?")
+    visit.question.fill("Do masks help?")
     expect(select).to_have_value("")  # what is typed is asked
     select.select_option("2")
-    expect(question).to_have_value(INCUBATION)
+    expect(visit.question).to_have_value(INCUBATION)
 
 
 @pytest.mark.parametrize("visit", [without_javascript], indirect=True)
@@ -127,9 +123,8 @@ def test_a_blank_question_is_explained_and_the_form_kept(visit: Visit) -> None:
     visit.ask("   ")
     expect(page.get_by_role("alert")).to_contain_text("The question is empty.")
     expect(page.get_by_role("alert")).to_be_in_viewport()
-    question = page.get_by_label("Ask the COVID-19 papers")
-    expect(question).to_have_attribute("aria-invalid", "true")
-    expect(question).to_have_accessible_description("The question is empty.")
+    expect(visit.question).to_have_attribute("aria-invalid", "true")
+    expect(visit.question).to_have_accessible_description("The question is empty.")
     expect(page.get_by_label("Show top")).to_have_value("20")
     expect(page.get_by_role("slider")).to_have_value("0.8")
     expect(page.locator("#weight-shown")).to_have_text("0.8")
@@ -145,7 +140,7 @@ def test_html_in_a_question_is_text(visit: Visit) -> None:
     visit.ask(question)
     page = visit.page
     expect(page.locator("#resultsView h2")).to_have_text(f"Answers to {question}")
-    expect(page.get_by_label("Ask the COVID-19 papers")).to_have_value(question)
+    expect(visit.question).to_have_value(question)
     expect(page.locator("main img")).to_have_count(0)
     expect(page).to_have_title(f"{question} · CovidQuest")
 
@@ -188,7 +183,7 @@ def test_where_no_paper_matches_the_way_on_is_in_sight(visit: Visit) -> None:
     page = visit.page
     page.locator("#filters summary").click()
     page.get_by_label("To", exact=True).fill("1999")
-    page.get_by_label("Ask the COVID-19 papers").fill(INCUBATION)
+    visit.question.fill(INCUBATION)
     page.get_by_role("button", name="Apply filters").click()
     expect(page.locator("#resultsView .notice")).to_contain_text("No paper matches these filters.")
     expect(page.locator("#resultsView .notice")).to_be_in_viewport()

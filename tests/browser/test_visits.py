@@ -1,18 +1,14 @@
 """Asking, and going back and forward, without leaving the page."""
 
-from dataclasses import dataclass, field
-from threading import Event
+from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import expect
 
-from service.app import create_app
 from service.errors import RETRY_AFTER
-from service.settings import Settings
 from service.types import AnswerList, BusyError, Query
-from tests.browsing import DESKTOP, PHONE, Open
+from tests.browsing import DESKTOP, PHONE, Open, WaitingAnswerer
 from tests.fake_app import FakeAnswerer
-from tests.serving import LIMIT
 
 MARK = "window.mark = true"  # of this very page; a page that is loaded has none
 MARKED = "window.mark === true"
@@ -23,7 +19,7 @@ new PerformanceObserver((list) => {
 
 
 def test_answers_come_into_the_page_that_is_there(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     page = visit.page
     page.evaluate(MARK)
     visit.ask("Why is it?")
@@ -41,12 +37,12 @@ def test_answers_come_into_the_page_that_is_there(visit_to: Open) -> None:
 
 
 def test_back_and_forward_find_pages_as_they_were_left(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     page = visit.page
     page.evaluate(MARK)
     visit.ask("Why is it?")
     visit.slide(0.3)
-    page.locator("#cards > .card").first.get_by_text("In its passage").click()
+    visit.cards.first.get_by_text("In its passage").click()
     left = visit.order
     visit.ask("Why is that?")
     asked = visit.pages_asked
@@ -68,7 +64,7 @@ def test_back_and_forward_find_pages_as_they_were_left(visit_to: Open) -> None:
 
 
 def test_back_to_a_page_that_is_no_longer_kept_loads_it(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     page = visit.page
     visit.ask("Why is it?")
     shown = visit.order
@@ -80,10 +76,10 @@ def test_back_to_a_page_that_is_no_longer_kept_loads_it(visit_to: Open) -> None:
 
 
 def test_a_link_within_the_page_loads_nothing(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     page = visit.page
     page.evaluate(MARK)
-    page.get_by_label("Ask the COVID-19 papers").fill(" ")
+    visit.question.fill(" ")
     page.get_by_role("button", name="Ask", exact=True).click()
     alert = page.get_by_role("alert")
     expect(alert).to_be_in_viewport()
@@ -98,7 +94,7 @@ def test_a_link_within_the_page_loads_nothing(visit_to: Open) -> None:
 
 @pytest.mark.parametrize("status", [None, 502])
 def test_a_service_that_is_gone_is_told_in_place(visit_to: Open, status: int | None) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     page = visit.page
     visit.ask("Why is it?")
     shown = visit.order
@@ -108,17 +104,15 @@ def test_a_service_that_is_gone_is_told_in_place(visit_to: Open, status: int | N
             route.fulfill(status=status, body="<h1>Bad gateway</h1>") if status else route.abort()
         ),
     )
-    question = page.get_by_label("Ask the COVID-19 papers")
-    question.fill("Why is that?")
-    question.press("Enter")
+    visit.enter("Why is that?")
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("answered with 502" if status else "cannot be reached")
     expect(alert).to_be_in_viewport()
-    expect(question).to_have_value("Why is that?")
+    expect(visit.question).to_have_value("Why is that?")
     expect(page.locator(".skeleton")).to_have_count(0)
     assert visit.order == shown
     page.unroute("**/top_k_results*")
-    question.press("Enter")
+    visit.question.press("Enter")
     expect(page).to_have_title("Why is that? · CovidQuest")
     expect(alert).to_have_count(0)
     visit.complaints.clear()  # the browser itself notes what it could not load
@@ -142,14 +136,12 @@ LONGEST_WAIT = 2 * RETRY_AFTER * 1000
 
 def test_a_busy_service_is_asked_again(visit_to: Open) -> None:
     answerer = Busy()
-    visit = visit_to(create_app(Settings(), answerer))
+    visit = visit_to(answerer)
     page = visit.page
     visit.ask("Why is it?")
     answerer.left = 2
     page.clock.install()
-    question = page.get_by_label("Ask the COVID-19 papers")
-    question.fill("Why is that?")
-    question.press("Enter")
+    visit.enter("Why is that?")
     said = page.locator(".skeleton .working")
     for _ in range(2):
         expect(said).to_contain_text("There is much to do. Asking again in")
@@ -163,24 +155,22 @@ def test_a_busy_service_is_asked_again(visit_to: Open) -> None:
 
 def test_a_service_that_stays_busy_is_not_asked_for_ever(visit_to: Open) -> None:
     answerer = Busy(left=1000)
-    visit = visit_to(create_app(Settings(), answerer))
+    visit = visit_to(answerer)
     page = visit.page
     page.clock.install()
-    question = page.get_by_label("Ask the COVID-19 papers")
-    question.fill("Why is that?")
-    question.press("Enter")
+    visit.enter("Why is that?")
     waiting = page.locator(".skeleton .working", has_text="Asking again")
     for _ in range(12):
         expect(page.get_by_role("alert").or_(waiting)).to_be_visible()
         page.clock.run_for(LONGEST_WAIT)
     expect(page.get_by_role("alert")).to_contain_text("There is much to do.")
-    expect(question).to_have_value("Why is that?")
+    expect(visit.question).to_have_value("Why is that?")
     assert answerer.left > 1000 - 15
     visit.complaints.clear()
 
 
 def test_a_link_to_answers_of_a_busy_service_gets_them(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), Busy(left=2)))
+    visit = visit_to(Busy(left=2))
     page = visit.page
     page.clock.install()
     visit.open(question="Why is it?")
@@ -195,13 +185,11 @@ def test_a_link_to_answers_of_a_busy_service_gets_them(visit_to: Open) -> None:
 
 def test_another_question_ends_the_wait(visit_to: Open) -> None:
     answerer = Busy()
-    visit = visit_to(create_app(Settings(), answerer))
+    visit = visit_to(answerer)
     page = visit.page
     page.clock.install()
     answerer.left = 1
-    question = page.get_by_label("Ask the COVID-19 papers")
-    question.fill("Why is that?")
-    question.press("Enter")
+    visit.enter("Why is that?")
     expect(page.locator(".skeleton .working")).to_contain_text("Asking again in")
     visit.ask("Why is it?")
     expect(page).to_have_title("Why is it? · CovidQuest")
@@ -211,37 +199,11 @@ def test_another_question_ends_the_wait(visit_to: Open) -> None:
     visit.complaints.clear()
 
 
-@dataclass
-class SlowAtFirst(FakeAnswerer):
-    """Answers its first question when it is let."""
-
-    go: Event = field(default_factory=Event)
-
-    def answer(self, query: Query) -> AnswerList:
-        if query.question == "Slow?":
-            assert self.go.wait(LIMIT)
-        return super().answer(query)
-
-
-@dataclass
-class SlowForTen(FakeAnswerer):
-    """Answers a question for ten answers when it is let."""
-
-    go: Event = field(default_factory=Event)
-
-    def answer(self, query: Query) -> AnswerList:
-        if query.top_k == 10:
-            assert self.go.wait(LIMIT)
-        return super().answer(query)
-
-
 def test_the_last_question_is_the_one_that_is_answered(visit_to: Open) -> None:
-    answerer = SlowAtFirst()
-    visit = visit_to(create_app(Settings(), answerer))
+    answerer = WaitingAnswerer(waits=lambda query: query.question == "Slow?")
+    visit = visit_to(answerer)
     page = visit.page
-    question = page.get_by_label("Ask the COVID-19 papers")
-    question.fill("Slow?")
-    question.press("Enter")
+    visit.enter("Slow?")
     expect(page.locator(".skeleton")).to_have_count(1)
     visit.ask("Why is it?")
     expect(page).to_have_title("Why is it? · CovidQuest")
@@ -256,16 +218,14 @@ def test_the_last_question_is_the_one_that_is_answered(visit_to: Open) -> None:
 def test_nothing_shifts_when_answers_take_the_place_of_grey_cards(
     visit_to: Open, viewport: dict[str, int]
 ) -> None:
-    answerer = SlowAtFirst()
-    visit = visit_to(create_app(Settings(), answerer), viewport=viewport)
+    answerer = WaitingAnswerer(waits=lambda query: query.question == "Slow?")
+    visit = visit_to(answerer, viewport=viewport)
     page = visit.page
-    question = page.get_by_label("Ask the COVID-19 papers")
-    question.fill("Slow?")
-    question.press("Enter")
+    visit.enter("Slow?")
     expect(page.locator(".skeleton .working")).to_be_in_viewport()
     page.evaluate(SHIFTS)
     answerer.go.set()
-    expect(page.locator("#cards > .card")).to_have_count(4)
+    expect(visit.cards).to_have_count(4)
     page.wait_for_load_state("networkidle")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     assert page.evaluate("window.shifted") == 0
@@ -273,7 +233,7 @@ def test_nothing_shifts_when_answers_take_the_place_of_grey_cards(
 
 @pytest.mark.parametrize("how", ["kept", "loaded"])
 def test_back_finds_show_top_as_the_answers_are(visit_to: Open, how: str) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     page = visit.page
     visit.open(question="Why is it?", top_k="8")
     top_k = page.get_by_label("Show top")
@@ -289,23 +249,21 @@ def test_back_finds_show_top_as_the_answers_are(visit_to: Open, how: str) -> Non
 
 
 def test_a_refused_question_has_the_focus_at_its_problem(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer()))
+    visit = visit_to()
     page = visit.page
-    question = page.get_by_label("Ask the COVID-19 papers")
-    question.fill("?!")
-    question.press("Enter")
+    visit.enter("?!")
     expect(page.get_by_role("alert")).to_be_focused()
     assert "question=%3F%21" in page.url
     assert "#" not in page.url
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(question).to_be_focused()
+    expect(visit.question).to_be_focused()
     visit.complaints.clear()  # the browser itself notes that the status was 422
 
 
 def test_a_slider_moved_while_more_answers_come_stays(visit_to: Open) -> None:
-    answerer = SlowForTen()
-    visit = visit_to(create_app(Settings(), answerer))
+    answerer = WaitingAnswerer(waits=lambda query: query.top_k == 10)
+    visit = visit_to(answerer)
     page = visit.page
     visit.open(question="Why is it?")
     page.get_by_label("Show top").focus()

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Route, expect
 
-from service.app import create_app
 from service.fusion import reweighed, without_repeats
 from service.questions import QUESTIONS
 from service.settings import Settings
@@ -63,7 +62,7 @@ def expected(answers: tuple[Answer, ...], weight: float, most: int) -> list[int]
 def test_the_order_is_the_servers_at_every_weight(
     visit_to: Open, answerer: FakeAnswerer, top_k: int
 ) -> None:
-    visit = visit_to(create_app(Settings(), answerer))
+    visit = visit_to(answerer)
     visit.open(question="Why is it?", top_k=top_k)
     for weight in (1.0, 0.0, *WEIGHTS[1:-1]):
         if weight == Settings().default_weight:
@@ -77,13 +76,13 @@ def test_the_order_is_the_servers_at_every_weight(
 
 def test_where_all_was_read_the_cards_move_without_the_server(visit_to: Open) -> None:
     answerer = FakeAnswerer()
-    visit = visit_to(create_app(Settings(), answerer))
+    visit = visit_to(answerer)
     visit.open(question="Why is it?")
     asked = visit.pages_asked
     slider = visit.page.get_by_role("slider")
     slider.fill("0")
     assert visit.order == expected(answerer.answers, 0, 5)  # at once
-    card = visit.page.locator("#cards > .card").first
+    card = visit.cards.first
     expect(card.locator("dd")).to_have_text(["0.81", "0.0 × 0.94", "1.0 × 0.81"])
     expect(card.locator(".reader-part")).to_have_attribute("width", "0.00")
     expect(card.locator(".retrieval-part")).to_have_attribute("width", "81.00")
@@ -101,7 +100,7 @@ def test_the_real_service_agrees_at_every_weight(visit: Visit, server: Server) -
 
 
 def test_address_and_links_follow_the_weight(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), SparingAnswerer()))
+    visit = visit_to(SparingAnswerer())
     visit.open(question="Why is it?", journals="Nature")
     visit.slide(0.3)
     page = visit.page
@@ -122,7 +121,7 @@ def test_address_and_links_follow_the_weight(visit_to: Open) -> None:
 
 
 def test_what_is_open_stays_open_when_the_server_was_asked(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), SparingAnswerer()))
+    visit = visit_to(SparingAnswerer())
     visit.open(question="Why is it?")
     kept = set(visit.order) & set(expected(many(), 1, 5)) or {visit.order[0]}
     card = visit.page.locator(f"#a{next(iter(kept))}")
@@ -135,7 +134,7 @@ def test_what_is_open_stays_open_when_the_server_was_asked(visit_to: Open) -> No
 def test_the_mark_of_answers_that_stay_is_there_as_soon_as_it_is_sure(visit_to: Open) -> None:
     steady = make_answer(make_paper(cord_uid="best"), "", "It was [[so]] at once.", 1.0, 1.0)
     answerer = SparingAnswerer(answers=(steady, *many()))
-    visit = visit_to(create_app(Settings(), answerer))
+    visit = visit_to(answerer)
     visit.open(question="Why is it?")
     visit.slide(1)  # now everything is read
     marked = visit.page.locator("#cards > .card:has(.scores .steady:not([hidden]))")
@@ -147,7 +146,7 @@ def test_the_mark_of_answers_that_stay_is_there_as_soon_as_it_is_sure(visit_to: 
 
 
 def test_when_the_server_cannot_answer_that_is_said_in_place(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), SparingAnswerer()))
+    visit = visit_to(SparingAnswerer())
     visit.open(question="Why is it?", weight=0)
     visit.page.route("**/top_k_results?*", lambda route: route.abort())
     visit.page.get_by_role("slider").fill("1")
@@ -166,7 +165,7 @@ def test_when_the_server_cannot_answer_that_is_said_in_place(visit_to: Open) -> 
 
 
 def test_a_busy_service_is_asked_again_at_the_weight(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), SparingAnswerer()))
+    visit = visit_to(SparingAnswerer())
     visit.open(question="Why is it?", weight=0)
     busy = iter(range(2))
 
@@ -187,7 +186,7 @@ def test_a_busy_service_is_asked_again_at_the_weight(visit_to: Open) -> None:
 def test_unlikely_answers_are_told_at_each_weight_where_they_are(visit_to: Open) -> None:
     (answer, *_) = many()
     poor = replace(answer, reader_score=0.09, retrieval_score=0.5)
-    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=(poor,))))
+    visit = visit_to(FakeAnswerer(answers=(poor,)))
     visit.open(question="Why is it?", weight=1)
     notice = visit.page.get_by_text("None of the answers is likely to be right.")
     expect(notice).to_be_visible()
@@ -199,9 +198,9 @@ def test_unlikely_answers_are_told_at_each_weight_where_they_are(visit_to: Open)
 
 def test_the_score_on_top_and_its_word_follow_the_slider(visit_to: Open) -> None:
     answer = replace(many()[0], reader_score=0.2, retrieval_score=0.6)
-    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=(answer,))))
+    visit = visit_to(FakeAnswerer(answers=(answer,)))
     visit.open(question="Why is it?", weight=1)
-    card = visit.page.locator("#cards > .card")
+    card = visit.cards
     head = card.locator(".card-head .hint")
     for weight, told in ((1, "0.20, doubtful"), (0.5, "0.40, possible"), (0, "0.60, likely")):
         if weight != 1:
@@ -214,7 +213,7 @@ def test_the_score_on_top_and_its_word_follow_the_slider(visit_to: Open) -> None
 
 
 def test_a_weight_between_two_steps_is_kept(visit_to: Open) -> None:
-    visit = visit_to(create_app(Settings(), FakeAnswerer(answers=many())))
+    visit = visit_to(FakeAnswerer(answers=many()))
     visit.open(question="Why is it?", weight="0.55")
     expect(visit.page.get_by_role("slider")).to_have_value("0.55")
     expect(visit.page.locator("#weight-shown")).to_have_text("0.55")

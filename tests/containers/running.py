@@ -10,10 +10,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.benchmark_processes import MeasuringError, Memory, memory_of_family
 from tests.containers.building import Image
 from tests.serving import Server
 
@@ -65,7 +66,7 @@ def memory_limit(limit: int) -> Iterator[Path | None]:
 class Peak:
     """The greatest memory that a process and its children had at one moment, in bytes.
 
-    Of memory that processes share each has its part (PSS of /proc/PID/smaps_rollup).
+    Of memory that processes share each has its part.
     """
 
     process: int
@@ -74,27 +75,12 @@ class Peak:
 
     def watch(self) -> None:
         while not self._stop.wait(0.2):
-            self.bytes = max(self.bytes, sum(map(_pss, family(self.process))))
+            with suppress(MeasuringError):  # it has ended
+                whole = sum(memory_of_family(self.process), start=Memory())
+                self.bytes = max(self.bytes, whole.proportional)
 
     def stop(self) -> None:
         self._stop.set()
-
-
-def family(process: int) -> list[int]:
-    """Return a process and all that come from it."""
-    try:
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    except OSError:
-        return []
-    return [process, *(one for child in children for one in family(int(child)))]
-
-
-def _pss(process: int) -> int:
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 @contextmanager

@@ -16,22 +16,19 @@ from typing import Any
 
 import pytest
 
-from index.builder import build_index
 from index.corpora.cleaning import clean
 from index.corpora.metadata import read_metadata
 from index.corpora.parses import FolderParses
 from index.manifest import current_version
-from index.passages import PASSAGES, PassageStore
 from index.search import checked
 from index.types import VectorRecall
 from scripts.build_index import main
 from tests.fake_models import FakeEncoder
+from tests.serving import ROOT, children, run
 from tests.unit.index.comparing import everything
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import SAMPLE, build, passages_of
 from tests.unit.index.release import write_dirty_release
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "data" / "sample"
 CORD19 = Path(os.environ.get("COVIDQUEST_SHARED", ROOT / ".." / "shared")) / "cord19"
 LIMIT = 300  # seconds that a process may take on a machine that has other work
 KILLS = int(os.environ.get("BUILD_KILLS", "0"))
@@ -43,19 +40,12 @@ needs_cord19 = pytest.mark.skipif(
 )
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "scripts.build_index", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
+def build_by_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "-m", "scripts.build_index", *arguments], limit=LIMIT)
 
 
 def test_help_says_how() -> None:
-    ended = run("--help")
+    ended = build_by_command("--help")
     assert ended.returncode == 0
     assert all(word in ended.stdout for word in ("--corpus", "--index", "--resume", "example:"))
     assert ended.stderr == ""
@@ -165,7 +155,7 @@ def test_queries_that_cannot_be_used_are_one_line(
 
 def test_the_command_with_the_real_encoder(tmp_path: Path) -> None:
     index_dir = tmp_path / "index"
-    ended = run(
+    ended = build_by_command(
         *("--corpus", str(SAMPLE), "--index", str(index_dir), "--limit", "3"),
         *("--device", "cpu", "--workers", "1"),
     )
@@ -219,7 +209,7 @@ def kill_until_done(index_dir: Path, kills: int, seconds: float, **options: Any)
 
 
 def test_a_build_killed_again_and_again_ends_in_the_same_index(tmp_path: Path) -> None:
-    build_index(SAMPLE, tmp_path / "calm", ENCODER, Silent(), workers=1)
+    build(SAMPLE, tmp_path / "calm")
     kill_until_done(tmp_path / "killed", kills=2, seconds=0.5)
     assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
 
@@ -229,15 +219,10 @@ def test_a_build_killed_again_and_again_ends_in_the_same_index(tmp_path: Path) -
 @pytest.mark.timeout(2 * REAL_LIMIT)
 def test_a_build_of_the_real_corpus_killed_again_and_again(tmp_path: Path) -> None:
     """Run with -s, it says in which stage the build was killed, and how far that had got."""
-    build_index(CORD19, tmp_path / "calm", ENCODER, Silent(), limit=3000)
+    build(CORD19, tmp_path / "calm", limit=3000, workers=0)
     stages = kill_until_done(tmp_path / "killed", KILLS, 8, corpus=CORD19, limit=3000)
     sys.stdout.write("\n".join(["", *stages, ""]))
     assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
-
-
-def descendants(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes below /proc")
@@ -246,7 +231,7 @@ def test_no_worker_outlives_a_build_that_is_killed(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         end = time.monotonic() + LIMIT
-        while len(workers := descendants(process.pid)) < 2 and time.monotonic() < end:
+        while len(workers := children(process.pid)) < 2 and time.monotonic() < end:
             time.sleep(0.01)
         time.sleep(0.5)
         process.send_signal(signal.SIGKILL)
@@ -266,14 +251,12 @@ def _runs(pid: int) -> bool:
 
 @needs_cord19
 def test_real_papers_are_read_clean(tmp_path: Path) -> None:
-    report = build_index(CORD19, tmp_path, ENCODER, Silent(), limit=100, workers=1)
+    report = build(CORD19, tmp_path, limit=100)
     assert (
         report.corpus.records == 100 == report.corpus.papers + sum(report.corpus.skipped.values())
     )
     assert report.corpus.unreadable == {}
-    store = PassageStore(current_version(tmp_path) / PASSAGES)
-    passages = store.get(range(store.passages))
-    store.close()
+    passages = passages_of(tmp_path)
     assert len(passages) > 100
     for passage in passages:
         assert len(passage.text) == passage.end - passage.start

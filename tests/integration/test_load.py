@@ -18,7 +18,7 @@ from threading import Event
 
 import pytest
 
-from tests.serving import FAKE_MODELS, LIMIT, Server, received, serving, starting, until
+from tests.serving import FAKE_MODELS, LIMIT, Server, children, received, serving, starting, until
 
 NUMBERS = count()
 
@@ -231,11 +231,6 @@ def test_where_no_file_is_left_a_connection_waits(fake_index: Path) -> None:
         assert "Traceback" not in server.logged()
 
 
-def children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
-    return [int(child) for child in found.split()]
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_worker_that_ends_while_the_index_is_broken_takes_no_other_with_it(
     fake_index: Path, tmp_path: Path, workers: str
@@ -248,7 +243,7 @@ def test_a_worker_that_ends_while_the_index_is_broken_takes_no_other_with_it(
         first, *others = children(server.process.pid)
         os.kill(first, signal.SIGKILL)
         said = "cannot start a worker, and will try again: "
-        until(lambda: server.logged().count(said) == 2)
+        until(lambda: server.logged().count(said) >= 2)
         if others:
             until(lambda: server.post_json(body()).status == 200)
         current.write_text(version, encoding="utf-8")

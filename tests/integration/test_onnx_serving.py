@@ -1,7 +1,6 @@
 """The real server on ONNX Runtime: what it imports, and how it refuses what it cannot run."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import pytest
 
 from files.checksums import sha256
 from models.contracts import READER
-from models.loading import encoder_folder, identity, reader_folder
+from models.loading import encoder_folder, identity
 from models.onnx.files import GRAPH, RECORD, Record
-from service.loading import preflight
 from service.settings import Settings, StartError
+from tests.integration.test_start import copy_of_reader, refusal
 from tests.serving import COMMAND, MODELS_LIMIT, ROOT, run, serving
 
 KEPT_OUT = {"torch", "transformers", "sentence_transformers", "huggingface_hub", "onnx"}
@@ -40,17 +39,11 @@ def test_nothing_that_serves_imports_torch(sample_index: Path, tmp_path: Path) -
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Path:
-    """Return a copy of the default reader with a graph that nothing can run; its weights are links.
+    """Return a copy of the default reader with a graph that nothing can run.
 
     A record describes the graph rightly.
     """
-    folder = tmp_path / "reader"
-    folder.mkdir()
-    for file in reader_folder("default").iterdir():
-        if file.suffix == ".safetensors":
-            (folder / file.name).symlink_to(file)
-        elif file.suffix != ".onnx":
-            shutil.copy(file, folder)
+    folder = copy_of_reader(tmp_path / "reader")
     node = onnx.helper.make_node("Identity", ["input_ids"], ["start_logits"])
     ids = onnx.helper.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, ["tokens"])
     logits = onnx.helper.make_tensor_value_info("start_logits", onnx.TensorProto.INT64, ["tokens"])
@@ -59,14 +52,6 @@ def reader(tmp_path: Path) -> Path:
     onnx.save(later, folder / GRAPH)
     Record(READER, identity(folder), sha256(folder / GRAPH)).write(folder)
     return folder
-
-
-def refusal(**changes: str) -> str:
-    """Return the line with which the start is refused, before any server is there."""
-    with pytest.raises(StartError) as refused:
-        preflight(Settings.from_environment(changes))
-    assert "\n" not in str(refused.value)
-    return str(refused.value)
 
 
 def _record(folder: Path, **changes: object) -> None:

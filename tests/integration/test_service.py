@@ -309,7 +309,6 @@ def assert_problem(reply: Reply, status: int) -> None:
 def assert_alive(server: Server) -> None:
     assert server.process.poll() is None
     assert server.get("/readyz").status == 200
-    assert "Booting worker" in server.logged()
     assert server.logged().count("Booting worker") == 1
     assert server.post_json({"question": INCUBATION, "top_k": 1}).status == 200
 

@@ -5,14 +5,15 @@ import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from index.manifest import FORMAT, current_version
 from models.loading import reader_folder
 from service.loading import preflight
 from service.settings import Settings, StartError
 from tests.serving import COMMAND, MODELS_LIMIT, run
+from tests.unit.index.indexes import change_manifest, turn_a_bit
 
 
 def refusal(**changes: str) -> str:
@@ -38,10 +39,8 @@ def index(sample_index: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sample_index, tmp_path / "index"))
 
 
-@pytest.fixture
-def reader(tmp_path: Path) -> Path:
-    """Return a copy of the default reader, to be damaged; its weights are a link."""
-    folder = tmp_path / "reader"
+def copy_of_reader(folder: Path) -> Path:
+    """Copy the default reader into a new `folder`, to be damaged; its weights are a link."""
     folder.mkdir()
     for file in reader_folder("default").iterdir():
         if file.suffix == ".safetensors":
@@ -51,25 +50,13 @@ def reader(tmp_path: Path) -> Path:
     return folder
 
 
-def version_of(index: Path) -> Path:
-    return index / (index / "CURRENT").read_text(encoding="utf-8").strip()
-
-
-def change_manifest(index: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = version_of(index) / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    change(manifest)
-    path.write_text(json.dumps(manifest), encoding="utf-8")
+@pytest.fixture
+def reader(tmp_path: Path) -> Path:
+    return copy_of_reader(tmp_path / "reader")
 
 
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
-
-
-def alter_one_byte(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
 
 
 def test_no_index(tmp_path: Path) -> None:
@@ -84,7 +71,7 @@ def test_a_folder_that_is_no_index(tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_gone(index: Path) -> None:
-    shutil.rmtree(version_of(index))
+    shutil.rmtree(current_version(index))
     assert "which is not in it" in refusal(COVIDQUEST_INDEX=str(index))
 
 
@@ -92,7 +79,7 @@ def test_a_version_that_is_gone(index: Path) -> None:
     ("damage", "name", "said", "refused"),
     [
         (truncate, "vectors.faiss", "bytes where", refusal),
-        (alter_one_byte, "passages.sqlite", "was altered", refusal_of_the_server),
+        (turn_a_bit, "passages.sqlite", "was altered", refusal_of_the_server),
         (Path.unlink, "passages.sqlite", "is missing", refusal),
     ],
 )
@@ -103,7 +90,7 @@ def test_a_damaged_file(
     said: str,
     refused: Callable[..., str],
 ) -> None:
-    damage(version_of(index) / name)
+    damage(current_version(index) / name)
     line = refused(COVIDQUEST_INDEX=str(index))
     assert name in line
     assert said in line
@@ -111,18 +98,18 @@ def test_a_damaged_file(
 
 @pytest.mark.parametrize("text", ["", "null", '{"format": 2}', "\udcff"])
 def test_a_broken_manifest(index: Path, text: str) -> None:
-    path = version_of(index) / "manifest.json"
+    path = current_version(index) / "manifest.json"
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
     assert "manifest.json is not a manifest" in refusal(COVIDQUEST_INDEX=str(index))
 
 
 def test_an_index_of_a_later_program(index: Path) -> None:
-    change_manifest(index, lambda manifest: manifest.update(format=manifest["format"] + 1))
+    change_manifest(current_version(index), format=FORMAT + 1)
     assert "update the program" in refusal(COVIDQUEST_INDEX=str(index))
 
 
 def test_an_index_of_another_encoder(index: Path) -> None:
-    change_manifest(index, lambda manifest: manifest.update(encoder="bert-12x768@00000000"))
+    change_manifest(current_version(index), encoder="bert-12x768@00000000")
     line = refusal(COVIDQUEST_INDEX=str(index))
     assert "built with the encoder bert-12x768@00000000" in line
 

@@ -1,7 +1,6 @@
 """The real service while its index is updated: no request fails, and each new version is served."""
 
 import csv
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -14,17 +13,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from index.builder import build_index
 from index.manifest import current_version
 from index.updating import update_index
 from tests.fake_models import FakeEncoder
-from tests.serving import MODELS_LIMIT, ROOT, Server, serving
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.serving import FAKE_MODELS, MODELS_LIMIT, Server, serving
+from tests.unit.index.fake_encoder import Silent
+from tests.unit.index.indexes import SAMPLE, build, change_manifest
 
 if TYPE_CHECKING:
     from models.contracts import Encoder
 
-SAMPLE = ROOT / "data" / "sample"
 REQUESTS = {"fake models": 200, "real models": 1000}
 CLIENTS = 4
 LIMIT = 540  # seconds for all requests on a machine that has other work; about 40 on an idle one
@@ -71,8 +69,8 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
         shutil.copytree(request.getfixturevalue("sample_index"), index)
         encoder = SentenceEncoder(device="cpu")
     else:
-        build_index(corpus, index, ENCODER, Silent(), workers=1)
-        arguments = ("--config", "tests/fake_models_gunicorn.conf.py")
+        build(corpus, index)
+        arguments = tuple(FAKE_MODELS)
 
     def update(first: int, last: int) -> str:
         with (SAMPLE / "metadata.csv").open(encoding="utf-8", newline="") as file:
@@ -161,8 +159,7 @@ def test_every_worker_goes_over_and_none_to_a_version_that_is_damaged(
         published = current_version(index)
         shutil.copytree(published, index / "20991231T000000.000000-00000000")
         damaged = index / "20991231T000000.000000-00000000"
-        manifest = damaged / "manifest.json"
-        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99}))
+        change_manifest(damaged, format=99)
         (index / "CURRENT.tmp").write_text(damaged.name)
         (index / "CURRENT.tmp").replace(index / "CURRENT")
         wait_for(server, f"still serving index version {first}: ", times=2)

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from index import embedding, keywords, reading
-from index.builder import build_index
 from index.updating import update_index
 from tests.unit.index.comparing import everything
-from tests.unit.index.fake_encoder import ENCODER, Silent, encode
+from tests.unit.index.fake_encoder import Silent, encode
+from tests.unit.index.indexes import build
 
 _POINTS = {
     *("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "sqlite3.connect"),
@@ -83,15 +83,12 @@ def main() -> None:
     root, command = Path(sys.argv[1]), sys.argv[2]
     old, new, start = root / "calm-old", root / "calm-new", root / "start"
 
-    def build(corpus: str, index: Path) -> None:
-        build_index(root / corpus, index, ENCODER, Silent(), workers=1, resume=True)
-
     def update(index: Path) -> None:
         update_index(root / "new", index, "fake", encode, Silent(), workers=1, resume=True)
 
-    work = update if command == "update" else lambda index: build("new", index)
-    in_child(lambda: build("old", old))
-    in_child(lambda: build("new", new))
+    work = update if command == "update" else lambda index: build(root / "new", index, resume=True)
+    in_child(lambda: build(root / "old", old))
+    in_child(lambda: build(root / "new", new))
     shutil.copytree(old, start) if command == "update" else start.mkdir()
 
     known = [digest(index) for index in ([old, new] if command == "update" else [new])]

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from index import embedding, reading
-from index.builder import build_index
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.fake_encoder import Silent
+from tests.unit.index.indexes import build
 
 
 class Slow(Silent):
@@ -31,12 +31,5 @@ if __name__ == "__main__":
     embedding.BLOCK = 8
     reading._PAPERS_PER_COMMIT = 5
     corpus, index_dir, workers, limit = sys.argv[1:]
-    build_index(
-        Path(corpus),
-        Path(index_dir),
-        ENCODER,
-        Slow(),
-        workers=int(workers),
-        limit=int(limit) or None,
-        resume=True,
-    )
+    options = {"workers": int(workers), "limit": int(limit) or None, "resume": True}
+    build(Path(corpus), Path(index_dir), progress=Slow(), **options)

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from index.builder import build_index
 from index.corpora.archive import ArchivedParses, find_parses
 from index.corpora.parses import FolderParses
-from index.manifest import current_version
-from index.passages import PASSAGES, PassageStore
-from index.types import CorpusError, IndexingError, Passage
+from index.types import CorpusError, IndexingError
 from index.updating import update_index
+from tests.unit.index.comparing import everything
 from tests.unit.index.fake_encoder import ENCODER, Noting, Silent
+from tests.unit.index.indexes import build
 from tests.unit.index.release import ABSTRACT, parse, sentences, write_release
 
 NAME = "document_parses.tar.gz"
@@ -286,18 +285,12 @@ def release(root: Path, papers: int = 12) -> tuple[Path, Path]:
     return folder, archive
 
 
-def contents(index_dir: Path) -> list[Passage]:
-    store = PassageStore(current_version(index_dir) / PASSAGES)
-    with closing(store):
-        return store.get(range(store.passages))
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_archive_gives_the_same_index_as_a_folder(tmp_path: Path, workers: int) -> None:
     folder, archive = release(tmp_path)
-    build_index(folder, tmp_path / "f", ENCODER, Silent(), workers=1)
-    report = build_index(archive, tmp_path / "a", ENCODER, Silent(), workers=workers)
-    assert contents(tmp_path / "f") == contents(tmp_path / "a")
+    build(folder, tmp_path / "f")
+    report = build(archive, tmp_path / "a", workers=workers)
+    assert everything(tmp_path / "f") == everything(tmp_path / "a")
     assert report.corpus.unreadable == {}
     assert not [path for path in (tmp_path / "a").rglob("*") if path.name.startswith("parses")]
 
@@ -307,7 +300,7 @@ def test_what_is_refused_is_counted_if_a_record_names_it(tmp_path: Path) -> None
     corpus = write_release(tmp_path / "c", records)
     pipe = special(tarfile.FIFOTYPE, f"{P}/a.json")
     (corpus / NAME).write_bytes(tarred([("../up", b"{}"), ("/abs", b"{}"), pipe]))
-    report = build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
+    report = build(corpus, tmp_path / "i")
     assert report.corpus.unreadable == {
         "leaves the corpus folder; not read": 1,
         "is a link, a device or a pipe in the archive; not read": 1,
@@ -319,7 +312,7 @@ def test_what_no_record_names_is_not_lost(tmp_path: Path) -> None:
     corpus = write_release(tmp_path / "c", records)
     good = (A, json.dumps(parse(sentences(20))).encode())
     (corpus / NAME).write_bytes(tarred([good]))
-    build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
+    build(corpus, tmp_path / "i")
     stray = [special(tarfile.SYMTYPE, f"{P}/{name}.json", "/etc/passwd") for name in "xy"]
     (corpus / NAME).write_bytes(tarred([good, *stray]))
     noting = Noting()
@@ -329,25 +322,25 @@ def test_what_no_record_names_is_not_lost(tmp_path: Path) -> None:
 
 def test_a_truncated_archive_publishes_nothing_and_costs_nothing(tmp_path: Path) -> None:
     _, corpus = release(tmp_path)
-    build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
-    before = contents(tmp_path / "i")
+    build(corpus, tmp_path / "i")
+    before = everything(tmp_path / "i")
     packed = (corpus / NAME).read_bytes()
     (corpus / NAME).write_bytes(packed[:-100])
     with pytest.raises(CorpusError, match=r"document_parses\.tar\.gz is cut off or damaged"):
-        build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
-    assert contents(tmp_path / "i") == before
+        build(corpus, tmp_path / "i")
+    assert everything(tmp_path / "i") == before
     (corpus / NAME).write_bytes(packed)  # fetched again: another archive
     with pytest.raises(IndexingError, match="or their archive is another"):
-        build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1, resume=True)
-    build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
-    assert contents(tmp_path / "i") == before
+        build(corpus, tmp_path / "i", resume=True)
+    build(corpus, tmp_path / "i")
+    assert everything(tmp_path / "i") == before
 
 
 def test_a_release_without_records(tmp_path: Path) -> None:
     corpus = write_release(tmp_path / "c", [])
     (corpus / NAME).write_bytes(gzip.compress(tarred(ABC)))
     with pytest.raises(IndexingError, match="holds no text to index"):
-        build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
+        build(corpus, tmp_path / "i")
 
 
 def test_a_damaged_copy_is_one_error(tmp_path: Path) -> None:
@@ -355,18 +348,17 @@ def test_a_damaged_copy_is_one_error(tmp_path: Path) -> None:
     packed = (corpus / NAME).read_bytes()
     (corpus / NAME).write_bytes(packed[:-100])
     with pytest.raises(CorpusError):
-        build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1)
+        build(corpus, tmp_path / "i")
     (tmp_path / "i" / ".building" / "parses.sqlite").write_bytes(b"nonsense" * 1_000)
     with pytest.raises(IndexingError, match="leave it out to start afresh"):
-        build_index(corpus, tmp_path / "i", ENCODER, Silent(), workers=1, resume=True)
+        build(corpus, tmp_path / "i", resume=True)
 
 
 KILLED = """
 import itertools, os, signal, sys
 from pathlib import Path
-from index.builder import build_index
 from index.corpora import archive
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import build
 
 corpus, index_dir, last = sys.argv[1:]
 calls, add = itertools.count(1), archive._add
@@ -378,13 +370,13 @@ def add_or_die(*arguments):
 
 archive._BYTES_PER_COMMIT = 20_000
 archive._add = add_or_die
-build_index(Path(corpus), Path(index_dir), ENCODER, Silent(), workers=1, resume=True)
+build(Path(corpus), Path(index_dir), resume=True)
 """
 
 
 def test_a_build_that_is_killed_while_it_unpacks_ends_in_the_same_index(tmp_path: Path) -> None:
     folder, archive = release(tmp_path, papers=100)
-    build_index(folder, tmp_path / "calm", ENCODER, Silent(), workers=1)
+    build(folder, tmp_path / "calm")
     for last in (1, 40, 40, 0):  # so many parses into the run; 0 is never
         ended = subprocess.run(
             [sys.executable, "-c", KILLED, str(archive), str(tmp_path / "killed"), str(last)],
@@ -393,5 +385,5 @@ def test_a_build_that_is_killed_while_it_unpacks_ends_in_the_same_index(tmp_path
             check=False,
         )
         assert ended.returncode == (-signal.SIGKILL if last else 0)
-    assert contents(tmp_path / "killed") == contents(tmp_path / "calm")
+    assert everything(tmp_path / "killed") == everything(tmp_path / "calm")
     assert not list((tmp_path / "killed").rglob("parses.sqlite*"))

@@ -1,5 +1,4 @@
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -40,25 +39,6 @@ def test_a_watermark_goes_and_the_words_around_it_stay(watermark: str, times: in
 )
 def test_authors_own_words_stay(text: str) -> None:
     assert clean(text) == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "All rights reserved. No reuse allowed without permission. " + "is the " * 5_000 + "end",
-        "author/funder " + "It . " * 20_000,
-        "preprint " + "https://doi.org/10.1101/1 " * 2_000,
-        "preprint https://doi.org/10.1101/" + "1 . " * 20_000,
-        "author/funder" + " " * 50_000 + "x",
-        "preprint " + "The copyright holder for this preprint (" * 2_000,
-        ". " * 20_000 + "https: //doi.org/10.1101 " * 5_000,
-        "https: //doi.org/10.1101" + " //doi.org/10. /2020" * 5_000,
-    ],
-)
-def test_no_text_takes_long(text: str) -> None:
-    started = time.process_time()
-    clean(text)
-    assert time.process_time() - started < 3  # the first took longer than the universe is old
 
 
 @pytest.mark.parametrize(

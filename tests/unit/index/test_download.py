@@ -8,18 +8,18 @@ import os
 import random
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from index.builder import build_index
 from index.corpora.download import Download, download
 from index.corpora.fetching import Patience
 from index.types import CorpusError
 from scripts.download_cord19 import main
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.fake_encoder import Silent
+from tests.unit.index.indexes import build
 from tests.unit.index.release import ABSTRACT, COLUMNS
 from tests.unit.index.release_server import Release, serving
 from tests.unit.index.test_archive import Member, special, tarred
@@ -79,7 +79,7 @@ def test_a_release(release: Release, tmp_path: Path, folder: str) -> None:
     assert release.requests[0]["path"] == f"/releases/{NAME}"
     assert files(output) == complete(release.content)
     assert not (output / ".download").exists()
-    report = build_index(output, tmp_path / "index", ENCODER, Silent(), workers=1)
+    report = build(output, tmp_path / "index")
     assert report.corpus.papers == 1
 
 
@@ -162,80 +162,52 @@ def test_a_wrong_checksum(release: Release, tmp_path: Path) -> None:
     assert len(release.requests) == 2
 
 
-def cut(content: bytes) -> bytes:
-    return content[: len(content) // 2]
-
-
-def turned(content: bytes) -> bytes:
-    return content[:-2_000] + bytes([content[-2_000] ^ 4]) + content[-1_999:]
-
-
-def no_archive(_: bytes) -> bytes:
-    return b"It works!"
-
-
-def no_release(_: bytes) -> bytes:
-    return gzip.compress(tarred([("2022/readme", b"hello")]))
-
-
-def other_metadata(_: bytes) -> bytes:
-    return gzip.compress(tarred([("2022/metadata.csv", b"hello")]))
-
-
-def file_as_folder(_: bytes) -> bytes:
-    return archive(("2022-06-02/changelog/a", b"1"))
-
-
-def folder_as_file(_: bytes) -> bytes:
-    return archive(("2022-06-02/a/b", b"1"), ("2022-06-02/a", b"1"))
-
-
-def long_name(_: bytes) -> bytes:
-    return archive(("2022-06-02/" + "x" * 300, b"1"))
+TURNED = ARCHIVE[:-2_000] + bytes([ARCHIVE[-2_000] ^ 4]) + ARCHIVE[-1_999:]  # one bit
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("damaged", "message"),
     [
-        *[(file_as_folder, "changelog/a: "), (folder_as_file, "/a: Is a directory")],
-        (long_name, "xxx: File name too long"),
-        *[(cut, "is cut off or damaged"), (turned, "is cut off or damaged")],
-        (no_archive, "is cut off or damaged"),
+        (archive((f"{DATE}/changelog/a", b"1")), "changelog/a: "),
+        (archive((f"{DATE}/a/b", b"1"), (f"{DATE}/a", b"1")), "/a: Is a directory"),
+        (archive((f"{DATE}/{'x' * 300}", b"1")), "xxx: File name too long"),
+        (ARCHIVE[: len(ARCHIVE) // 2], "is cut off or damaged"),
+        (TURNED, "is cut off or damaged"),
+        (b"It works!", "is cut off or damaged"),
     ],
+    ids=["file as folder", "folder as file", "long name", "half", "a bit turned", "no archive"],
 )
 def test_a_damaged_archive_is_deleted_and_fetched_again(
-    release: Release, tmp_path: Path, damage: Callable[[bytes], bytes], message: str
+    release: Release, tmp_path: Path, damaged: bytes, message: str
 ) -> None:
-    whole = release.content
-    release.content = damage(whole)
+    release.content = damaged
     with pytest.raises(CorpusError, match=f"{message}.*It was deleted: run the command again"):
         get(release, tmp_path)
     assert files(tmp_path) == {}
-    release.content = whole
+    release.content = ARCHIVE
     get(release, tmp_path)
-    assert files(tmp_path) == complete(whole)
+    assert files(tmp_path) == complete(ARCHIVE)
 
 
 @pytest.mark.parametrize(
-    ("other", "message"),
+    ("name", "message"),
     [
-        (other_metadata, r"holds a metadata\.csv without the columns"),
-        (no_release, r"holds no metadata\.csv"),
+        ("metadata.csv", r"holds a metadata\.csv without the columns"),
+        ("readme", r"holds no metadata\.csv"),
     ],
 )
 def test_another_archive_is_kept_and_not_called_damaged(
-    release: Release, tmp_path: Path, other: Callable[[bytes], bytes], message: str
+    release: Release, tmp_path: Path, name: str, message: str
 ) -> None:
-    whole = release.content
-    release.content = other(whole)
+    release.content = gzip.compress(tarred([(f"2022/{name}", b"hello")]))
     for _ in range(2):
         with pytest.raises(CorpusError, match=rf"is whole and {message}.*It is kept as"):
             get(release, tmp_path)
     assert (files(tmp_path), len(release.requests)) == ({}, 1)
-    release.content = whole
+    release.content = ARCHIVE
     (tmp_path / ".download" / NAME).unlink()
     get(release, tmp_path)
-    assert files(tmp_path) == complete(whole)
+    assert files(tmp_path) == complete(ARCHIVE)
 
 
 def test_a_release_of_another_layout_is_refused(release: Release, tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from index.builder import build_index
 from index.manifest import current_version
 from index.types import IndexingError
 from index.updating import update_index
 from tests.unit.index.comparing import everything
-from tests.unit.index.fake_encoder import ENCODER, Silent, encode
+from tests.unit.index.fake_encoder import Silent, encode
+from tests.unit.index.indexes import build
 from tests.unit.index.release import write_two_releases
 
 STEP = 4096  # bytes: a block of the disk
@@ -34,8 +34,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_up_at_any_moment(tmp_path: Path, disk: Path) -> None:
     write_two_releases(tmp_path)
     index, ballast = disk / "index", disk / "ballast"
-    build_index(tmp_path / "old", index, ENCODER, Silent(), workers=1)
-    build_index(tmp_path / "new", tmp_path / "calm", ENCODER, Silent(), workers=1)
+    build(tmp_path / "old", index)
+    build(tmp_path / "new", tmp_path / "calm")
     before = everything(index)
     version = current_version(index)
     failures = 0

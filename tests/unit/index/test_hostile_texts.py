@@ -43,6 +43,13 @@ TEXTS = [  # what comes before, what is repeated, and what spoils the match at l
         ("author/funder ", "the a is ", "x"),
         ("", "author/funder. ", "x"),
         ("doi", "//doi.org/10. ", ""),
+        ("All rights reserved. No reuse allowed without permission. ", "is the ", "end"),
+        ("author/funder ", "It . ", ""),
+        ("author/funder", " ", "x"),
+        ("preprint ", f"{DOI} ", ""),
+        ("preprint ", "The copyright holder for this preprint (", ""),
+        (". " * 5_000, "https: //doi.org/10.1101 ", ""),
+        ("https: //doi.org/10.1101", " //doi.org/10. /2020", ""),
     ],
     *[
         ("", "It is made available under a ", "preprint"),
@@ -64,6 +71,7 @@ TEXTS = [  # what comes before, what is repeated, and what spoils the match at l
         ("", "-q- ", "x"),
     ],
     *[("", "a-", "_"), ("", "a- ", "_"), ("", "a- b-", ""), ("a- ", "b", "-"), ("", "ab- cd ", "")],
+    *[("a" * 15_000 + "- ", "b", "-"), ("", "aa- - b1_", "")],
     *[
         ("", "&amp;", ""),
         ("", "&#1", ""),

@@ -1,18 +1,16 @@
 """What an inspection finds in an index, whole and damaged."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from index.builder import build_index
 from index.inspection import inspect_index, read_contents
-from index.manifest import current_version
+from index.manifest import current_version, describe
 from index.passages import PASSAGES
 from index.types import IndexingError
 from index.vectors import VECTORS
 from index.words import count_words
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import build, change_manifest, turn_a_bit
 from tests.unit.index.release import parse, sentences, write_release
 
 RECORDS = [
@@ -32,7 +30,7 @@ def index_dir(tmp_path: Path) -> Path:
         for record in RECORDS
     ]
     corpus = write_release(tmp_path / "corpus", records, {"u1.json": parse(sentences(60, "one"))})
-    build_index(corpus, tmp_path / "index", ENCODER, Silent(), workers=1)
+    build(corpus, tmp_path / "index")
     return tmp_path / "index"
 
 
@@ -80,10 +78,7 @@ def test_every_file_that_differs_is_named(index_dir: Path) -> None:
 
 
 def test_an_altered_store_is_not_read(index_dir: Path) -> None:
-    path = current_version(index_dir) / PASSAGES
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    turn_a_bit(current_version(index_dir) / PASSAGES)
     found = inspect_index(index_dir)
     assert found.contents is None
     assert found.problems == [
@@ -110,8 +105,7 @@ def test_an_altered_store_is_not_read(index_dir: Path) -> None:
 def test_a_manifest_that_says_otherwise(
     index_dir: Path, change: dict[str, object], problem: list[str]
 ) -> None:
-    path = current_version(index_dir) / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    change_manifest(current_version(index_dir), **change)
     for found, said in zip(inspect_index(index_dir).problems, problem, strict=False):
         assert found.startswith(said.format(folder=current_version(index_dir)))
     assert len(inspect_index(index_dir).problems) >= len(problem)
@@ -119,11 +113,8 @@ def test_a_manifest_that_says_otherwise(
 
 def test_a_part_that_the_manifest_does_not_name_is_missed(index_dir: Path) -> None:
     folder = current_version(index_dir)
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    del manifest["files"]["keywords/meta.json"]
-    path.write_text(json.dumps(manifest))
     (folder / "keywords/meta.json").unlink()
+    change_manifest(folder, files=describe(folder))
     (problem,) = inspect_index(index_dir).problems
     assert problem.startswith(f"{folder}/keywords is not a keyword index")
 
@@ -134,7 +125,6 @@ def test_what_is_no_index_is_refused(index_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no database at all, but long enough to be looked at" * 10)
     with pytest.raises(IndexingError, match="is not a passage store"):
         read_contents(tmp_path / "file", 3)
-    path = current_version(index_dir) / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    change_manifest(current_version(index_dir), format=99)
     with pytest.raises(IndexingError, match=r"has format 99.*: update the program"):
         inspect_index(index_dir)

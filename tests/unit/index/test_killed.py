@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.serving import ROOT
 from tests.unit.index.release import write_two_releases
 
-ROOT = Path(__file__).parents[3]
 LIMIT = 500  # seconds on a machine that has other work
 COMMANDS = ("build", "update")
 

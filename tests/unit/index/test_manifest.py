@@ -1,4 +1,3 @@
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from index.manifest import (
     version_name,
 )
 from index.types import IndexingError
+from tests.unit.index.indexes import change_manifest
 
 
 def version(day: int) -> str:
@@ -44,8 +44,7 @@ def make(folder: Path, name: str = version(1), **changes: Any) -> Manifest:
     )
     manifest.write(folder)
     if changes:
-        path = folder / "manifest.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        change_manifest(folder, **changes)
     return manifest
 
 

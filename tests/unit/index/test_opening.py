@@ -1,15 +1,12 @@
 """Opening an index that a build has published, and refusing what it should not serve."""
 
-import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from files.checksums import sha256
-from index.builder import build_index
 from index.embedding import EncoderSpec
 from index.hybrid import FEATURES, PLAIN_FEATURES, Question
 from index.keywords import KEYWORDS
@@ -20,7 +17,8 @@ from index.types import IndexingError
 from index.vector_files import EMBEDDINGS
 from index.vectors import VECTORS
 from index.word_vectors import CODES, COUNTS
-from tests.unit.index.fake_encoder import ENCODER, Silent, encode
+from tests.unit.index.fake_encoder import ENCODER, encode
+from tests.unit.index.indexes import build, change_manifest
 from tests.unit.index.release import parse, sentences, write_release
 
 TEXT = "Who wore masks in hospital?"
@@ -40,7 +38,7 @@ def release(root: Path) -> Path:
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("opening")
-    build_index(release(root / "corpus"), root / "index", ENCODER, Silent(), workers=1)
+    build(release(root / "corpus"), root / "index")
     return root / "index"
 
 
@@ -99,28 +97,19 @@ def test_a_damaged_index_is_refused(index_dir: Path, name: str, damage: str) -> 
     assert "\n" not in str(caught.value)
 
 
-def resigned(folder: Path, change: Callable[[dict[str, object]], object]) -> None:
-    """Change the manifest, with checksums that are right."""
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["files"] = describe(folder)
-    change(manifest)
-    path.write_text(json.dumps(manifest))
-
-
 @pytest.mark.parametrize("part", [PASSAGES, VECTORS, KEYWORDS, CODES, COUNTS])
 def test_a_manifest_that_does_not_name_a_part_is_refused(index_dir: Path, part: str) -> None:
     folder = current_version(index_dir)
     path = folder / part
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    resigned(folder, lambda _: None)
+    change_manifest(folder, files=describe(folder))
     with pytest.raises(IndexingError, match=f"has no {part}: build it again"):
         checked(index_dir)
 
 
 @pytest.mark.parametrize("name", ["papers", "passages", "dimension"])
 def test_parts_that_do_not_belong_together_are_refused(index_dir: Path, name: str) -> None:
-    resigned(current_version(index_dir), lambda manifest: manifest.update({name: 1}))
+    change_manifest(current_version(index_dir), **{name: 1})
     with pytest.raises(IndexingError, match="do not belong together: build it again"):
         PassageIndex.open(index_dir)
 
@@ -130,20 +119,20 @@ def test_a_part_of_another_index_is_refused(
     index_dir: Path, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     other = tmp_path / "other"
-    build_index(release(tmp_path / "corpus"), other, ENCODER, Silent(), limit=1, workers=1)
+    build(release(tmp_path / "corpus"), other, limit=1)
     folder = current_version(index_dir)
     for name in names:
         shutil.copy(current_version(other) / name, folder / name)
     with pytest.raises(IndexingError, match=names[-1]):
         PassageIndex.open(index_dir)
-    resigned(folder, lambda _: None)
+    change_manifest(folder, files=describe(folder))
     with pytest.raises(IndexingError, match="do not belong together"):
         PassageIndex.open(index_dir)
 
 
 def test_an_index_of_an_encoder_without_words_has_none(tmp_path: Path) -> None:
     plain = EncoderSpec("plain", ENCODER.dimension, encode)
-    build_index(release(tmp_path / "corpus"), tmp_path / "index", plain, Silent(), workers=1)
+    build(release(tmp_path / "corpus"), tmp_path / "index", encoder=plain)
     folder, manifest = checked(tmp_path / "index")
     assert manifest.word_dimension == 0
     assert not {CODES, COUNTS} & {path.name for path in folder.iterdir()}

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import os
 import shutil
 import tarfile
@@ -11,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from index.builder import build_index
 from index.manifest import CURRENT, Manifest, current_version, read_manifest
 from index.packing import pack, unpack
 from index.search import PassageIndex
 from index.types import IndexingError, MisfitError
 from tests.unit.index.disk import largest_file
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import build, change_manifest
 from tests.unit.index.release import parse, sentences, write_release
 
 LIMIT = 50_000_000
@@ -28,7 +26,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("packing")
     records = [{"cord_uid": "u1", "title": "Masks", "pdf_json_files": "u1.json"}]
     corpus = write_release(root / "corpus", records, {"u1.json": parse(sentences(60, "ward"))})
-    build_index(corpus, root / "index", ENCODER, Silent(), workers=1)
+    build(corpus, root / "index")
     (root / "index/calibration").mkdir()
     (root / "index/calibration/retrieval.json").write_text("{}", encoding="utf-8")
     return root / "index"
@@ -142,8 +140,7 @@ def test_parts_that_do_not_belong_together_are_neither_packed_nor_published(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(shutil.copytree(built, tmp_path / "copy"))
-    path = current_version(folder) / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"word_dimension": 4}))
+    change_manifest(current_version(folder), word_dimension=4)
     with pytest.raises(IndexingError, match="do not belong together"):
         pack(folder, tmp_path / "other.tar")
     monkeypatch.setattr("index.packing.PassageIndex.of", lambda *_: None)  # an older program
@@ -165,7 +162,7 @@ def test_versions_that_are_published_meanwhile(
         record = {"cord_uid": "u2", "title": "Gowns", "abstract": "Five words are just enough."}
         corpus = write_release(tmp_path / "corpus", [record], {})
         for _ in range(updates):
-            build_index(corpus, version.parent, ENCODER, Silent(), workers=1)
+            build(corpus, version.parent)
 
     monkeypatch.setattr("index.packing.PassageIndex.of", opened_slowly)
     target = tmp_path / "index.tar"

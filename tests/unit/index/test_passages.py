@@ -29,19 +29,21 @@ def writer(path: Path) -> PassageWriter:
     return PassageWriter(path)
 
 
-def stored(path: Path) -> list[str]:
-    store = PassageStore(path)
-    texts = [passage.text for passage in store.get(range(store.passages))]
-    store.close()
-    return texts
+def finished(writer: PassageWriter, path: Path) -> PassageStore:
+    """Commit what was added, and open the store; it is closed with its last user."""
+    writer.commit(0)
+    writer.close()
+    return PassageStore(path)
+
+
+def texts_of(store: PassageStore) -> list[str]:
+    return [passage.text for passage in store.get(range(store.passages))]
 
 
 def test_ids_count_from_zero_without_gaps(path: Path, writer: PassageWriter) -> None:
     assert writer.add(PAPER, rows("One.", "Two.", " one. ", "TWO."), full_text=True) == 2
     assert writer.add(OTHER, rows("Two.", "Three."), full_text=False) == 1
-    writer.commit(1)
-    writer.close()
-    store = PassageStore(path)
+    store = finished(writer, path)
     assert (store.papers, store.passages) == (2, 3)
     assert store.get([2, 0, 2]) == [  # in the order asked for
         Passage(2, "b", "Results", "Three.", 7, 13),
@@ -50,16 +52,13 @@ def test_ids_count_from_zero_without_gaps(path: Path, writer: PassageWriter) -> 
     ]
     assert store.texts(1, 9) == [("Masks", "Results", "Two."), ("Fever", "Results", "Three.")]
     assert store.get_papers(["b", "a", "zz"]) == {"a": PAPER, "b": OTHER}
-    store.close()
 
 
 def test_what_is_too_long_is_cut(path: Path, writer: PassageWriter) -> None:
     endless = "ab" * 1_000_000
     paper = replace(Paper("a", *[endless] * 10), publish_time="2020")
     writer.add(paper, [(endless, endless, 7, 7 + len(endless))], full_text=True)
-    writer.commit(0)
-    writer.close()
-    store = PassageStore(path)
+    store = finished(writer, path)
     (passage,) = store.get([0])
     assert passage == Passage(0, "a", endless[:1000], endless[:13_000], 7, 13_007)
     assert store.of_paper("a") == [passage]
@@ -68,22 +67,17 @@ def test_what_is_too_long_is_cut(path: Path, writer: PassageWriter) -> None:
     assert sum(map(len, astuple(known))) == 1 + 1000 + 20_000 + 2000 + 4 + 6 * 300
     assert store.matching(Filters(journals=(known.journal,))).tolist() == [0]
     assert store.texts(0, 1) == [(endless, endless, endless)]  # as it was built
-    store.close()
 
 
 def test_a_store_with_an_endless_key_is_refused(path: Path, writer: PassageWriter) -> None:
     writer.add(replace(PAPER, cord_uid="x" * 101), rows("One."), full_text=False)
-    writer.commit(0)
-    writer.close()
     with pytest.raises(IndexingError, match=r"cord_uid is 101 characters long.* build"):
-        PassageStore(path)
+        finished(writer, path)
 
 
 def test_thousands_of_ids(path: Path, writer: PassageWriter) -> None:
     writer.add(PAPER, rows(*(f"Text {n}" for n in range(2_500))), full_text=True)
-    writer.commit(0)
-    writer.close()
-    store = PassageStore(path)
+    store = finished(writer, path)
     ids = list(range(2_499, -1, -1))
     assert [passage.id for passage in store.get(ids)] == ids
     assert store.get([]) == []
@@ -91,18 +85,14 @@ def test_thousands_of_ids(path: Path, writer: PassageWriter) -> None:
     for unknown in ([2_500], [0, -1]):
         with pytest.raises(KeyError):
             store.get(unknown)
-    store.close()
 
 
 def test_a_paper_without_new_text_is_not_added(path: Path, writer: PassageWriter) -> None:
     writer.add(PAPER, rows("One."), full_text=True)
     assert writer.add(OTHER, rows("one."), full_text=True) == 0
     assert writer.add(replace(PAPER, cord_uid="c"), [], full_text=True) == 0
-    writer.commit(2)
-    writer.close()
-    store = PassageStore(path)
+    store = finished(writer, path)
     assert (store.papers, store.passages) == (1, 1)
-    store.close()
 
 
 def test_what_was_not_committed_is_undone(path: Path, writer: PassageWriter) -> None:
@@ -123,8 +113,7 @@ def test_what_was_not_committed_is_undone(path: Path, writer: PassageWriter) -> 
     again.close()
     store = PassageStore(path)
     assert (store.papers, store.skips(), store.unreadable()) == (2, {"why": 1}, {"because": 1})
-    store.close()
-    assert stored(path) == ["One.", "Two."]
+    assert texts_of(store) == ["One.", "Two."]
 
 
 def test_a_writer_that_died_leaves_what_it_committed(path: Path, writer: PassageWriter) -> None:
@@ -138,7 +127,7 @@ def test_a_writer_that_died_leaves_what_it_committed(path: Path, writer: Passage
     writer.close()
     copy = path.with_suffix(".copy")
     PassageWriter(copy).close()
-    assert stored(copy) == ["One."]
+    assert texts_of(PassageStore(copy)) == ["One."]
 
 
 def test_closing_after_an_error_that_ended_the_transaction(writer: PassageWriter) -> None:
@@ -149,9 +138,7 @@ def test_closing_after_an_error_that_ended_the_transaction(writer: PassageWriter
 def test_any_unicode_comes_back(path: Path, writer: PassageWriter) -> None:
     texts = ["e\u0301 😀 病毒", "a\x00b", "'; DROP TABLE passages; --", "\u202e"]
     writer.add(PAPER, rows(*texts), full_text=True)
-    writer.commit(0)
-    writer.close()
-    assert stored(path) == texts
+    assert texts_of(finished(writer, path)) == texts
 
 
 def test_digests_ignore_case_and_white_space() -> None:
@@ -162,9 +149,7 @@ def test_digests_ignore_case_and_white_space() -> None:
 
 def test_many_threads_read_at_once(path: Path, writer: PassageWriter) -> None:
     writer.add(PAPER, rows(*(f"Text {n}" for n in range(300))), full_text=True)
-    writer.commit(0)
-    writer.close()
-    store = PassageStore(path)
+    store = finished(writer, path)
     wrong: list[object] = []
 
     def read(seed: int) -> None:
@@ -181,7 +166,6 @@ def test_many_threads_read_at_once(path: Path, writer: PassageWriter) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    store.close()
     assert wrong == []
 
 
@@ -201,7 +185,6 @@ def test_reading_does_not_write(path: Path, writer: PassageWriter) -> None:
     store = PassageStore(path)
     with pytest.raises(sqlite3.OperationalError):
         store._rows("DELETE FROM passages")
-    store.close()
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["passages.sqlite"]
 
@@ -211,9 +194,7 @@ def test_filters_find_the_passages_of_papers(path: Path, writer: PassageWriter) 
     writer.add(PAPER, rows("One.", "Two."), full_text=True)
     writer.add(OTHER, rows("Two.", "Three."), full_text=False)
     writer.add(new, rows("Four.", "Five."), full_text=False)
-    writer.commit(2)
-    writer.close()
-    store = PassageStore(path)
+    store = finished(writer, path)
     assert store.matching(Filters(full_text=True)).tolist() == [0, 1]
     assert store.matching(Filters(published_to="2020")).tolist() == [0, 1, 2]
     assert store.matching(Filters(sources=("who",))).tolist() == [3, 4]
@@ -228,17 +209,13 @@ def test_filters_find_the_passages_of_papers(path: Path, writer: PassageWriter) 
             for t in ("Four.", "Five.")
         ],
     ]
-    store.close()
 
 
 def test_what_filters_found_cannot_be_changed(path: Path, writer: PassageWriter) -> None:
     writer.add(PAPER, rows("One."), full_text=True)
-    writer.commit(0)
-    writer.close()
-    store = PassageStore(path)
+    store = finished(writer, path)
     with pytest.raises(ValueError, match="read-only"):
         store.matching(Filters(full_text=True))[0] = 7
-    store.close()
 
 
 def test_a_store_outlives_its_file_and_is_closed_with_its_last_user(
@@ -246,9 +223,7 @@ def test_a_store_outlives_its_file_and_is_closed_with_its_last_user(
 ) -> None:
     """A service reads on while the version that it has open is deleted."""
     writer.add(PAPER, rows("One."), full_text=True)
-    writer.commit(0)
-    writer.close()
-    store = PassageStore(path)
+    store = finished(writer, path)
     shutil.rmtree(path.parent)
     read: list[Passage] = []
     reader = threading.Thread(target=lambda get: read.extend(get([0])), args=(store.get,))

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.builder import build_index
 from index.embedding import embedding_text
 from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
@@ -12,16 +11,16 @@ from index.reuse import Known, KnownVectors, Row
 from index.types import IndexingError
 from index.vector_files import EMBEDDINGS
 from index.word_vectors import quantised
-from tests.unit.index.fake_encoder import ENCODER, Silent, encode
+from tests.unit.index.fake_encoder import encode
+from tests.unit.index.indexes import SAMPLE, build
 
-SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 UNKNOWN: Row = ("A title", "", "A text that the index does not hold.")
 
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     index = tmp_path_factory.mktemp("reuse")
-    build_index(SAMPLE, index, ENCODER, Silent(), limit=20, workers=1)
+    build(SAMPLE, index, limit=20)
     return current_version(index)
 
 

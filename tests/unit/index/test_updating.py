@@ -1,7 +1,6 @@
 import csv
 import errno
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.builder import build_index
 from index.changes import Counts
 from index.chunking import Chunker
 from index.corpora.bounds import TOO_LONG
@@ -25,9 +23,9 @@ from models.contracts import Embedded
 from tests.unit.index.comparing import everything
 from tests.unit.index.disk import largest_file
 from tests.unit.index.fake_encoder import DIMENSION, ENCODER, Noting, Silent, encode
+from tests.unit.index.indexes import SAMPLE, build, change_manifest, turn_a_bit
 from tests.unit.index.release import parse, sentences, write_release
 
-SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 ADDED = {"cord_uid": "new", "title": "New", "abstract": "A new abstract of seven words here."}
 
 
@@ -66,7 +64,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the sample corpus and its index."""
     root = tmp_path_factory.mktemp("updating")
     shutil.copytree(SAMPLE, root / "corpus")
-    build_index(root / "corpus", root / "index", ENCODER, Silent(), workers=1)
+    build(root / "corpus", root / "index")
     return root
 
 
@@ -124,7 +122,7 @@ def built_from_another(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ob
 
 def built(corpus: Path, folder: Path) -> dict[str, object]:
     """Return what an index of `corpus` that is built from nothing holds."""
-    build_index(corpus, folder, ENCODER, Silent(), workers=1)
+    build(corpus, folder)
     return everything(folder)
 
 
@@ -245,7 +243,7 @@ def test_an_update_that_was_cut_off_can_be_left_behind(corpus: Path, index: Path
     ):
         update(corpus, index, resume=True)
     with pytest.raises(IndexingError, match="has another command"):
-        build_index(corpus, index, ENCODER, Silent(), workers=1, resume=True)
+        build(corpus, index, resume=True)
     assert update(corpus, index, Counting()).changes.papers.dropped == 1
     assert {path.name for path in index.iterdir()} >= {"CURRENT", current_version(index).name}
 
@@ -374,27 +372,22 @@ def test_another_encoder(corpus: Path, index: Path) -> None:
 
 
 def test_another_chunker(corpus: Path, index: Path) -> None:
-    change_manifest(index, chunker="sentences/90w/1s/v1")
+    change_manifest(current_version(index), chunker="sentences/90w/1s/v1")
     assert "was cut by sentences/90w/1s/v1, and this program cuts by" in refused(corpus, index)
 
 
 def test_an_index_of_a_later_program(corpus: Path, index: Path) -> None:
-    change_manifest(index, format=99, more={})
+    change_manifest(current_version(index), format=99, more={})
     said = refused(corpus, index)
     assert "has format 99, and this program reads format" in said
     assert "update the program" in said
 
 
 def test_an_earlier_version_of_the_chunker(corpus: Path, index: Path) -> None:
-    change_manifest(index, chunker="sentences/120w/1s/v1")
+    change_manifest(current_version(index), chunker="sentences/120w/1s/v1")
     rewrite(corpus, lambda records: records[1:])
     assert update(corpus, index).needed  # what it cut alike is not embedded again
     assert checked(index)[1].chunker == Chunker().name
-
-
-def change_manifest(index: Path, **changes: object) -> None:
-    path = current_version(index) / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_a_version_that_is_gone(corpus: Path, index: Path) -> None:
@@ -409,9 +402,7 @@ def test_vectors_of_a_damaged_version_are_not_taken_over(
     corpus: Path, index: Path, name: str
 ) -> None:
     path = current_version(index) / name
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    turn_a_bit(path)
     assert f"{name} was altered" in refused(corpus, index)
     path.unlink()
     assert f"{name} is missing" in refused(corpus, index)
@@ -522,7 +513,7 @@ def test_parses_that_were_cut_were_not_lost_before(
         [{"cord_uid": uid, "pdf_json_files": f"{uid}.json"} for uid in "abcd"],
         {f"{uid}.json": parse(sentences(9, uid)) for uid in "abcd"},
     )
-    report = build_index(corpus, tmp_path / "index", ENCODER, Silent(), workers=1)
+    report = build(corpus, tmp_path / "index")
     assert report.corpus.unreadable == {TOO_LONG: 4}
     for uid in "abc":
         (corpus / f"{uid}.json").unlink()

@@ -8,7 +8,6 @@ from tokenizers import (
     Tokenizer,
     decoders,
     models,
-    normalizers,
     pre_tokenizers,
     processors,
     trainers,
@@ -25,6 +24,8 @@ from transformers import (
     RobertaConfig,
 )
 
+from tests.making_models import word_pieces
+
 TEXT = [
     "The incubation period of SARS-CoV-2 is 5.1 days, and 97% of patients show fever within 12.",
     "Remdesivir shortened recovery; dexamethasone lowered mortality in ventilated patients.",
@@ -36,20 +37,8 @@ POSITIONS = 64
 torch.set_num_threads(1)
 
 
-def _wordpiece(special: list[str]) -> Tokenizer:
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=120, special_tokens=[*special, "[UNK]"], show_progress=False
-    )
-    tokenizer.train_from_iterator(TEXT, trainer)
-    return tokenizer
-
-
 def _bert_tokenizer() -> PreTrainedTokenizerFast:
-    tokenizer = _wordpiece(["[PAD]", "[CLS]", "[SEP]"])
+    tokenizer = word_pieces(TEXT, ["[PAD]", "[CLS]", "[SEP]", "[UNK]"], 120)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
@@ -66,16 +55,8 @@ def _bert_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def _mpnet_tokenizer() -> PreTrainedTokenizerFast:
-    tokenizer = _wordpiece(["<s>", "<pad>", "</s>"])
-    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        cls_token="<s>",
-        sep_token="</s>",
-        unk_token="[UNK]",
-        model_input_names=["input_ids", "attention_mask"],
-    )
+    tokenizer = word_pieces(TEXT, ["<s>", "<pad>", "</s>", "[UNK]"], 120)
+    return _without_types(tokenizer, unk_token="[UNK]")
 
 
 def _roberta_tokenizer() -> PreTrainedTokenizerFast:
@@ -89,6 +70,10 @@ def _roberta_tokenizer() -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     tokenizer.train_from_iterator(TEXT, trainer)
+    return _without_types(tokenizer)
+
+
+def _without_types(tokenizer: Tokenizer, **more: str) -> PreTrainedTokenizerFast:
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -96,6 +81,7 @@ def _roberta_tokenizer() -> PreTrainedTokenizerFast:
         cls_token="<s>",
         sep_token="</s>",
         model_input_names=["input_ids", "attention_mask"],
+        **more,
     )
 
 

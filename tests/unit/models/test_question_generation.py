@@ -22,7 +22,7 @@ from models.question_generation import (
 )
 from models.question_learning import batch_of, optimizer_of, question_loss
 from models.question_sampling import Sampling, drawn, sampled, texts_of, worth_keeping
-from tests.making_generators import tiny_mpnet
+from tests.making_models import tiny_mpnet
 
 TEXTS = [
     "The incubation period of the virus is five days, and most patients show fever within twelve.",

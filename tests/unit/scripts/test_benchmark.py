@@ -38,14 +38,20 @@ needs_linux = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), r
 
 
 @needs_linux
-def test_one_table_of_all_sections(
+def test_one_table_of_all_sections_by_models_that_are_loaded_once(
     sample_index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COVIDQUEST_CANDIDATES", "2")
     monkeypatch.setenv("COVIDQUEST_THREADS", "1")
+    monkeypatch.setattr("scripts.benchmark_service.LOOKED_AT", 0)
+    loaded: list[object] = []
+    monkeypatch.setattr(
+        "scripts.benchmark.load_models", lambda own: (loaded.append(own), load_models(own))[1]
+    )
     small = ["--cases", "2", "--passages", "2", "--seconds", "1", "--different", "3"]
     arguments = ["--index", str(sample_index), "--backends", "torch", "--clients", "1", "2"]
     assert main([*arguments, *small, "--json"]) == 0
+    assert len(loaded) == 1
     cells = json.loads(capsys.readouterr().out)
     least, reading = (
         cells["reading 2 passages, ms"][column][0] for column in ("floor in fp32", "torch")
@@ -81,18 +87,6 @@ def test_a_server_is_measured_without_torch(
         check=False,
     )
     assert (ended.returncode, "| 1 client: answers a second |" in ended.stdout) == (0, True), ended
-
-
-def test_models_are_loaded_once(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COVIDQUEST_CANDIDATES", "2")
-    monkeypatch.setattr("scripts.benchmark_service.LOOKED_AT", 0)
-    loaded: list[object] = []
-    monkeypatch.setattr(
-        "scripts.benchmark.load_models", lambda own: (loaded.append(own), load_models(own))[1]
-    )
-    some = ["--only", "stages", "reading", "--cases", "2", "--passages", "2"]
-    assert main(["--index", str(sample_index), "--backends", "torch", *some]) == 0
-    assert len(loaded) == 1
 
 
 def test_what_cannot_be_measured_is_said(

@@ -12,14 +12,14 @@ from scripts.benchmark_service import texts_of
 from scripts.benchmark_table import Table
 
 CASES = [
-    (
+    Case(
         "What is the median incubation period?",
         [
             "The median incubation period was estimated to be 5.1 days (95% CI 4.5 to 5.8).",
             "Schools were closed in March. " * 90 + "The incubation period was 6 days.",
         ],
     ),
-    (
+    Case(
         "How many patients had fever?",
         ["Fever was seen in 83% of patients.", "A cough was seen in 70 of 100 patients, or less."],
     ),
@@ -84,8 +84,7 @@ def test_the_section(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     table = Table([])
     many = texts_of(sample_index, 5)
     assert len(many) == 5
-    cases = [Case(*case) for case in CASES]
-    fill(table, "torch", cases, many, weights=("default", "default"), device="cpu")
+    fill(table, "torch", CASES, many, weights=("default", "default"), device="cpu")
     cells = {measure: row["torch"] for measure, row in table.cells().items()}
     whole, *parts = (
         cells[f"5 passages at once, ms{part}"]

@@ -5,11 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from index.builder import build_index
 from scripts.benchmark_vectors import main, noisy_copies
 from tests.fake_models import FakeEncoder
 from tests.making import unit
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import build
 from tests.unit.index.release import write_dirty_release
 
 
@@ -17,7 +16,7 @@ from tests.unit.index.release import write_dirty_release
 def index_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("benchmarked")
     corpus, _ = write_dirty_release(root / "corpus")
-    build_index(corpus, root / "index", ENCODER, Silent(), workers=1)
+    build(corpus, root / "index")
     return root / "index"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.serving import ROOT
 
 
 def python(*words: str, shell: str = "", **variables: str) -> subprocess.Popen[str]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from index.builder import build_index
 from index.inspection import ShownPassage, inspect_index
 from index.manifest import current_version
 from models.loading import DEFAULT, encoder_folder, identity
@@ -21,7 +20,8 @@ from service.loading import (
     shipped_calibrations,
 )
 from tests.making_models import tiny_encoder
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.fake_encoder import ENCODER
+from tests.unit.index.indexes import build
 from tests.unit.index.release import write_dirty_release
 
 SHIPPED = identity(encoder_folder(DEFAULT))
@@ -32,7 +32,7 @@ OF_THE_SERVICE = replace(ENCODER, name=SHIPPED)
 def index_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("inspected")
     corpus, _ = write_dirty_release(root / "corpus")
-    build_index(corpus, root / "index", OF_THE_SERVICE, Silent(), workers=1)
+    build(corpus, root / "index", encoder=OF_THE_SERVICE)
     return root / "index"
 
 
@@ -61,7 +61,7 @@ def test_what_a_release_holds_does_not_steer_the_terminal(
         "cord_uid,title,abstract,license\n"
         '"u\x1b[31m1",One,Seven words about gowns are here now.,"cc0\nOK: all is well."\n'
     )
-    build_index(corpus, tmp_path / "index", OF_THE_SERVICE, Silent(), workers=1)
+    build(corpus, tmp_path / "index", encoder=OF_THE_SERVICE)
     assert main(["--index", str(tmp_path / "index")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("OK:")] == [lines[-1]]
@@ -191,7 +191,7 @@ def test_calibrations_that_a_service_refuses(
 ) -> None:
     corpus, _ = write_dirty_release(tmp_path / "corpus")
     copy = tmp_path / "index"
-    build_index(corpus, copy, OF_THE_SERVICE, Silent(), workers=1)
+    build(corpus, copy, encoder=OF_THE_SERVICE)
     target = tmp_path / "index.tar"
     packing = ["--index", str(copy), "--output", str(target)]
     (copy / BESIDE).mkdir()

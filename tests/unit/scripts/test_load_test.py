@@ -41,7 +41,7 @@ def fake_server() -> Iterator[Server]:
 
 
 def test_a_steady_load(fake_server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    url = f"http://127.0.0.1:{fake_server.port}"
+    url = fake_server.url
     pid = ["--pid", str(fake_server.process.pid)]
     assert main(["steady", "--url", url, "--clients", "3", "--seconds", "1", *pid]) == 0
     out = capsys.readouterr().out
@@ -54,7 +54,7 @@ def test_a_steady_load(fake_server: Server, capsys: pytest.CaptureFixture[str]) 
 def test_a_stop_under_load(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(*FAKE, limit=LIMIT) as server:
         pid = ["--pid", str(server.process.pid)]
-        url = f"http://127.0.0.1:{server.port}"
+        url = server.url
         status = main(["stop", "--url", url, "--clients", "2", "--seconds", "1", *pid])
         assert server.process.wait(LIMIT) == 0
     out = capsys.readouterr().out
@@ -101,7 +101,7 @@ def test_what_cannot_be_loaded_is_said(
 
 
 def test_stop_needs_a_process(fake_server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["stop", "--url", f"http://127.0.0.1:{fake_server.port}"]) == 1
+    assert main(["stop", "--url", fake_server.url]) == 1
     assert "needs --pid" in capsys.readouterr().err
 
 
@@ -110,7 +110,7 @@ def test_a_process_that_is_gone_cannot_be_stopped(
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    url = f"http://127.0.0.1:{fake_server.port}"
+    url = fake_server.url
     assert main(["stop", "--url", url, "--seconds", "30", "--pid", str(gone.pid)]) == 1
     assert capsys.readouterr().err == "load_test: [Errno 3] No such process\n"
 

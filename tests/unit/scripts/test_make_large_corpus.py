@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from index.builder import build_index
 from index.corpora.metadata import read_metadata
 from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from scripts.make_large_corpus import COLUMNS, main
 from tests.unit.index import release
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import build
 
 
 def made(output: Path, *more: str) -> Path:
@@ -57,7 +56,7 @@ def test_parses_are_read_the_same_from_a_folder_and_an_archive(tmp_path: Path) -
     for name, more in [("folder", []), ("archive", ["--archive"])]:
         corpus = made(tmp_path / name, "--records", "20", "--parses", "5", *more)
         index_dir = tmp_path / f"{name}-index"
-        report = build_index(corpus, index_dir, ENCODER, Silent(), workers=1)
+        report = build(corpus, index_dir)
         assert report.corpus.unreadable == {}
         with closing(PassageStore(current_version(index_dir) / PASSAGES)) as store:
             found.append(store.texts(0, store.passages))

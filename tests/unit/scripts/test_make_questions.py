@@ -16,7 +16,7 @@ from models.question_generation import PAD
 from scripts import make_questions, question_training
 from scripts.passage_files import read_rows, write_rows
 from scripts.question_training import LONGEST, ahead, batches_of, window_of
-from tests.making_generators import tiny_mpnet
+from tests.making_models import tiny_mpnet
 from tests.unit.index.fake_encoder import ENCODER, Silent
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts.ending import missing
+from tests.serving import ROOT
 
-ROOT = Path(__file__).parents[3]
 _WITHOUT = """
 import runpy, sys
 class Absent:

@@ -8,13 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from index.builder import build_index
 from index.manifest import current_version
-from scripts.build_index import main as build
+from scripts.build_index import main as build_main
 from scripts.ending import TerminatedError
 from scripts.update_index import main
 from tests.fake_models import FakeEncoder
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import build
 from tests.unit.index.release import write_release, write_two_releases
 
 
@@ -35,7 +34,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def index(tmp_path: Path) -> Path:
     write_two_releases(tmp_path)
-    build_index(tmp_path / "old", tmp_path / "index", ENCODER, Silent(), workers=1)
+    build(tmp_path / "old", tmp_path / "index")
     return tmp_path / "index"
 
 
@@ -170,7 +169,7 @@ def test_a_build_that_cannot_begin_loads_no_model(
         (tmp_path / "new", tmp_path / "file", "file cannot be written: File exists"),
         (tmp_path / "none", tmp_path / "made", "metadata.csv cannot be read"),
     ):
-        assert build(["--corpus", str(corpus), "--index", str(index)]) == 1
+        assert build_main(["--corpus", str(corpus), "--index", str(index)]) == 1
         assert message in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
 

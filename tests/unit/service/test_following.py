@@ -2,7 +2,6 @@
 
 import errno
 import gc
-import json
 import logging
 import shutil
 import threading
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from index.builder import build_index
 from index.manifest import current_version
 from index.types import IndexingError
 from service.following import Following
@@ -25,7 +23,7 @@ from service.shared_models import SharedModels
 from service.types import Query
 from tests.fake_app import SOURCE
 from tests.fake_models import FakeEncoder, FakeReader
-from tests.unit.index.fake_encoder import ENCODER, Silent
+from tests.unit.index.indexes import build, change_manifest, turn_a_bit
 from tests.unit.index.release import parse, sentences, write_release
 
 QUERY = Query("Who wore masks in hospital?", 0.5, 1)
@@ -48,7 +46,7 @@ def publish(index: Path, papers: int) -> str:
     records = [{"cord_uid": f"u{n}", "pdf_json_files": f"{n}.json"} for n in range(papers)]
     parses = {f"{n}.json": parse(sentences(30, f"ward{n}")) for n in range(papers)}
     write_release(corpus, records, parses)
-    return build_index(corpus, index, ENCODER, Silent(), workers=1).version
+    return build(corpus, index).version
 
 
 def follow(index: Path, reader: FakeReader, every: float = 0) -> Following:
@@ -145,10 +143,7 @@ def test_a_question_keeps_its_version_until_it_is_answered(index: Path, reader: 
 
 
 def alter(version: Path) -> None:
-    path = version / "passages.sqlite"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
+    turn_a_bit(version / "passages.sqlite")
 
 
 def remove(version: Path) -> None:
@@ -161,11 +156,6 @@ def of_another_encoder(version: Path) -> None:
 
 def of_a_later_program(version: Path) -> None:
     change_manifest(version, format=99)
-
-
-def change_manifest(version: Path, **changes: object) -> None:
-    path = version / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 @pytest.mark.parametrize(

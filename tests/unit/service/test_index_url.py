@@ -19,6 +19,7 @@ from service.index_url import fetch_index
 from service.settings import Settings
 from service.types import AnswererProtocol
 from tests.unit.index.disk import largest_file
+from tests.unit.index.indexes import turn_a_bit
 from tests.unit.index.release_server import Release, serving
 
 QUICK = Patience(timeout=30.0, wait=0.001, tries=3)
@@ -194,10 +195,7 @@ def test_an_index_that_was_not_fetched_is_not_replaced(
 
 
 def damaged(index: Path) -> None:
-    path = current_version(index) / "vectors.faiss"
-    content = bytearray(path.read_bytes())
-    content[500] ^= 1
-    path.write_bytes(content)
+    turn_a_bit(current_version(index) / "vectors.faiss")
 
 
 def without_a_version(index: Path) -> None:
