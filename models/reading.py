@@ -17,6 +17,13 @@ from models.windows import ENOUGH, Batch, Window, Windower, batches
 _LEAST = 0.0
 """Where no span of a context scores so much the best is left as it is: hardly any is right."""
 
+_LOWER = """
+    a an and are as at be by for from had has have how in is it its long many much of on or so such
+    than that the their there these they this those to was well were what when where which who
+    whose why with
+"""
+_FUNCTION_WORDS = {*_LOWER.split(), *_LOWER.title().split()} - {"A"}  # of blood, hepatitis, ...
+
 Outputs: TypeAlias = tuple[FloatArray, ...]
 """Start and end logits, float32 of shape (windows, tokens), and perhaps states of the tokens, of
 shape (windows, tokens, width), as `models.spans.Logits` has them."""
@@ -31,8 +38,8 @@ Each: TypeAlias = Callable[[Forward, Iterable[Batch]], Iterable[Outputs]]
 class SpanReader(ABC):
     """A `Reader` on top of a network, which a backend runs in `_forward`.
 
-    `name` is the `identity` of its weights. What is nothing but a citation's mark is no answer,
-    where there is another span.
+    `name` is the `identity` of its weights. What is nothing but a citation's mark, or function
+    words ("as long"), is no answer, where there is another span.
     """
 
     def __init__(
@@ -110,10 +117,10 @@ class SpanReader(ABC):
     ) -> tuple[int, int]:
         """Return the edges of the span that is chosen, where a choice is made, else of the best."""
         choice = self._choice if best.score >= _LEAST else None
-        if choice is None and not only_citation(context, best.start, best.end):
+        if choice is None and not _says_nothing(context, best.start, best.end):
             return best.start, best.end
         found = self._candidates(context, windows, logits)
-        found = [one for one in found if not only_citation(context, one.start, one.end)] or found
+        found = [one for one in found if not _says_nothing(context, one.start, one.end)] or found
         chosen = choice.best(question, context, found) if choice else found[0]
         return chosen.start, chosen.end
 
@@ -167,3 +174,9 @@ def _by_question(pairs: Sequence[tuple[str, str]]) -> dict[str, list[int]]:
     for place, (question, _) in enumerate(pairs):
         places.setdefault(question, []).append(place)
     return places
+
+
+def _says_nothing(context: str, start: int, end: int) -> bool:
+    """Tell whether a span is a citation's mark, or nothing but function words."""
+    words = context[start:end].split()
+    return only_citation(context, start, end) or all(word in _FUNCTION_WORDS for word in words)

@@ -1,6 +1,7 @@
 """What is made of a network's logits, without a network."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -15,19 +16,22 @@ TOKENS = [(0, 5), (6, 8), (9, 13), (14, 15), (15, 17), (17, 18), (19, 21), (21, 
 CITED = 3, 7  # the tokens of "[24, 25]"
 
 
+@dataclass
 class Whole:
-    """Stands in for a `Windower`: one window of `[CLS]`, the tokens of TEXT and `[SEP]`."""
+    """Stands in for a `Windower`: one window of `[CLS]`, the tokens of a text and `[SEP]`."""
+
+    tokens: Sequence[tuple[int, int]]
 
     def split(self, question: str, contexts: Sequence[str]) -> list[Window]:
-        ids = np.zeros(len(TOKENS) + 2, np.int64)
-        return [Window(place, ids, ids, 1, np.array(TOKENS)) for place in range(len(contexts))]
+        ids = np.zeros(len(self.tokens) + 2, np.int64)
+        return [Window(place, ids, ids, 1, np.array(self.tokens)) for place in range(len(contexts))]
 
 
 class Cited(SpanReader):
     """Its network likes the citation best, with 9, then "bats"."""
 
     def __init__(self, choice: SpanChoice | None, other: float, null: float = 0) -> None:
-        windower = Whole()
+        windower = Whole(TOKENS)
         super().__init__("cited", windower, pad_id=0, max_batch_tokens=99, choice=choice)  # type: ignore[arg-type]
         self.other, self.null = other, null
 
@@ -58,3 +62,24 @@ def test_there_is_no_choice_among_spans_that_are_hardly_ever_right() -> None:
         (span,) = Cited(likes_the_worst, 6.0, null).read("Where?", [TEXT])
         assert span.score == 2 * 6 - 2 * null
         assert (TEXT[span.start : span.end] == "bats") is chosen
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ("as long", False),
+        ("How long is it", False),
+        ("WHO", True),
+        ("A", True),
+        ("as long as fever lasts", True),
+        ("no", True),
+        ("both", True),
+    ],
+)
+def test_function_words_are_no_answer_where_there_is_another(words: str, chosen: bool) -> None:
+    before, _, after = TEXT.partition("[24, 25]")
+    text = f"{before}{words}{after}"
+    reader = Cited(None, 3.0)
+    reader.windower = Whole([*TOKENS[:3], *[(14, 14 + len(words))] * 5])  # type: ignore[assignment]
+    (span,) = reader.read("How long?", [text])
+    assert (text[span.start : span.end] == words) is chosen
