@@ -1,11 +1,13 @@
 """Makes tiny models: a real tokenizer and architecture, random weights."""
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import (
     BertConfig,
     BertForQuestionAnswering,
@@ -55,15 +57,23 @@ def _config() -> BertConfig:
 
 
 def word_pieces(texts: Sequence[str], special: Sequence[str], size: int) -> Tokenizer:
-    """Make a tokenizer of so many word pieces, learnt from `texts`, the special ones first."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=list(special), show_progress=False
+    """Make a tokenizer of so many word pieces at most, always the same of the same texts.
+
+    They are the special ones, each character at a word's beginning and within it, then the words
+    that are the most frequent in `texts`. (The library's trainer draws among equals.)
+    """
+    normalizer, words = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    counts = Counter(
+        word for text in texts for word, _ in words.pre_tokenize_str(normalizer.normalize_str(text))
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    characters = sorted(set("".join(counts)))
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))
+    pieces = dict.fromkeys([*special, *characters, *(f"##{c}" for c in characters), *frequent])
+    vocabulary = {piece: place for place, piece in enumerate(islice(pieces, size))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = words
+    tokenizer.decoder = decoders.WordPiece()
     return tokenizer
 
 
