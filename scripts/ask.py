@@ -119,7 +119,9 @@ def rendered(found: AnswerList, *, threshold: float, colour: bool) -> str:
     for rank, answer in enumerate(found.answers, start=1):
         card = Card.of(rank, answer, found.query.weight, question=found.query.question)
         facts = (card.authors, card.paper.journal, card.published, card.section, card.link)
-        scores = "  ".join(f"{name.lower()} {value:.2f}" for name, value in card.scores)
+        chance = found.chance(answer, threshold)
+        told = [f"{name.lower()} {value:.2f}" for name, value in card.scores]
+        scores = "  ".join([chance, *told] if chance else told)
         before, text, after = map(printable, (card.before, card.answer, card.after))
         marks = textwrap.fill(printable(" · ".join(map(str, card.cautions))), _WIDTH)
         marked = "\n".join(textwrap.wrap(f"{before}\x02{text}\x03{after}", _WIDTH))

@@ -16,8 +16,8 @@ class Row:
     """One question in the table; `lead + answer + tail` is the sentence of its best answer.
 
     `address` shows all its answers, `link` its best paper; `said` is what there is to say beside
-    an answer, or in its place; `marks` are the best answer's. `csv` has the rows of all its
-    answers.
+    an answer, or in its place; `chance` and `marks` are the best answer's. `csv` has the rows of
+    all its answers.
     """
 
     number: int
@@ -33,6 +33,7 @@ class Row:
     link: str = ""
     published: str = ""
     score: str = ""
+    chance: str = ""
     marks: str = ""
 
 
@@ -71,11 +72,13 @@ def row_of(outcome: Outcome, page: str, threshold: float) -> Row:
         link=paper_link(best.paper) or "",
         published=best.paper.publish_time[:4],
         score=f"{best.final_score:.2f}",
+        chance=found.chance(best, threshold),
         marks=" · ".join(map(str, cautions_of(best, outcome.question))),
     )
 
 
 def _said(found: AnswerList, threshold: float) -> str:
     warning = found.warning(threshold)
-    closest = "This comes closest." if warning else ""
-    return found.nothing or " ".join(filter(None, [found.unknown, warning, closest]))
+    verdict = found.nothing or (f"{warning} This comes closest." if warning else "")
+    meant = f"Did you mean “{found.did_you_mean}”?" if found.did_you_mean else ""
+    return " ".join(filter(None, [found.unknown, verdict, meant]))

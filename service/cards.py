@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 from index.types import Paper
 from service.asked import asked_cautions
 from service.cautions import Caution, cautions, retraction
-from service.chances import chance_of
 from service.citations import authors_of, cite, doi_of, is_preprint
 from service.emphasis import Piece, pieces
 from service.fusion import answer_sentence, sentence_of
@@ -53,6 +52,7 @@ class Card:
     answer: str
     after: str
     parts: tuple[tuple[Piece, ...], ...]
+    chance: str
     cautions: tuple[Caution, ...]
     final: float
     reader: float
@@ -96,6 +96,7 @@ class Card:
             answer=text[answer.start : answer.end],
             after=text[answer.end :],
             parts=pieces(text[start:end], marks, answer.start - start, answer.end - start),
+            chance=answer.chance,
             cautions=marks,
             final=answer.final_score,
             reader=answer.reader_score,
@@ -109,11 +110,6 @@ class Card:
     def scores(self) -> tuple[tuple[str, float], ...]:
         """The scores in [0, 1] with the names that the page gives them."""
         return ("Final", self.final), ("Reader", self.reader), ("Retrieval", self.retrieval)
-
-    @property
-    def chance(self) -> str:
-        """How likely the answer is right, in a word."""
-        return chance_of(self.final)
 
     @property
     def shares(self) -> tuple[str, str]:

@@ -11,14 +11,14 @@ from werkzeug.exceptions import UnsupportedMediaType
 from index.filters import Facets, Filters
 from service.api import problem_response
 from service.background import NotReadyError, answerer_of
-from service.chances import LIKELY, POSSIBLE
+from service.chances import UNLIKELY
 from service.errors import Problem, problem_of
 from service.forms import FIELD_NAMES, Form
 from service.questions import questions_by_topic
 from service.requests import NOTE_LENGTH
 from service.results import STEADY_NAME, Results
 from service.settings import Settings
-from service.types import NONE_LIKELY, UNLIKELY, UNRELIABLE, AnswererProtocol, BusyError
+from service.types import NONE_LIKELY, UNRELIABLE, AnswererProtocol, BusyError
 from service.validation import NAME_LENGTH, NAMES, QUESTION_LENGTH, InvalidQueryError
 
 EXPORTS = {"ris": "RIS", "bib": "BibTeX", "csv": "CSV", "json": "JSON"}
@@ -91,8 +91,6 @@ def render_page(
         unlikely_below=UNLIKELY,
         unreliable_said=UNRELIABLE,
         unlikely_said=NONE_LIKELY,
-        possible_from=POSSIBLE,
-        likely_from=LIKELY,
         unreliable=found is not None and found.unreliable(settings.no_answer_threshold),
         found=found,
         exports=EXPORTS,

@@ -48,7 +48,8 @@ class AnswerBody(BaseModel):
     `sentence` is what it was marked in, and more than one where it spans several. `link` is where
     the paper can be read, null where its record has no address; `citation` cites it. `cautions`
     names the marks that the page shows beside the answer, for its sentence, its paper and the
-    question.
+    question. `chance` is how likely the answer is right, by its reader's score: "doubtful",
+    "possible" or "likely"; null where no reliable answer was found.
     """
 
     rank: int
@@ -56,6 +57,7 @@ class AnswerBody(BaseModel):
     start: int
     end: int
     sentence: str
+    chance: str | None
     cautions: list[str]
     passage: PassageBody
     paper: PaperBody
@@ -64,14 +66,15 @@ class AnswerBody(BaseModel):
     scores: ScoresBody
 
     @classmethod
-    def of(cls, rank: int, answer: Answer, question: str) -> Self:
-        """Present the answer at `rank`, from 1, to a question."""
+    def of(cls, rank: int, answer: Answer, question: str, chance: str) -> Self:
+        """Present the answer at `rank`, from 1, to a question; `chance` is "" for none."""
         return cls(
             rank=rank,
             answer=answer.text,
             start=answer.start,
             end=answer.end,
             sentence=sentence_of(answer),
+            chance=chance or None,
             cautions=[caution.name for caution in cautions_of(answer, question)],
             passage=PassageBody.model_validate(answer.passage, from_attributes=True),
             paper=PaperBody.model_validate(answer.paper, from_attributes=True),
@@ -199,7 +202,7 @@ class AnswersBody(BaseModel):
             did_you_mean=found.did_you_mean,
             unknown_words=list(found.unknown_words),
             answers=[
-                AnswerBody.of(rank, answer, found.query.question)
+                AnswerBody.of(rank, answer, found.query.question, found.chance(answer, threshold))
                 for rank, answer in enumerate(found.answers, start=1)
             ],
             no_answer_probability=found.no_answer_probability,

@@ -18,8 +18,11 @@ HEADER = (
     "rank",
     "answer",
     "sentence",
-    "warning",
+    "chance",
     "cautions",
+    "warning",
+    "did_you_mean",
+    "unknown_words",
     "final_score",
     "reader_score",
     "retrieval_score",
@@ -49,7 +52,8 @@ HEADER = (
 )
 """The columns. `problem` tells why a question has no answer, and is empty where it has one.
 
-`warning` is that of all answers to a question, `cautions` are the names of an answer's marks.
+`warning`, `did_you_mean` and `unknown_words` are of all answers to a question; `cautions` are the
+names of an answer's marks, `chance` is how likely it is right (see `AnswerList.chance`).
 """
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -68,9 +72,8 @@ def answer_rows(
     """
     if not found.answers:
         return [problem_row(found.query.question, permalink, problem)]
-    warning = found.warning(threshold)
     return [
-        _row(found, rank, answer, warning, permalink)
+        _row(found, rank, answer, threshold, permalink)
         for rank, answer in enumerate(found.answers, start=1)
     ]
 
@@ -102,7 +105,7 @@ def _safe(cell: object) -> object:
 
 
 def _row(
-    found: AnswerList, rank: int, answer: Answer, warning: str, permalink: str
+    found: AnswerList, rank: int, answer: Answer, threshold: float, permalink: str
 ) -> list[object]:
     paper, source = answer.paper, found.source
     return [
@@ -110,8 +113,11 @@ def _row(
         rank,
         answer.text,
         sentence_of(answer),
-        warning,
+        found.chance(answer, threshold),
         "; ".join(caution.name for caution in cautions_of(answer, found.query.question)),
+        found.warning(threshold),
+        found.did_you_mean or "",
+        "; ".join(found.unknown_words),
         round(answer.final_score, 6),
         round(answer.reader_score, 6),
         round(answer.retrieval_score, 6),

@@ -7,6 +7,7 @@ from typing import Protocol
 from index.filters import NO_FILTERS, Facets, Filters
 from index.types import Paper, Passage
 from models.contracts import FloatArray
+from service.chances import UNLIKELY, chance_of
 
 NO_MATCH = "No paper matches these filters."
 """Said where nothing could be searched."""
@@ -43,6 +44,11 @@ class Answer:
     retrieval_score: float
     final_score: float
 
+    @property
+    def chance(self) -> str:
+        """How likely the answer is right, in a word: the same at every weight."""
+        return chance_of(self.reader_score)
+
 
 @dataclass(frozen=True, slots=True)
 class Timings:
@@ -68,14 +74,6 @@ class Source:
     encoder: str
     reader: str
     device: str
-
-
-UNLIKELY = 0.1
-"""A final score below which an answer is said to be unlikely.
-
-Of the 202 development questions 5 have no better answer and are not said to have no reliable one:
-the best of their first five answers has an F1 of 0.07.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +114,10 @@ class AnswerList:
             return UNRELIABLE
         return NONE_LIKELY if self.unlikely else ""
 
+    def chance(self, answer: Answer, threshold: float) -> str:
+        """Return how likely one of the answers is right, "" where no reliable one was found."""
+        return "" if self.unreliable(threshold) else answer.chance
+
     @property
     def nothing(self) -> str:
         """What must be said where there is no answer, "" where there is one."""
@@ -138,11 +140,11 @@ class AnswerList:
     @property
     def likely(self) -> tuple[Answer, ...]:
         """The answers that are not unlikely."""
-        return tuple(answer for answer in self.answers if answer.final_score >= UNLIKELY)
+        return tuple(answer for answer in self.answers if answer.reader_score >= UNLIKELY)
 
     @property
     def unlikely(self) -> bool:
-        """Tell whether there are answers, and even the best is unlikely."""
+        """Tell whether there are answers, and all are unlikely."""
         return bool(self.answers) and not self.likely
 
 

@@ -27,11 +27,6 @@ export function written(weight) {
   return Number(short) === exact ? short : String(exact);
 }
 
-// Return the word for a final score, as service/chances.py does.
-function chanceOf(final, { possible, likely }) {
-  return final < possible ? "doubtful" : final < likely ? "possible" : "likely";
-}
-
 function cardOf(element) {
   const { id, reader, retrieval, told } = element.dataset;
   return {
@@ -50,14 +45,11 @@ function cardsOf(section) {
   return elements.map(cardOf);
 }
 
-function fill(card, rank, weight, bounds) {
+function fill(card, rank, weight) {
   const { element, final, reader, retrieval } = card;
-  const chance = chanceOf(final, bounds);
   const parts = [100 * weight * reader, 100 * (1 - weight) * retrieval];
   element.querySelector(".number").textContent = rank;
   for (const shown of element.querySelectorAll(".final")) shown.textContent = final.toFixed(2);
-  for (const word of element.querySelectorAll(".chance")) word.textContent = chance;
-  element.classList.toggle("doubtful", chance === "doubtful");
   element.querySelector(".reader-part").setAttribute("width", parts[0].toFixed(2));
   element.querySelector(".retrieval-part").setAttribute("x", parts[0].toFixed(2));
   element.querySelector(".retrieval-part").setAttribute("width", parts[1].toFixed(2));
@@ -101,21 +93,19 @@ export function startRanking(results, slider, status, addressed) {
     return address;
   }
 
-  // Return which answers are shown at a weight, and which of them are unlikely.
+  // Return which answers are shown at a weight.
   function shownAt(weight) {
-    const below = results.querySelector("#unlikely")?.dataset.below;
-    const first = ranked(cards, weight, most);
-    return first.map(({ id, final }) => `${id} ${final < below}`).sort().join();
+    return ranked(cards, weight, most).map((card) => card.id).sort().join();
   }
 
   function show(weight) {
     const first = ranked(cards, weight, most);
-    first.forEach((card, at) => fill(card, at + 1, weight, results.dataset));
+    first.forEach((card, at) => fill(card, at + 1, weight));
     place(list, first.map((card) => card.element));
     const shown = results.querySelector("#shown");
     if (shown) shown.textContent = String(first.length);
     const unlikely = results.querySelector("#unlikely");
-    if (unlikely) unlikely.hidden = !(first[0]?.final < unlikely.dataset.below);
+    if (unlikely) unlikely.hidden = !first.length || first.some((card) => card.reader >= unlikely.dataset.below);
     for (const link of results.querySelectorAll("a[href*='weight=']")) {
       const address = new URL(link.href);
       address.searchParams.set("weight", String(weight));

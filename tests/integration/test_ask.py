@@ -73,7 +73,9 @@ def test_the_answer_is_marked_in_its_passage(outputs: list[str]) -> None:
     assert title.startswith("1. ")
     assert "https://doi.org/10." in facts
     assert re.search(r"\[[^]]*days[^]]*\]", " ".join(passage))
-    assert scores.split()[::2] == ["final", "reader", "retrieval"]
+    chance, *told = scores.split()
+    assert chance in {"doubtful", "possible", "likely"}
+    assert told[::2] == ["final", "reader", "retrieval"]
     assert second.startswith("2. ")
     assert re.match(r"\d+ passages of 69 papers, ", closing)
     assert max(map(len, passage)) <= 90

@@ -63,6 +63,7 @@ def test_an_answer_has_everything_that_is_known_of_it(client: FlaskClient) -> No
                 "sentence": "The median incubation period of COVID-19 was estimated to be 5.1 days "
                 "(95% CI, 4.5 to 5.8 days), and 97.5% of those who develop symptoms do so within "
                 "11.5 days of infection.",
+                "chance": "likely",
                 "cautions": [],
                 "passage": {
                     "id": first.passage.id,

@@ -44,9 +44,9 @@ def test_words_that_deny_or_doubt_stand_out_in_the_sentence(
     assert text == marked.replace("[[", "").replace("]]", "")
 
 
-def test_an_answer_is_called_by_its_final_score() -> None:
-    finals = (0.0, 0.29, 0.3, 0.49, 0.5, 1.0)
-    cards = [Card.of(1, replace(ANSWERS[0], final_score=final), 0.5) for final in finals]
+def test_an_answer_is_called_by_its_readers_score() -> None:
+    readers = (0.0, 0.19, 0.2, 0.49, 0.5, 1.0)
+    cards = [Card.of(1, replace(ANSWERS[0], reader_score=score), 0.5) for score in readers]
     assert [card.chance for card in cards] == [
         *("doubtful", "doubtful", "possible", "possible", "likely", "likely"),
     ]

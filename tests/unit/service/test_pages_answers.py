@@ -215,11 +215,11 @@ def test_only_words_that_are_hard_to_read_are_blamed(question: str, said: bool) 
 
 
 def test_it_is_said_where_even_the_best_answer_is_unlikely() -> None:
-    poor = [replace(answer, reader_score=0.09, retrieval_score=0.05) for answer in ANSWERS]
+    poor = [replace(answer, reader_score=0.09, retrieval_score=0.9) for answer in ANSWERS]
     said = "None of the answers is likely to be right."
     text = ask(create_app(Settings(), FakeAnswerer(poor)).test_client(), question="Why?").text
     assert said in text
-    assert "Even the best scores below 0.1." in text
+    assert "The reader gives none a score of 0.1 or more." in text
     notice = Elements(text).by_id("unlikely")
     assert "hidden" not in notice
     assert notice["data-below"] == "0.1"

@@ -84,6 +84,42 @@ def test_marks_of_the_question_go_everywhere() -> None:
     assert 'class="mark grave"' in page
 
 
+def test_how_likely_an_answer_is_goes_with_it_at_any_weight() -> None:
+    answers = tuple(
+        replace(answer, reader_score=score, retrieval_score=0.9 - score)
+        for answer, score in zip(ANSWERS, (0.6, 0.3, 0.1), strict=False)
+    )
+    client = create_app(Settings(), FakeAnswerer(answers)).test_client()
+    for weight in ("0", "1"):
+        asked = {"question": "Why?", "weight": weight}
+        rows = list(csv.DictReader(io.StringIO(client.get("/export.csv", query_string=asked).text)))
+        assert {row["chance"] for row in rows} == {"likely", "possible", "doubtful"}
+        body = {"questions": ["Why?"], "weight": int(weight)}
+        line = client.post("/api/v1/batch", json=body).text
+        told = {
+            one["chance"]: one["scores"]["reader"] for one in json.loads(line)["result"]["answers"]
+        }
+        assert told == {"likely": 0.6, "possible": 0.3, "doubtful": 0.1}
+    shown = client.post("/batch", data={"questions": "Why?", "weight": "0"}).text
+    assert '<tr class="doubtful">' in shown
+    asked = {"question": "unsure?"}  # where no reliable answer was found none has a word
+    row = next(csv.DictReader(io.StringIO(client.get("/export.csv", query_string=asked).text)))
+    assert row["chance"] == ""
+    told = client.post("/api/v1/answers", json=asked).json
+    assert told
+    assert [one["chance"] for one in told["answers"]] == [None] * 3
+
+
+def test_what_the_words_of_a_question_lack_goes_with_its_answers(client: FlaskClient) -> None:
+    asked = {"question": "How long is the peroid of xylitol?"}
+    row = next(csv.DictReader(io.StringIO(client.get("/export.csv", query_string=asked).text)))
+    assert row["did_you_mean"] == "How long is the period of xylitol?"
+    assert row["unknown_words"] == "xylitol"
+    shown = client.post("/batch", data={"questions": asked["question"]}).text
+    assert "No paper here has the word “xylitol”." in shown
+    assert "Did you mean “How long is the period of xylitol?”?" in shown
+
+
 def test_the_api_warns_as_the_page_does(client: FlaskClient) -> None:
     warning = UNRELIABLE
     told = client.post("/api/v1/answers", json={"question": "unsure?"}).json
