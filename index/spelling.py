@@ -8,6 +8,7 @@ in a file. docs/decisions/0024 tells why these rules.
 import re
 from collections import Counter
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +16,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from files.writing import write_durably
+from index.drug_names import drug_stem
 from index.passages import PassageStore
 from index.types import IndexingError
 
@@ -42,7 +44,8 @@ _SHORT = 4  # letters: a small index lacks many such words that are right
 _LETTERS = re.compile(r"[^\W\d_]+")
 _ACCENTED = re.compile(r"[ß-öø-ž]")
 _LONG = 8  # letters, from which on two of them may be wrong
-_TRIED = 64  # words of a question
+_MOST_UNKNOWN = 8  # words; a question with more is of another language, or of no language
+_REMEMBERED = 1000  # questions
 
 
 class Spelling:
@@ -56,6 +59,7 @@ class Spelling:
         self._known = _INFORMAL.union(counts, ordinary)
         self._counts = {word: n for word, n in counts.items() if n >= _COMMON * fewest}
         self._common = tuple(self._counts)
+        self.corrected = lru_cache(_REMEMBERED)(self._corrected)
 
     @classmethod
     def open(cls, folder: Path, passages: int, ordinary: Collection[str] = ()) -> Self:
@@ -73,7 +77,7 @@ class Spelling:
             raise IndexingError(f"{path} is damaged: build the index again") from error
         return cls(counts, _fewest(passages), ordinary)
 
-    def corrected(self, question: str) -> str | None:
+    def _corrected(self, question: str) -> str | None:
         """Return the question with its misspelt words as they are meant to be; None without any.
 
         A word is misspelt when hardly a passage has it, but many have one that is a letter or two
@@ -85,12 +89,16 @@ class Spelling:
         """
         if not self._common or _is_foreign(question):
             return None
-        words = list(_ASKED.finditer(question))[:_TRIED]
+        words = _ASKED.finditer(question)
         unknown = [word for word in words if word[0].lower() not in self._known]
+        different = {word[0].lower() for word in unknown}
+        if len(different) > _MOST_UNKNOWN:
+            return None
+        nearest = {word: self._nearest(word) for word in different}
         text, mended = question, 0
         for word in reversed(unknown):
             name = word[0][0].isupper() and word.start() > 0
-            meant = None if name and len(word[0]) < _LONG else self._nearest(word[0].lower())
+            meant = None if name and len(word[0]) < _LONG else nearest[word[0].lower()]
             if meant is not None:
                 mended += 1
                 text = text[: word.start() + 1] + meant[1:] + text[word.end() :]
@@ -102,7 +110,11 @@ class Spelling:
         near = process.extract(
             word, self._common, scorer=OSA.distance, score_cutoff=most, limit=None
         )
-        found = [(away, -self._counts[o], o) for o, away, _ in near if o[0] == word[0]]
+        found = [
+            (away, -self._counts[one], one)
+            for one, away, _ in near
+            if one[0] == word[0] and (away == 1 or drug_stem(word) in {"", drug_stem(one)})
+        ]
         if not found:
             return None
         meant = min(found)[2]

@@ -9,6 +9,8 @@ from typing import Self
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from index.drug_names import drug_stem
+
 _ALONE = (
     r"covid(?:[-‐‑– ]?(?:20)?19)?|sars[-‐‑–− ]{0,3}cov[-‐‑–− ]{0,3}2(?!\d)"
     r"|respiratory syndrome (?:corona ?virus|cov)[- ]?2"
@@ -28,10 +30,6 @@ _WORD = re.compile(r"[^\W_](?:[\w.+/-]{0,60}[^\W_])?")
 _PART = re.compile(r"[^\W_]+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _OPENS = re.compile(r"(?:^|[.?!:])\W*$")
-_DRUG = re.compile(
-    r"[a-z]{3,20}(?:azole|cillin|cycline|feron|floxacin|kinra|mab|mectin|mycin|nib|oxetine|parin"
-    r"|quine?|sartan|solone|sone|statin|vir|vudine)"
-)
 _SPELT_OUT: dict[str, str | tuple[str, ...]] = {
     "icu": ("critical", "intensive"),
     "ifn": "interferon",
@@ -116,7 +114,7 @@ def _is_name(word: str, *, opens: bool) -> bool:
     capitals = sum(letter.isupper() for letter in word)
     is_code = capitals > 1 or (capitals == 1 and any(map(str.isdigit, word)))
     is_capitalised = word[0].isupper() and len(word) > 1 and not opens
-    return bool(is_code or is_capitalised or _YEAR.fullmatch(word) or _DRUG.fullmatch(word))
+    return bool(is_code or is_capitalised or _YEAR.fullmatch(word) or drug_stem(word))
 
 
 def is_named(name: Name, words: Words) -> bool:
@@ -179,7 +177,7 @@ def _is_spelt_out(name: str, words: Words) -> bool:
     if len(short) >= _STEM and short.isalpha():  # one of the letters is from within a word: ECMO
         forms |= {short[:place] + short[place + 1 :] for place in range(1, len(short))}
     return any(form in words.initials for form in forms) or any(
-        shortens(short, one.lower()) for one in words.written if _DRUG.fullmatch(one.lower())
+        shortens(short, one.lower()) for one in words.written if drug_stem(one.lower())
     )
 
 

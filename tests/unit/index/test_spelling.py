@@ -94,8 +94,25 @@ def test_a_small_index_lacks_many_short_words_that_are_right() -> None:
     assert words.corrected("Which cels?") == "Which cells?"
 
 
-def test_only_so_many_words_are_looked_up() -> None:
-    assert WORDS.corrected("peroid " * 70) == "period " * 64 + "peroid " * 6
+def test_only_so_many_different_words_are_looked_up() -> None:
+    assert WORDS.corrected("peroid " * 70) == "period " * 70
+    unknown = " ".join("incubaton peroid strke larg mutatons vacine rarly againt".split())
+    assert WORDS.corrected(f"{unknown} period") is not None
+    assert WORDS.corrected(f"{unknown} viruz") is None
+
+
+def test_a_drug_is_not_taken_for_another() -> None:
+    drugs = ("fampridine", "azithromycin", "remdesivir", "hydroxychloroquine", "ofloxacin")
+    words = Spelling(dict.fromkeys(drugs, 90), 5, ordinary={"does", "help"})
+    for right in ("famotidine", "ofloxapril"):
+        assert words.corrected(f"Does {right} help?") is None
+    for wrong, meant in (
+        ("azythromicin", "azithromycin"),
+        ("remdesevir", "remdesivir"),
+        ("hydroxycloroquin", "hydroxychloroquine"),
+        ("famprdine", "fampridine"),
+    ):
+        assert words.corrected(f"Does {wrong} help?") == f"Does {meant} help?"
 
 
 def test_an_index_knows_the_words_of_its_passages(sample_index: Path) -> None:
