@@ -96,7 +96,7 @@ def test_a_small_index_lacks_many_short_words_that_are_right() -> None:
 
 def test_only_so_many_different_words_are_looked_up() -> None:
     assert WORDS.corrected("peroid " * 70) == "period " * 70
-    unknown = " ".join("incubaton peroid strke larg mutatons vacine rarly againt".split())
+    unknown = "incubaton peroid strke larg mutatons vacine rarly againt"
     assert WORDS.corrected(f"{unknown} period") is not None
     assert WORDS.corrected(f"{unknown} viruz") is None
 
