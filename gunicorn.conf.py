@@ -3,8 +3,10 @@
 import errno
 import os
 import resource
+import shlex
 import shutil
 import socket
+import sys
 import tempfile
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -31,6 +33,11 @@ def connections(threads: int) -> int:
     return max(most, threads + 1)
 
 
+if {"-D", "--daemon"} & {*sys.argv, *shlex.split(os.environ.get("GUNICORN_CMD_ARGS", ""))}:
+    raise SystemExit(
+        "covidquest: cannot start: --daemon is not supported: nobody would see what goes wrong. "
+        "Let systemd or a container keep it running"
+    )
 try:
     settings = Settings.from_environment(os.environ)
 except StartError as error:

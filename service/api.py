@@ -1,6 +1,7 @@
 """The JSON API under /api/v1. Errors leave as RFC 9457 problem documents."""
 
 import json
+import math
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from typing import NoReturn
@@ -112,9 +113,21 @@ def _body() -> dict[str, object]:
 def _parsed(data: bytes) -> object:
     """Return the value of a JSON text. A lone surrogate in it is left for the fields to refuse."""
     try:
-        return json.loads(data.decode(), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        text = data.decode("utf-8-sig")
+        return json.loads(text, parse_int=_whole, parse_constant=_no_number)
+    except RecursionError:
+        raise MalformedJSONError("The body is not JSON: it is nested too deeply.") from None
+    except ValueError as error:
         raise MalformedJSONError(f"The body is not JSON: {error}.") from None
+
+
+_MOST_DIGITS = 300
+"""More than any field may have; Python refuses to read thousands."""
+
+
+def _whole(digits: str) -> float:
+    """Return a whole number; one of too many digits as infinite, for the fields to refuse."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
 
 
 def _no_number(name: str) -> NoReturn:

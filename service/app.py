@@ -134,7 +134,7 @@ def _with_sane_host(application: "WSGIApplication") -> "WSGIApplication":
 
 def _refuse_broken_address() -> None:
     """Refuse a host that is none, and a query that is no UTF-8: it would be taken for another."""
-    if _NO_HOST in request.environ:
+    if _NO_HOST in request.environ or not request.host:
         raise BadRequest("The Host header names no host.")
     _expect_utf8(request.query_string, "address")
 
@@ -170,6 +170,8 @@ def _read_body() -> None:
         raise
     except Exception as error:  # the server has kinds of its own for broken chunks
         raise BadRequest("The request's body cannot be read.") from error
+    if len(body) < (request.content_length or 0):
+        raise ClientDisconnected  # the server takes what has come until then for all of it
     if len(body) > limit:
         raise too_large  # Werkzeug cuts a body of unannounced length, in silence
     if request.mimetype == "application/x-www-form-urlencoded":

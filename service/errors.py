@@ -7,7 +7,12 @@ from urllib.parse import quote
 from werkzeug.exceptions import HTTPException
 
 from service.background import NotReadyError
-from service.feedback import FeedbackFullError, FeedbackOffError, OutdatedAnswerError
+from service.feedback import (
+    FeedbackFullError,
+    FeedbackLostError,
+    FeedbackOffError,
+    OutdatedAnswerError,
+)
 from service.patience import ClientGoneError
 from service.types import BusyError
 from service.validation import FieldProblem, InvalidQueryError
@@ -38,6 +43,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     FeedbackOffError: (404, "No Feedback"),
     OutdatedAnswerError: (409, "Conflict"),
     FeedbackFullError: (507, "Insufficient Storage"),
+    FeedbackLostError: (503, "Service Unavailable"),
     InvalidQueryError: (422, "Unprocessable Content"),
     NotReadyError: (503, "Service Unavailable"),
     BusyError: (503, "Service Unavailable"),

@@ -3,6 +3,7 @@
 docs/decisions/0018-feedback.md tells what is stored, and what for.
 """
 
+import logging
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from typing import Literal
 
 from service.requests import FeedbackRequest
 from service.types import AnswererProtocol, BusyError
+
+log = logging.getLogger(__name__)
 
 MOST_BYTES = 256 * 1024 * 1024
 """The largest that the file may grow: about 100,000 answers, each with its passage."""
@@ -33,6 +36,10 @@ class FeedbackOffError(Exception):
 
 class FeedbackFullError(Exception):
     """There is no room for more feedback."""
+
+
+class FeedbackLostError(Exception):
+    """The file of feedback, which could be used when the service started, no longer can."""
 
 
 class OutdatedAnswerError(Exception):
@@ -88,7 +95,10 @@ class FeedbackStore:
         try:
             if not path.exists():
                 path.touch(mode=0o600)  # notes are for nobody else on the machine
+            if not path.is_file():
+                raise self._unusable("it is no file")
             with self._opened() as db:
+                _expect_ours(db, path)
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute(_SCHEMA)
                 columns = [row[1] for row in db.execute("PRAGMA table_info(feedback)")]
@@ -99,32 +109,44 @@ class FeedbackStore:
                 db.execute("BEGIN IMMEDIATE")  # fails on a file that can be read only
                 db.execute("ROLLBACK")
         except (OSError, sqlite3.Error) as error:
-            said = error.strerror if isinstance(error, OSError) else str(error)
-            raise FeedbackError(
-                f"feedback cannot be stored in {path} ({said}): set COVIDQUEST_FEEDBACK to a file "
-                "in a folder that is there and can be written, or leave it unset for no feedback"
-            ) from error
+            said = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise self._unusable(said) from error
+
+    def _unusable(self, why: str) -> FeedbackError:
+        return FeedbackError(
+            f"feedback cannot be stored in {self._path} ({why}): set COVIDQUEST_FEEDBACK to a file "
+            "in a folder that is there and can be written, or leave it unset for no feedback"
+        )
 
     def add(self, feedback: Feedback) -> int:
         """Store feedback; return its number, from 1.
 
         A file that was moved away since is made anew. Raises FeedbackFullError, BusyError where
-        another process keeps it for too long, and FeedbackError where it cannot be made.
+        another process keeps it for too long, and FeedbackLostError where it cannot be used.
         """
-        if not self._path.exists():
-            self._prepare()
         try:
+            if not self._path.exists():
+                self._prepare()
             with self._opened() as db:
                 return int(db.execute(_INSERT, astuple(feedback)).lastrowid or 0)
-        except sqlite3.OperationalError as error:
+        except FeedbackError as error:
+            raise self._lost(error) from error
+        except sqlite3.Error as error:
             kind = error.sqlite_errorcode & 0xFF  # without what tells its kinds apart
             if kind == sqlite3.SQLITE_BUSY:
                 raise BusyError("The file of feedback is in use. Try again soon.") from error
             if kind != sqlite3.SQLITE_FULL and not (kind == sqlite3.SQLITE_IOERR and self._tight()):
-                raise
+                raise self._lost(error) from error
             raise FeedbackFullError(
                 "There is no room for more feedback here. Tell whoever runs this service."
             ) from error
+
+    def _lost(self, error: Exception) -> FeedbackLostError:
+        """Log why the file cannot be used; return what whoever sent feedback is told."""
+        log.error("feedback cannot be stored in %s (%s): mend or move the file", self._path, error)
+        return FeedbackLostError(
+            "Feedback cannot be stored at the moment. Tell whoever runs this service."
+        )
 
     def _tight(self) -> bool:
         """Tell whether there may be no room for the small files that SQLite makes beside it."""
@@ -140,6 +162,15 @@ class FeedbackStore:
             yield db
         finally:
             db.close()
+
+
+def _expect_ours(db: sqlite3.Connection, path: Path) -> None:
+    """Raise FeedbackError for a database of something else, before anything in it is changed."""
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "feedback" not in tables:
+        raise FeedbackError(
+            f"{path} is a database of something else: set COVIDQUEST_FEEDBACK to another file"
+        )
 
 
 def feedback_on(given: FeedbackRequest, answerer: AnswererProtocol) -> Feedback:

@@ -12,6 +12,7 @@ from service.background import NotReadyError, answerer_of
 from service.errors import Problem, problem_of
 from service.feedback import (
     FeedbackFullError,
+    FeedbackLostError,
     FeedbackOffError,
     FeedbackStore,
     OutdatedAnswerError,
@@ -45,6 +46,7 @@ def create_feedback_pages(
         except (
             BusyError,
             FeedbackFullError,
+            FeedbackLostError,
             Forbidden,
             InvalidQueryError,
             NotReadyError,

@@ -42,6 +42,16 @@ def test_a_client_cannot_say_where_the_service_is_mounted(server: Server) -> Non
     assert b"http://x/" in asked(export, "X-Forwarded-Proto: http")
 
 
+def test_a_request_of_which_a_part_is_missing_is_refused(server: Server) -> None:
+    body = b'{"question": "Why?"}'  # whole as it is, but shorter than announced
+    head = "POST /api/v1/answers HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    for length, status in ((len(body), b"200"), (500, b"400")):
+        with socket.create_connection(("127.0.0.1", server.port), LIMIT) as client:
+            client.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + body)
+            client.shutdown(socket.SHUT_WR)
+            assert received(client).startswith(b"HTTP/1.1 " + status)
+
+
 def test_clients_that_read_nothing_of_a_file_hold_up_nobody() -> None:
     settings = {"COVIDQUEST_WEB_THREADS": "2", "COVIDQUEST_QUEUE": "1", "FAKE_UNREAD": "1"}
     with serving(*FAKE, limit=LIMIT, **settings) as server, ExitStack() as opened:
@@ -89,6 +99,8 @@ def test_a_bad_index_stops_the_start_with_one_line() -> None:
         ("-k sync", "--worker-class is not supported"),
         ("-k gthread", "--worker-class is not supported"),
         ("--preload", "--preload is not supported"),
+        ("--daemon", "--daemon is not supported"),
+        ("-D", "--daemon is not supported"),
     ],
 )
 def test_options_that_do_harm_stop_the_start_with_one_line(option: str, said: str) -> None:

@@ -175,15 +175,23 @@ def test_wrong_fields_are_pointed_at(
         b'{"question": "\\ud800", "weight": NaN}',
         b'{"question": "\\ud800"' + b"[" * 60_000,
         b'{"question": "\xff"}',
-        b'\xef\xbb\xbf{"question": "Why?"}',
         b"[" * 60_000,
-        b'{"top_k": ' + b"9" * 60_000 + b"}",
     ],
     ids=lambda body: repr(body[:30]),
 )
 def test_what_is_not_json_is_refused(client: FlaskClient, body: bytes) -> None:
     problem = assert_problem(post(client, body), 400)
     assert str(problem["detail"]).startswith("The body is not JSON: ")
+
+
+def test_a_number_of_thousands_of_digits_is_out_of_range(client: FlaskClient) -> None:
+    for name, said in (("top_k", "a whole number from 1 to 50"), ("weight", "from 0 to 1")):
+        body = f'{{"question": "Why?", "{name}": {"9" * 60_000}}}'.encode()
+        assert said in str(assert_problem(post(client, body), 422)["detail"])
+
+
+def test_a_byte_order_mark_is_passed_over(client: FlaskClient) -> None:
+    assert post(client, b'\xef\xbb\xbf{"question": "Why?"}').status_code == 200
 
 
 @pytest.mark.parametrize(

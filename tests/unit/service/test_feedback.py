@@ -252,7 +252,7 @@ def test_a_full_store_refuses_and_keeps_what_it_has(
     assert read_feedback(path) == kept
 
 
-@pytest.mark.parametrize(("free", "status"), [(50_000, 507), (500_000, 500)])
+@pytest.mark.parametrize(("free", "status"), [(50_000, 507), (500_000, 503)])
 def test_a_disk_that_others_filled_is_full_too(
     taking: FlaskClient, monkeypatch: pytest.MonkeyPatch, free: int, status: int
 ) -> None:
@@ -318,6 +318,37 @@ def test_a_place_that_cannot_be_written_is_told_with_its_cure(tmp_path: Path) ->
     assert (tmp_path / "text.sqlite").stat().st_mtime_ns == before.st_mtime_ns
     with pytest.raises(FeedbackError, match="another version: move it away"):
         FeedbackStore(other)
+
+
+def test_a_database_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+    other = tmp_path / "users.sqlite"
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY)")
+    before = other.read_bytes()
+    with pytest.raises(FeedbackError, match="a database of something else: set COVIDQUEST_FEED"):
+        FeedbackStore(other)
+    assert other.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["users.sqlite"]
+    with pytest.raises(FeedbackError, match=r"/dev/null \(it is no file\)"):
+        FeedbackStore(Path("/dev/null"))
+
+
+def test_a_file_that_broke_while_it_was_used_is_told_and_logged_in_a_line(
+    taking: FlaskClient, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.write_bytes(b"This is no database. " * 1000)
+    for response in (taking.post(URL, json=GIVEN), taking.post("/feedback", data=AS_FORM)):
+        assert response.status_code == 503
+        assert "Feedback cannot be stored at the moment." in response.text
+    path.unlink()
+    path.mkdir()
+    assert taking.post(URL, json=GIVEN).status_code == 503
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 3
+    for line, why in zip(said, ("not a database", "not a database", "unable to open"), strict=True):
+        assert line.startswith(f"feedback cannot be stored in {path} (")
+        assert why in line
+    assert not any(record.exc_info for record in caplog.records)
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's /proc")
