@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TextIO
 
 import pytest
 
@@ -293,7 +294,7 @@ def test_who_waits_for_a_download_to_end_locks_the_file_that_the_next_one_does(
     release: Release, tmp_path: Path
 ) -> None:
     """Had the lock gone with what a download leaves behind, two could write at once."""
-    held = []
+    held: list[TextIO] = []
 
     class Watching(Silent):
         def stage(self, name: str, total: int, done: int, unit: str) -> None:

@@ -1,6 +1,8 @@
 """Opening an index that a build has published, and refusing what it should not serve."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from files.checksums import sha256
 from index.embedding import EncoderSpec
+from index.filters import NO_FILTERS, Filters
 from index.hybrid import FEATURES, PLAIN_FEATURES, Question
 from index.keywords import KEYWORDS
 from index.manifest import current_version, describe
@@ -140,6 +143,23 @@ def test_an_index_of_an_encoder_without_words_has_none(tmp_path: Path) -> None:
     assert index.features == PLAIN_FEATURES
     found = index.candidates(Question(TEXT, QUESTION.vector, np.empty((0, 0), np.float32)))
     assert found.features.shape == (manifest.passages, len(PLAIN_FEATURES))
+
+
+def test_a_paper_whose_date_is_none_is_served_and_matches_no_date(index_dir: Path) -> None:
+    """An index that was made elsewhere may say anything; one paper's date must not stop it all."""
+    folder = current_version(index_dir)
+    with closing(sqlite3.connect(folder / PASSAGES)) as db:
+        for uid, date in (("u1", "2020-03"), ("u2", "20 March 2020")):
+            db.execute("UPDATE papers SET publish_time = ? WHERE cord_uid = ?", (date, uid))
+        db.commit()
+    change_manifest(folder, files=describe(folder))
+    index = PassageIndex.open(index_dir)
+    dated = len(index.of_paper("u1"))
+    assert 0 < dated < index.searched(NO_FILTERS)
+    assert index.searched(Filters(published_from="1900")) == dated
+    assert index.searched(Filters(published_to="2030")) == dated
+    (paper,) = index.papers(["u2"]).values()
+    assert paper.publish_time == "20 March 2020"
 
 
 def test_both_searches_alone(index_dir: Path) -> None:
