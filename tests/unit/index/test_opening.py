@@ -16,10 +16,11 @@ from index.keywords import KEYWORDS
 from index.manifest import current_version, describe
 from index.passages import PASSAGES
 from index.search import PassageIndex, checked
-from index.types import IndexingError
+from index.types import IndexingError, ShortageError
 from index.vector_files import EMBEDDINGS
 from index.vectors import VECTORS
 from index.word_vectors import CODES, COUNTS
+from tests.unit.index.disk import few_files
 from tests.unit.index.fake_encoder import ENCODER, encode
 from tests.unit.index.indexes import build, change_manifest
 from tests.unit.index.release import parse, sentences, write_release
@@ -143,6 +144,18 @@ def test_an_index_of_an_encoder_without_words_has_none(tmp_path: Path) -> None:
     assert index.features == PLAIN_FEATURES
     found = index.candidates(Question(TEXT, QUESTION.vector, np.empty((0, 0), np.float32)))
     assert found.features.shape == (manifest.passages, len(PLAIN_FEATURES))
+
+
+@pytest.mark.parametrize("left", range(4))
+def test_too_few_files_are_not_taken_for_damage(index_dir: Path, left: int) -> None:
+    """Whichever file it is that the system does not open."""
+    PassageIndex.open(index_dir)  # all that is imported at the first use
+    with (
+        few_files(left),
+        pytest.raises(ShortageError, match=r"cannot be opened \(Too many open files\): free some"),
+    ):
+        PassageIndex.open(index_dir)
+    PassageIndex.open(index_dir)
 
 
 def test_a_paper_whose_date_is_none_is_served_and_matches_no_date(index_dir: Path) -> None:
