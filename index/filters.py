@@ -4,6 +4,7 @@ This module alone decides what matches. `index.papers` and `index.keywords` hold
 and keys of every paper, so that both searches are restricted to the same passages.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Self
 OPEN = (-1, 100_000_000)
 """The period that every other one overlaps, as day numbers (see `days`)."""
 _NEVER = (100_000_000, -1)  # overlaps no period but the open one
+_DATE = re.compile(r"\d{4}(?:-\d{2}){0,2}", re.ASCII)
 _MOST_SOURCES = 12
 _MOST_JOURNALS = 140
 _LONGEST_FACET = 100  # characters of a name; a list of longer ones would bloat the page
@@ -90,13 +92,18 @@ class Facets:
 def days(date: str) -> tuple[int, int]:
     """Return the first and the last day of a date of reduced precision, as numbers that sort.
 
-    They need not be days of the calendar. No date lies in no period.
+    They need not be days of the calendar. No date lies in no period, and what is written in
+    another way is none: an index that another program made may hold anything.
 
     >>> days("2020-03-13"), days("2020-03"), days("2020")
     ((20200313, 20200313), (20200300, 20200399), (20200000, 20209999))
+    >>> days("") == days("March 2020") == days("20200313123456")
+    True
     """
+    if not _DATE.fullmatch(date):
+        return _NEVER
     digits = date.replace("-", "")
-    return (int(digits.ljust(8, "0")), int(digits.ljust(8, "9"))) if digits else _NEVER
+    return int(digits.ljust(8, "0")), int(digits.ljust(8, "9"))
 
 
 def name_key(name: str) -> str:

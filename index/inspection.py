@@ -10,6 +10,7 @@ from pathlib import Path
 
 from index.databases import read_only
 from index.manifest import Manifest, current_version, differences, read_manifest
+from index.opening import unopened
 from index.passages import PASSAGES
 from index.search import PassageIndex, missing_parts
 from index.types import IndexingError
@@ -106,9 +107,7 @@ def read_contents(path: Path, samples: int) -> Contents:
         with closing(sqlite3.connect(read_only(path), uri=True)) as db:
             return _contents(db, samples)
     except sqlite3.DatabaseError as error:
-        raise IndexingError(
-            f"{path} is not a passage store ({error}): build the index again"
-        ) from error
+        raise unopened(path, error, "is not a passage store") from error
 
 
 def _contents(db: sqlite3.Connection, samples: int) -> Contents:

@@ -32,7 +32,8 @@ from index.filters import (
     name_key,
     source_keys,
 )
-from index.types import Hit, IndexingError
+from index.opening import unopened
+from index.types import Hit, IndexingError, ShortageError
 
 KEYWORDS = "keywords"
 """The name of the folder in an index that holds what this module writes."""
@@ -159,13 +160,14 @@ class KeywordIndex:
     """A BM25 index, ready to search. Safe to use from several threads."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the index in `folder`. Raises IndexingError when it is not one."""
+        """Open the index in `folder`. Raises IndexingError when it is not one, and ShortageError.
+
+        Also where `folder` cannot be written, and no other can be.
+        """
         try:
             index = tantivy.Index.open(os.fspath(self._lockable(folder)))
         except (ValueError, OSError) as error:
-            raise IndexingError(
-                f"{folder} is not a keyword index ({error}): build the index again"
-            ) from error
+            raise unopened(folder, error, "is not a keyword index") from error
         self._analyzer = _analyzer()
         index.register_tokenizer(_ANALYZER, self._analyzer)
         self._schema = index.schema
@@ -180,11 +182,17 @@ class KeywordIndex:
         lock = folder / _LOCK
         if os.access(folder, os.W_OK) and (not lock.exists() or os.access(lock, os.W_OK)):
             return folder
-        links = Path(tempfile.mkdtemp(prefix="covidquest-keywords-"))
-        weakref.finalize(self, shutil.rmtree, links, ignore_errors=True)
-        for path in folder.iterdir():
-            if path.name != _LOCK:
-                (links / path.name).symlink_to(path.absolute())
+        names = [path.name for path in folder.iterdir() if path.name != _LOCK]
+        try:
+            links = Path(tempfile.mkdtemp(prefix="covidquest-keywords-"))
+            weakref.finalize(self, shutil.rmtree, links, ignore_errors=True)
+            for name in names:
+                (links / name).symlink_to((folder / name).absolute())
+        except OSError as error:
+            raise ShortageError(
+                f"{folder} cannot be written, so links to its files are needed, and they cannot be "
+                f"made ({error.strerror}): name a folder for temporary files with room in TMPDIR"
+            ) from error
         return links
 
     def terms(self, text: str) -> list[str]:

@@ -10,7 +10,6 @@ A version is never changed once `CURRENT` names it, so a process that has it ope
 when the next one is published.
 """
 
-import errno
 import json
 import re
 import shlex
@@ -21,9 +20,10 @@ from datetime import datetime
 from pathlib import Path
 
 from files.checksums import sha256
-from files.reading import json_object, reason
+from files.reading import json_object
 from files.writing import sync, temporary, write_durably
-from index.types import IndexingError, MisfitError, VectorRecall
+from index.opening import unopened
+from index.types import AlteredError, IndexingError, MisfitError, ShortageError, VectorRecall
 
 FORMAT = 2
 CURRENT = "CURRENT"
@@ -31,6 +31,7 @@ CURRENT = "CURRENT"
 
 MANIFEST = "manifest.json"
 _NO_MANIFEST = (ValueError, LookupError, TypeError, AttributeError)  # what parsing nonsense raises
+_ALTERED = "was altered (its SHA-256 differs from the manifest's)"
 _VERSION = re.compile(r"\d{8}T\d{6}\.\d{6}-[0-9a-f]{8}")
 
 
@@ -145,7 +146,7 @@ def _named(pointer: Path) -> str:
     try:
         return pointer.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
-        raise IndexingError(f"{pointer} cannot be read: {error.strerror}") from error
+        raise unopened(pointer, error, "cannot be read", "mend that") from error
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -170,9 +171,7 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest(**data, files=files, recall=recall)
         _check_types(manifest)
     except (OSError, RecursionError, *_NO_MANIFEST) as error:
-        raise IndexingError(
-            f"{path} is not a manifest ({reason(error)}): build the index again"
-        ) from error
+        raise unopened(path, error, "is not a manifest") from error
     return manifest
 
 
@@ -186,31 +185,43 @@ def _check_types(read: Manifest | VectorRecall) -> None:
             raise ValueError(f"{field.name} is {value}")
 
 
-def verify(folder: Path, manifest: Manifest) -> None:
-    """Compare the files in `folder` with the manifest. Raises IndexingError on any difference."""
-    for name, problem in differences(folder, manifest):
-        raise IndexingError(f"index file {folder / name} {problem}: build or copy the index again")
+def verify(folder: Path, manifest: Manifest, *, content: bool = True) -> None:
+    """Compare the files in `folder` with the manifest, first by their sizes alone.
+
+    Without `content` by these only: reading a large index takes minutes. Raises AlteredError where
+    a checksum differs, ShortageError, and IndexingError for any other difference.
+    """
+    for whole in (False, True) if content else (False,):
+        for name, problem in differences(folder, manifest, content=whole):
+            kind = AlteredError if problem == _ALTERED else IndexingError
+            raise kind(f"index file {folder / name} {problem}: build or copy the index again")
 
 
-def differences(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Yield the name of each file in `folder` that differs from the manifest, and what is wrong."""
+def differences(
+    folder: Path, manifest: Manifest, *, content: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Yield the name of each file in `folder` that differs from the manifest, and what is wrong.
+
+    Without `content`, what is missing or of another size. Raises ShortageError.
+    """
     for name, (size, checksum) in manifest.files.items():
-        if problem := _difference(folder / name, size, checksum):
+        if problem := _difference(folder / name, size, checksum if content else None):
             yield name, problem
 
 
-def _difference(path: Path, size: int, checksum: str) -> str:
+def _difference(path: Path, size: int, checksum: str | None) -> str:
     try:
         if path.stat().st_size != size:
             return f"has {path.stat().st_size:,} bytes where {size:,} were written"
-        same = sha256(path) == checksum
+        same = checksum is None or sha256(path) == checksum
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
-            raise  # that says nothing of the file
+        wrong = unopened(path, error, "cannot be read")
+        if isinstance(wrong, ShortageError):
+            raise wrong from error  # it says nothing of the file
         return f"cannot be read ({error.strerror})"
-    return "" if same else "was altered (its SHA-256 differs from the manifest's)"
+    return "" if same else _ALTERED
 
 
 def publish(building: Path, index_dir: Path, version: str) -> Path:

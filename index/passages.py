@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from index.databases import read_only
 from index.filters import Attributes, Facets, Filters
 from index.lengths import LONGEST_NAME, LONGEST_UID, paper_of, passage_of
+from index.opening import unopened
 from index.papers import PaperColumns
 from index.types import IndexingError, Paper, Passage
 
@@ -133,19 +134,18 @@ class PassageStore:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the store at `path`. Raises IndexingError when it is not one."""
+        """Open the store at `path`. Raises IndexingError when it is not one, and ShortageError."""
         self._turn = Lock()
         try:
+            path.open("rb").close()  # which says why it cannot be; SQLite does not
             self._db = sqlite3.connect(read_only(path), uri=True, check_same_thread=False)
             self._closing = finalize(self, self._db.close)
             ((self.papers, self.passages, longest),) = self._rows(
                 "SELECT (SELECT COUNT(*) FROM papers), (SELECT COUNT(*) FROM passages),"
                 " (SELECT MAX(length(cord_uid)) FROM papers)"
             )
-        except sqlite3.DatabaseError as error:
-            raise IndexingError(
-                f"{path} is not a passage store ({error}): build the index again"
-            ) from error
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise unopened(path, error, "is not a passage store") from error
         if (longest or 0) > LONGEST_UID:
             self.close()
             raise IndexingError(

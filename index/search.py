@@ -11,6 +11,7 @@ from index.filters import Filters
 from index.hybrid import Candidate, Candidates, HybridSearch
 from index.keywords import KEYWORDS, KeywordIndex
 from index.manifest import Manifest, current_version, read_manifest, verify
+from index.opening import opening
 from index.passages import PASSAGES, PassageStore
 from index.spelling import Spelling
 from index.types import IndexingError, MisfitError, Paper, Passage
@@ -40,21 +41,35 @@ class PassageIndex(HybridSearch):
 
     @classmethod
     def open(
-        cls, index_dir: Path, encoder: str | None = None, *, ordinary: Collection[str] = ()
+        cls,
+        index_dir: Path,
+        encoder: str | None = None,
+        *,
+        ordinary: Collection[str] = (),
+        verified: str = "",
     ) -> Self:
         """Open the current version of an index; `encoder` and the errors are those of `checked`.
 
-        `ordinary` words are not taken for misspelt ones though no passage has them. Raises
-        IndexingError also for parts that do not belong together.
+        `ordinary` words are not taken for misspelt ones though no passage has them. The files of
+        the version `verified` are not read once more: whoever names it has just done so. Raises
+        IndexingError also for parts that do not belong together, and what `of` does.
         """
-        return cls.of(*checked(index_dir, encoder), ordinary=ordinary)
+        folder, manifest = described(index_dir, encoder)
+        if folder.name != verified:
+            verify(folder, manifest)
+        return cls.of(folder, manifest, ordinary=ordinary)
 
     @classmethod
     def of(cls, folder: Path, manifest: Manifest, *, ordinary: Collection[str] = ()) -> Self:
         """Open a version whose files are as its manifest says.
 
-        Raises IndexingError when its parts do not belong together.
+        Raises IndexingError when its parts do not belong together, and ShortageError.
         """
+        with opening(folder):
+            return cls._of(folder, manifest, ordinary)
+
+    @classmethod
+    def _of(cls, folder: Path, manifest: Manifest, ordinary: Collection[str]) -> Self:
         store = PassageStore(folder / PASSAGES)
         rows = VectorRows(folder / EMBEDDINGS, manifest.dimension)
         vectors = VectorIndex(folder / VECTORS, rows)
@@ -133,11 +148,21 @@ def checked(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest
     by another one is refused. Raises MisfitError for that and for another format, and
     IndexingError for an index that is not there and for a file that is missing or altered.
     """
+    folder, manifest = described(index_dir, encoder)
+    verify(folder, manifest)
+    return folder, manifest
+
+
+def described(index_dir: Path, encoder: str | None = None) -> tuple[Path, Manifest]:
+    """Return what `checked` does, after comparing no more than the sizes of the files.
+
+    So it takes no time, and a flipped byte goes unnoticed. Errors are those of `checked`.
+    """
     folder = current_version(index_dir)
     manifest = read_manifest(folder)
     if wrong := misfit(index_dir, manifest, encoder):
         raise MisfitError(wrong)
     if missing := missing_parts(manifest):
         raise IndexingError(f"the index {folder} has no {', '.join(missing)}: build it again")
-    verify(folder, manifest)
+    verify(folder, manifest, content=False)
     return folder, manifest

@@ -16,6 +16,14 @@ class MisfitError(IndexingError):
     """An index is of another format or encoder than is wanted; it need not be damaged."""
 
 
+class AlteredError(IndexingError):
+    """A file of an index has another checksum than was written: to try it again mends nothing."""
+
+
+class ShortageError(IndexingError):
+    """The system would not give the files, the memory or the room that an index takes to open."""
+
+
 class Progress(Protocol):
     """What a builder tells whoever watches."""
 

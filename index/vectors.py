@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.opening import unopened
 from index.types import Hit, IndexingError
 from index.vector_files import Rows
 
@@ -43,11 +44,9 @@ class VectorIndex:
     def __init__(self, path: Path, rows: Rows) -> None:
         """Open the index at `path`, made from `rows`, shape (n, dimension).
 
-        Raises IndexingError when it is no FAISS index, or one of other rows.
+        Raises IndexingError when it is no FAISS index, or one of other rows, and ShortageError.
         """
         self._index: Any = _mapped(path)
-        if self._index is None:
-            raise IndexingError(f"{path} is not a FAISS index: build the index again")
         self.size: int = self._index.ntotal
         self.dimension: int = self._index.d
         if (self.size, self.dimension) != rows.shape:
@@ -170,17 +169,17 @@ def _single(rows: NDArray[np.float16]) -> NDArray[np.float32]:
 
 
 def _mapped(path: Path) -> Any:  # noqa: ANN401 - FAISS's stubs lack the wrappers
-    """Return the FAISS index at `path`, mapped; None when there is none."""
+    """Return the FAISS index at `path`, mapped. Raises IndexingError when there is none."""
     try:
         with path.open("rb") as file:
             head = file.read(_SMALLEST)
         if len(head) < _SMALLEST:
-            return None
+            raise ValueError(f"it has {len(head)} bytes")  # noqa: TRY301 - as FAISS would
         # codes that are searched fast are read in any case; mapped, a file cut short would crash
         flags = 0 if head.startswith(_FAST_SCAN) else faiss.IO_FLAG_MMAP_IFC
         return faiss.read_index(os.fspath(path), flags)
-    except (OSError, RuntimeError):
-        return None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise unopened(path, error, "is not a FAISS index") from error
 
 
 def _widening(index: Any, path: Path) -> int:  # noqa: ANN401 - FAISS's stubs lack the wrappers

@@ -65,11 +65,10 @@ def check_files(
 
     Raises ModelError as `backend_of` does, or where they don't fit.
     """
+    folder = _folder(kind, name_or_dir)
     if backend == AUTO and device == AUTO and _has_driver():
-        _folder(kind, name_or_dir)
         return
-    if backend_of(kind, name_or_dir, backend=backend, device=device) == ONNX:
-        folder = _folder(kind, name_or_dir)
+    if backend_of(kind, folder, backend=backend, device=device) == ONNX:
         record = verified(folder, kind, weights_identity(folder))
         tokenizer = load_tokenizer(folder)
         if kind == ENCODER:

@@ -25,7 +25,7 @@ from scripts.benchmark_service import fill, serve, texts_of, titles_as_questions
 from scripts.benchmark_table import Table
 from scripts.gold_questions import asked_or_suggested
 from scripts.haystack_client import expect_python
-from service.loading import load_models, snapshot
+from service.loading import fitted_to, load_models, snapshot
 from service.settings import Settings, StartError
 from service.types import Query
 
@@ -130,7 +130,8 @@ def _in_this_process(
     models = {name: load_models(own) for name, own in settings.items()}
     cases = []
     if set(options.only) & {"reading", "floor", "gpu"}:
-        some = snapshot(any_settings, next(iter(models.values())))
+        first = next(iter(models.values()))
+        some = snapshot(any_settings, first, fitted_to(any_settings, first))
         for text in texts:
             found = some.retrieve(text, options.passages)
             cases.append(sections.Case(text, [one.passage.text for one, _ in found]))
@@ -155,7 +156,10 @@ def _in_this_process(
             weights=(any_settings.encoder, any_settings.reader),
         )
     if "stages" in options.only:
-        fresh = {name: snapshot(settings[name], own) for name, own in models.items()}
+        fresh = {
+            name: snapshot(settings[name], own, fitted_to(settings[name], own))
+            for name, own in models.items()
+        }
         weight, top_k = any_settings.default_weight, any_settings.default_top_k
         queries = [Query(text, weight, top_k) for text in texts]
         sections.stages(table, fresh, queries)

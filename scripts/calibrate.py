@@ -31,17 +31,16 @@ from scripts.served import add_served_index, settings_with
 from scripts.training_runs import replacing
 from service.answering import Answerer
 from service.calibrations import Calibrations, ReaderCalibration
-from service.loading import (
+from service.fitted import (
     BESIDE,
     FITTED_WITH,
     NO_ANSWER_CALIBRATION,
     READER_CALIBRATION,
     READER_ON_INDEX,
     RETRIEVAL_CALIBRATION,
-    load_models,
     shipped_calibrations,
-    snapshot,
 )
+from service.loading import load_models, snapshot
 from service.settings import Settings, StartError
 from service.types import Source
 
@@ -235,7 +234,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = settings_with(options.index)
         asked = asked_of(options)
-        answerer = snapshot(settings, load_models(settings), calibrated=False)
+        answerer = snapshot(settings, load_models(settings), None)
         if options.write:
             folder, of_reader = _targets(options.write, settings, answerer)
         fitted = fit_all(answerer, asked, settings.no_answer_threshold)

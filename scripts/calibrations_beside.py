@@ -5,7 +5,7 @@ from pathlib import Path
 from models import calibration
 from models.contracts import ModelError
 from service.calibrations import load_reader_calibration
-from service.loading import (
+from service.fitted import (
     BESIDE,
     FITTED_WITH,
     NO_ANSWER_CALIBRATION,

@@ -80,10 +80,11 @@ def create_app(settings: Settings, answerer: AnswererProtocol | None = None) -> 
         from service.index_url import fetch_index  # noqa: PLC0415 - imports the index, slowly
         from service.loading import load_following  # noqa: PLC0415 - and the models
 
-        if settings.index_url:
-            fetch_index(settings, progress)
-            progress.end()
-        return load_following(settings, metrics)
+        if not settings.index_url:
+            return load_following(settings, metrics)
+        verified = fetch_index(settings, progress)
+        progress.end()
+        return load_following(settings, metrics, verified)
 
     metrics = Metrics()
     progress = FetchProgress()

@@ -101,6 +101,16 @@ class Lane(Generic[In, Out]):
                 self.jobs.append(job)
         return parts
 
+    def results(self, items: list[In]) -> Sequence[Out]:
+        """Compute a batch. Raises RuntimeError where not each item has its result.
+
+        With one too few, each item after it would be given the result of another.
+        """
+        found = self.compute(items)
+        if len(found) != len(items):
+            raise RuntimeError(f"{len(found)} results came for {len(items)} {self.name}")
+        return found
+
     @property
     def waiting(self) -> int:
         """How many items wait."""
@@ -183,7 +193,7 @@ class Batcher:
         items = [item for part in parts for item in part.items]
         self._metrics.batch(lane.name, len(items))
         try:
-            results = lane.compute(items)
+            results = lane.results(items)
         except Exception as error:  # noqa: BLE001 - whoever asked is told
             if len(parts) == 1:
                 with self._changed:

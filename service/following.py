@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Protocol
 
 from index.filters import Facets
-from index.types import Passage
+from index.types import AlteredError, MisfitError, Passage
 from models.contracts import FloatArray
 from service.background import log_failure
 from service.metrics import Metrics
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _TRIES = 6
 """How often a snapshot is tried that fails because the next version came while it was taken."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
-"""Seconds until a version is tried again that could not be opened for want of files or memory."""
+"""Seconds until a version is tried again that could not be opened, as for want of memory."""
 
 
 class Snapshot(AnswererProtocol, Protocol):
@@ -35,7 +35,7 @@ class Following:
     A question is answered by one snapshot from start to end. A snapshot that was replaced is let
     go, and its files are closed, when the last question that it answers is done: nothing else
     refers to it. A version that cannot be opened is told once, and the one before goes on; it is
-    tried again only where what failed may be there later: a file, or memory.
+    tried again unless that is for nothing: its files were altered, or are for another service.
     """
 
     def __init__(
@@ -129,12 +129,15 @@ class Following:
 
 
 def _may_pass(error: BaseException | None) -> bool:
-    """Tell whether an error comes of what the system would not give."""
+    """Tell whether what failed may succeed later: damage, which checksums tell, and misfits don't.
+
+    What the system would not give comes in many forms from the libraries that open files.
+    """
     while error is not None:
-        if isinstance(error, OSError | MemoryError):
-            return True
+        if isinstance(error, AlteredError | MisfitError):
+            return False
         error = error.__cause__
-    return False
+    return True
 
 
 def _mark(pointer: Path) -> tuple[int, int] | None:

@@ -19,8 +19,8 @@ from index.corpora.megabytes import MEGABYTE, sha256_watched
 from index.corpora.remote import Advice, shown
 from index.manifest import current_name, versions
 from index.packing import unpack
-from index.search import PassageIndex
-from index.types import CorpusError, IndexingError, MisfitError
+from index.search import checked
+from index.types import CorpusError, IndexingError, MisfitError, ShortageError
 from models.contracts import ModelError
 from models.loading import encoder_folder, identity
 from service.background import IndexUnavailableError
@@ -43,18 +43,19 @@ _ADVICE = Advice(
 
 def fetch_index(
     settings: Settings, progress: FetchProgress, patience: Patience | None = None
-) -> None:
+) -> str:
     """Make `settings.index` the index at `settings.index_url`; do nothing where it is already.
 
     One that was fetched, and is damaged or gone by now, is fetched again. Of several processes one
     fetches and the others wait for it. What an earlier start got of the same file is not fetched
-    again. Raises IndexUnavailableError, in one line.
+    again. Returns the version whose files were compared with their checksums, "" where none was.
+    Raises IndexUnavailableError, in one line.
     """
     try:
         encoder = identity(encoder_folder(settings.encoder))
         with _in_turn(settings.index):
-            if not _there(settings, encoder):
-                _fetch(settings, encoder, progress, patience)
+            there = _there(settings, encoder)
+            return _fetch(settings, encoder, progress, patience) if there is None else there
     except OSError as error:
         reason = error.strerror or str(error)
         raise IndexUnavailableError(
@@ -74,9 +75,10 @@ def _in_turn(index_dir: Path) -> Iterator[None]:
         yield
 
 
-def _there(settings: Settings, encoder: str) -> bool:
-    """Tell whether what is to be served is there: the same file's index, or what was made of it.
+def _there(settings: Settings, encoder: str) -> str | None:
+    """Return the version that is to be served, None where it is not there, or is damaged.
 
+    It is the same file's, or "" for one that was made of it: whoever opens that will verify it.
     Raises IndexingError where there is an index that did not come from an address, or one that
     came and is of another format or encoder.
     """
@@ -87,29 +89,31 @@ def _there(settings: Settings, encoder: str) -> bool:
     others = {folder.name for folder in versions(settings.index)} - set(came)
     if (current and not noted) or (came and current in others):
         if same:
-            return True  # it was updated, or built again
+            return ""  # it was updated, or built again
         raise IndexingError(
             f"{settings.index} holds an index that was not fetched, and it is not replaced: name "
             "another folder in COVIDQUEST_INDEX, or serve it without COVIDQUEST_INDEX_URL"
         )
-    return same and _is_whole(settings.index, encoder)
+    return _whole(settings.index, encoder) if same else None
 
 
-def _is_whole(index_dir: Path, encoder: str) -> bool:
-    """Tell whether an index can be opened. Raises MisfitError: to fetch it again mends nothing."""
+def _whole(index_dir: Path, encoder: str) -> str | None:
+    """Return the name of the current version, None where it is not as it was written.
+
+    Raises MisfitError and ShortageError: to fetch it again mends nothing.
+    """
     try:
-        PassageIndex.open(index_dir, encoder)
-    except MisfitError:
+        return checked(index_dir, encoder)[0].name
+    except (MisfitError, ShortageError):
         raise
     except IndexingError as error:
         log.warning("fetching the index again: %s", " ".join(str(error).split()))
-        return False
-    return True
+        return None
 
 
 def _fetch(
     settings: Settings, encoder: str, progress: FetchProgress, patience: Patience | None
-) -> None:
+) -> str:
     limit = settings.index_limit * MEGABYTE
     archive = _archive(settings, progress, patience, limit)
     ours = archive.parent == settings.index / _WORK
@@ -136,6 +140,7 @@ def _fetch(
     note(found, version.name)
     if ours:
         archive.unlink()
+    return version.name
 
 
 def _archive(

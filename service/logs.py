@@ -64,13 +64,21 @@ class RequestFilter(logging.Filter):
         return True
 
 
+class TextFormatter(logging.Formatter):
+    """Writes a record as a line for people, and its traceback below."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - as logging calls it
+        """Return when it was, as in JSON: who reads logs of two machines compares them."""
+        return _time(record)
+
+
 class JsonFormatter(logging.Formatter):
     """Writes a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         made: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "process": record.process,
@@ -83,6 +91,11 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             made["traceback"] = self.formatException(record.exc_info)
         return json.dumps(made, ensure_ascii=False)
+
+
+def _time(record: logging.LogRecord) -> str:
+    """Return when a record was made, in UTC and with that zone, whatever the machine's is."""
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
 def _number(value: Any) -> Any:  # noqa: ANN401 - gunicorn gives some numbers as texts
@@ -100,7 +113,7 @@ def configuration(level: str, form: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "filters": {"request": {"()": RequestFilter}},
         "formatters": {
-            "text": {"format": _TEXT},
+            "text": {"()": TextFormatter, "format": _TEXT},
             "json": {"()": JsonFormatter},
         },
         "handlers": {

@@ -58,15 +58,19 @@ class ReadingAhead:
 
     def stop(self) -> None:
         """Take no further step; return when the one in progress is done, or some seconds later."""
-        self._stopped = True
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
         if self._stepping.acquire(timeout=_LAST_STEP):
             self._stepping.release()
 
     def _run(self) -> None:
-        while not self._stopped:
+        while True:
             with self._changed:
-                while not self._offered:
+                while not (self._offered or self._stopped):
                     self._changed.wait()
+            if self._stopped:
+                return
             if self._is_idle():
                 self._step()
             else:

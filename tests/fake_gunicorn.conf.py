@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 
 import service.worker
-from service.metrics import Metrics
 from service.settings import Settings, StartError
 from service.types import AnswererProtocol
 from tests.fake_app import FakeAnswerer
@@ -23,7 +22,7 @@ def preflight(settings: Settings) -> None:
         raise StartError(f"{settings.index} is not an index")
 
 
-def load_following(settings: Settings, _: Metrics) -> AnswererProtocol:
+def load_following(settings: Settings, *_: object) -> AnswererProtocol:
     if os.environ.get("FAKE_FAILURE") == "load_following":
         raise StartError(f"{settings.index} cannot be read")
     return FakeAnswerer(seconds=float(os.environ.get("FAKE_SECONDS", "0")))

@@ -28,6 +28,7 @@ OFFICIAL = "https://ai2-semanticscholar-cord-19.s3-us-west-2.amazonaws.com/histo
 _FIRST = "2020-05-26"  # release whose metadata.csv names its parses, in one archive
 _METADATA = "metadata.csv"
 _WORK = ".download"
+_LOCK = ".download.lock"  # never deleted: else two could each lock one of that name
 _OURS = "ours.json"  # in _WORK: the names in the release's folder that may be replaced
 _IMPOSSIBLE = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}  # of a name alone
 _CHUNK = 1 << 20  # bytes
@@ -96,10 +97,10 @@ def download(
 def _alone(output: Path) -> Iterator[None]:
     """Keep a second download out of `output`, and the files of this one until it is done.
 
-    The lock goes with the process that holds it.
+    The lock goes with the process that holds it; its file stays.
     """
     (output / _WORK).mkdir(parents=True, exist_ok=True)
-    with (output / _WORK / "lock").open("w") as lock:
+    with (output / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:  # any other OSError is said by `download`
@@ -168,7 +169,7 @@ def _unpack_one(
         name = checked(member.name)
     except ValueError:
         return "leaves the release's folder"
-    if _WORK in name.split("/"):
+    if {_WORK, _LOCK} & set(name.split("/")):
         return "has a name that the download itself uses"
     if content is None:
         return "is a link, a device or a pipe"

@@ -11,15 +11,9 @@ from index.hybrid import FEATURES
 from models.contracts import ModelError
 from models.loading import reader_folder
 from scripts import calibrate
-from service.loading import (
-    BESIDE,
-    FITTED_WITH,
-    READER_CALIBRATION,
-    calibrations_for,
-    cautions,
-    load_models,
-    snapshot,
-)
+from service.calibrations import Calibrations
+from service.fitted import BESIDE, FITTED_WITH, READER_CALIBRATION
+from service.loading import fitted_to, load_models, snapshot
 from service.questions import QUESTIONS
 from service.settings import Settings
 from service.types import Query
@@ -45,10 +39,18 @@ def test_what_is_written_to_an_index_is_for_that_index_alone(
 ) -> None:
     index = tmp_path / "index"
     shutil.copytree(sample_index, index, symlinks=True)
+
+    def chosen(folder: Path = index) -> Calibrations:
+        return fitted_to(Settings(index=folder), models).calibrations(FEATURES)
+
+    def cautions() -> list[str]:
+        return fitted_to(Settings(index=index), models).cautions()
+
     monkeypatch.setenv("COVIDQUEST_CANDIDATES", "12")
     monkeypatch.setenv("COVIDQUEST_INDEX", str(index))
     settings = Settings.from_environment(os.environ)
-    answerer = snapshot(settings, load_models(settings))
+    models = load_models(settings)
+    answerer = snapshot(settings, models, fitted_to(settings, models))
     about = []
     for asked in QUESTIONS[:10]:  # what is found first is taken to be right
         best = answerer.answer(Query(asked.text, 1.0, 1)).answers[0]
@@ -57,33 +59,32 @@ def test_what_is_written_to_an_index_is_for_that_index_alone(
     other = [(question, "It was Verdi.", "Verdi", "") for question in OFF_TOPIC * 4]
     on_topic, off_topic = squad(tmp_path / "on.json", about), squad(tmp_path / "off.json", other)
     shipped = reader_folder("default") / READER_CALIBRATION
-    before = calibrations_for(Settings(index=index), FEATURES), shipped.read_bytes()
+    before = chosen(), shipped.read_bytes()
     files = ("--retrieval-questions", on_topic, "--retrieval-off-topic", off_topic)
     files += ("--questions", on_topic, "--off-topic", off_topic)
     assert calibrate.main([*map(str, files), "--write", "index"]) == 0
     written = {path.name for path in (index / BESIDE).iterdir()}
     assert written == {"retrieval.json", "no_answer.json", "reader.json", "models.json"}
-    after = calibrations_for(Settings(index=index), FEATURES)
+    after = chosen()
     assert after.retrieval != before[0].retrieval
     assert after.reader != before[0].reader
     assert after.no_answer != before[0].no_answer
     assert shipped.read_bytes() == before[1]
-    other_index = Settings(index=sample_index)
-    assert calibrations_for(other_index, FEATURES) == before[0]
+    assert chosen(sample_index) == before[0]
 
-    assert cautions(Settings(index=index)) == []
-    models = json.loads((index / BESIDE / FITTED_WITH).read_text())
-    (index / BESIDE / FITTED_WITH).write_text(json.dumps(models | {"encoder": "bert-1x2@0"}))
-    assert calibrations_for(Settings(index=index), FEATURES) == before[0]
-    [line] = cautions(Settings(index=index))
+    assert cautions() == []
+    noted = json.loads((index / BESIDE / FITTED_WITH).read_text())
+    (index / BESIDE / FITTED_WITH).write_text(json.dumps(noted | {"encoder": "bert-1x2@0"}))
+    assert chosen() == before[0]
+    [line] = cautions()
     assert "are of other models (encoder bert-1x2@0, reader bert-" in line
     (index / BESIDE / FITTED_WITH).rename(tmp_path / "aside")
-    assert calibrations_for(Settings(index=index), FEATURES) == before[0]
-    [line] = cautions(Settings(index=index))
+    assert chosen() == before[0]
+    [line] = cautions()
     assert "do not say with which models they were fitted, so the shipped ones serve" in line
     (index / BESIDE / FITTED_WITH).write_text("[")
     with pytest.raises(ModelError, match=r"models.json can't be read .*calibrate.py --write index"):
-        calibrations_for(Settings(index=index), FEATURES)
+        chosen()
 
 
 def test_files_without_questions_and_an_index_to_be_read_alone_are_one_line(

@@ -78,8 +78,7 @@ def test_a_version_that_is_gone(index: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "name", "said", "refused"),
     [
-        (truncate, "vectors.faiss", "bytes where", refusal),
-        (turn_a_bit, "passages.sqlite", "was altered", refusal_of_the_server),
+        (truncate, "vectors.faiss", "bytes where", refusal_of_the_server),
         (Path.unlink, "passages.sqlite", "is missing", refusal),
     ],
 )
@@ -94,6 +93,22 @@ def test_a_damaged_file(
     line = refused(COVIDQUEST_INDEX=str(index))
     assert name in line
     assert said in line
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_flipped_bit(index: Path, workers: str) -> None:
+    """Only reading the files shows it: the worker that opens them ends the server."""
+    turn_a_bit(current_version(index) / "passages.sqlite")
+    changes = {"COVIDQUEST_INDEX": str(index), "COVIDQUEST_WORKERS": workers}
+    ended = run(COMMAND, limit=MODELS_LIMIT, **changes)
+    assert ended.returncode == 3
+    lines = [line for line in ended.stderr.splitlines() if "cannot start: " in line]
+    assert 1 <= len(lines) <= int(workers)
+    for line in lines:
+        assert "passages.sqlite was altered" in line
+        assert line.endswith("build or copy the index again")
+    assert "serving index version" not in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("text", ["", "null", '{"format": 2}', "\udcff"])

@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TextIO
 
 import pytest
 
@@ -61,7 +62,7 @@ def files(output: Path) -> dict[str, bytes]:
     return {
         path.relative_to(output).as_posix(): path.read_bytes()
         for path in output.rglob("*")
-        if path.is_file() and ".download" not in path.parts
+        if path.is_file() and not {".download", ".download.lock"} & set(path.parts)
     }
 
 
@@ -235,13 +236,14 @@ def test_members_that_leave_the_folder_or_are_no_files_stay_out(
         special(tarfile.LNKTYPE, f"{DATE}/hard", "/etc/passwd"),
         special(tarfile.FIFOTYPE, f"{DATE}/pipe"),
         special(tarfile.CHRTYPE, f"{DATE}/device"),
-        (f"{DATE}/.download/lock", b"x"),
+        (f"{DATE}/.download/ours.json", b"x"),
+        (f"{DATE}/.download.lock", b"x"),
     ]
     release.content = archive(*hostile)
     assert get(release, output).skipped == {
         "leaves the release's folder": 3,
         "is a link, a device or a pipe": 4,
-        "has a name that the download itself uses": 1,
+        "has a name that the download itself uses": 2,
     }
     assert files(output) == complete(release.content) | {"link/outside": b"x"}
     assert [path.name for path in tmp_path.rglob("outside")] == ["outside"]  # in its own place
@@ -282,8 +284,26 @@ def test_a_write_that_fails(
 
 
 def test_two_downloads_into_one_folder(release: Release, tmp_path: Path) -> None:
-    (tmp_path / ".download").mkdir()
-    with (tmp_path / ".download" / "lock").open("w") as lock:
+    with (tmp_path / ".download.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(CorpusError, match="another download is writing"):
+            get(release, tmp_path)
+
+
+def test_who_waits_for_a_download_to_end_locks_the_file_that_the_next_one_does(
+    release: Release, tmp_path: Path
+) -> None:
+    """Had the lock gone with what a download leaves behind, two could write at once."""
+    held: list[TextIO] = []
+
+    class Watching(Silent):
+        def stage(self, name: str, total: int, done: int, unit: str) -> None:
+            if not held:  # one that begins while another is at it
+                path = next(path for path in tmp_path.rglob("*lock*"))
+                held.append(path.open("w"))
+
+    download(DATE, tmp_path, Watching(), base=release.url, patience=QUICK)
+    with held[0] as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with pytest.raises(CorpusError, match="another download is writing"):
             get(release, tmp_path)

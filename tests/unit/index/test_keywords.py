@@ -1,12 +1,13 @@
 import random
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from index.filters import Attributes, Filters
 from index.keywords import KeywordIndex, build_keywords
-from index.types import IndexingError
+from index.types import IndexingError, ShortageError
 
 UNKNOWN = Attributes()
 TITLES_AND_TEXTS = [
@@ -214,6 +215,19 @@ def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "k")
     with pytest.raises(IndexingError):
         KeywordIndex(tmp_path / "k")
+
+
+def test_an_index_that_cannot_be_written_where_nothing_else_can_either_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_keywords(PASSAGES, tmp_path / "k")
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(ShortageError, match=r"k cannot be written, .* in TMPDIR$") as caught:
+        KeywordIndex(tmp_path / "k")
+    assert "build" not in str(caught.value)
+    (tmp_path / "gone").mkdir()
+    assert KeywordIndex(tmp_path / "k").size
 
 
 def test_an_index_that_cannot_be_written_is_searched_all_the_same(

@@ -1,6 +1,8 @@
 """Opening an index that a build has published, and refusing what it should not serve."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +10,17 @@ import pytest
 
 from files.checksums import sha256
 from index.embedding import EncoderSpec
+from index.filters import NO_FILTERS, Filters
 from index.hybrid import FEATURES, PLAIN_FEATURES, Question
 from index.keywords import KEYWORDS
 from index.manifest import current_version, describe
 from index.passages import PASSAGES
 from index.search import PassageIndex, checked
-from index.types import IndexingError
+from index.types import IndexingError, ShortageError
 from index.vector_files import EMBEDDINGS
 from index.vectors import VECTORS
 from index.word_vectors import CODES, COUNTS
+from tests.unit.index.disk import few_files
 from tests.unit.index.fake_encoder import ENCODER, encode
 from tests.unit.index.indexes import build, change_manifest
 from tests.unit.index.release import parse, sentences, write_release
@@ -140,6 +144,35 @@ def test_an_index_of_an_encoder_without_words_has_none(tmp_path: Path) -> None:
     assert index.features == PLAIN_FEATURES
     found = index.candidates(Question(TEXT, QUESTION.vector, np.empty((0, 0), np.float32)))
     assert found.features.shape == (manifest.passages, len(PLAIN_FEATURES))
+
+
+@pytest.mark.parametrize("left", range(4))
+def test_too_few_files_are_not_taken_for_damage(index_dir: Path, left: int) -> None:
+    """Whichever file it is that the system does not open."""
+    PassageIndex.open(index_dir)  # all that is imported at the first use
+    with (
+        few_files(left),
+        pytest.raises(ShortageError, match=r"cannot be opened \(Too many open files\): free some"),
+    ):
+        PassageIndex.open(index_dir)
+    PassageIndex.open(index_dir)
+
+
+def test_a_paper_whose_date_is_none_is_served_and_matches_no_date(index_dir: Path) -> None:
+    """An index that was made elsewhere may say anything; one paper's date must not stop it all."""
+    folder = current_version(index_dir)
+    with closing(sqlite3.connect(folder / PASSAGES)) as db:
+        for uid, date in (("u1", "2020-03"), ("u2", "20 March 2020")):
+            db.execute("UPDATE papers SET publish_time = ? WHERE cord_uid = ?", (date, uid))
+        db.commit()
+    change_manifest(folder, files=describe(folder))
+    index = PassageIndex.open(index_dir)
+    dated = len(index.of_paper("u1"))
+    assert 0 < dated < index.searched(NO_FILTERS)
+    assert index.searched(Filters(published_from="1900")) == dated
+    assert index.searched(Filters(published_to="2030")) == dated
+    (paper,) = index.papers(["u2"]).values()
+    assert paper.publish_time == "20 March 2020"
 
 
 def test_both_searches_alone(index_dir: Path) -> None:

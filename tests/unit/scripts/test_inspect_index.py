@@ -11,7 +11,7 @@ from models.loading import DEFAULT, encoder_folder, identity
 from scripts import pack_index
 from scripts.ending import TerminatedError
 from scripts.inspect_index import main, report
-from service.loading import (
+from service.fitted import (
     BESIDE,
     FITTED_WITH,
     NO_ANSWER_CALIBRATION,

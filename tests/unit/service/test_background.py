@@ -6,7 +6,6 @@ import pytest
 
 from service.app import create_app
 from service.background import NotReadyError, answerer_of, load_in_background
-from service.metrics import Metrics
 from service.settings import Settings
 from service.types import AnswererProtocol
 from tests.fake_app import FakeAnswerer
@@ -52,7 +51,7 @@ def test_the_application_loads_its_answerer_with_its_settings(
     given: list[Settings] = []
     loading = ModuleType("service.loading")
 
-    def load_following(settings: Settings, _: Metrics) -> AnswererProtocol:
+    def load_following(settings: Settings, *_: object) -> AnswererProtocol:
         given.append(settings)
         return FakeAnswerer()
 

@@ -153,6 +153,33 @@ def test_an_error_reaches_only_who_caused_it(
     assert batcher.compute(lane, [3]) == [6]  # and the thread goes on
 
 
+@pytest.mark.parametrize("wrong", [[], [1, 2]], ids=["too few", "too many"])
+def test_who_lacks_a_result_is_not_given_that_of_another(
+    wrong: list[int], others: ThreadPoolExecutor
+) -> None:
+    """A model that skips an item fails who asked for it: all later results are not shifted."""
+    began, go = Event(), Event()
+
+    def double(numbers: Sequence[int]) -> list[int]:
+        began.set()
+        assert go.wait(WAIT)
+        return [n for number in numbers for n in (wrong if number == 13 else [2 * number])]
+
+    lane = Lane("numbers", double, most=6, share=2)
+    batcher = Batcher([lane], inside=lambda: 0, metrics=Metrics())
+    first = others.submit(batcher.compute, lane, [0])
+    assert began.wait(WAIT)
+    asked = []
+    for number in (13, 1, 2):
+        asked.append(others.submit(batcher.compute, lane, [number]))
+        until(lambda: len(lane.jobs) == len(asked))
+    go.set()
+    assert first.result(WAIT) == [0]
+    assert [one.result(WAIT) for one in asked[1:]] == [[2], [4]]
+    with pytest.raises(RuntimeError, match=f"{len(wrong)} results came for 1 numbers"):
+        asked[0].result(WAIT)
+
+
 def test_what_takes_too_long_is_given_up_and_not_computed(
     batcher: Batcher, lane: Lane[int, int], machine: Machine, others: ThreadPoolExecutor
 ) -> None:

@@ -20,15 +20,14 @@ from service.calibrations import (
     SpanRange,
     load_reader_calibration,
 )
-from service.loading import (
+from service.fitted import (
     BESIDE,
     FITTED_WITH,
     NO_ANSWER_CALIBRATION,
     READER_CALIBRATION,
     READER_ON_INDEX,
     RETRIEVAL_CALIBRATION,
-    calibrations_for,
-    cautions,
+    Fitted,
     shipped_calibrations,
 )
 from service.reading import NO_ANSWER_FEATURES
@@ -45,6 +44,12 @@ def fitted(features: tuple[str, ...], intercept: float) -> LogisticCalibration:
     return LogisticCalibration(features, (1.0,) * len(features), intercept)
 
 
+def chosen(settings: Settings) -> Fitted:
+    """Return the calibrations of the models whose names or folders are set."""
+    encoder, reader = encoder_folder(settings.encoder), reader_folder(settings.reader)
+    return Fitted(settings, identity(encoder), identity(reader))
+
+
 def beside(settings: Settings, features: tuple[str, ...]) -> None:
     folder = settings.index / BESIDE
     folder.mkdir()
@@ -58,14 +63,14 @@ def beside(settings: Settings, features: tuple[str, ...]) -> None:
 
 
 def test_what_is_shipped_fits_an_index_without_words(settings: Settings) -> None:
-    found = calibrations_for(settings, PLAIN_FEATURES)
+    found = chosen(settings).calibrations(PLAIN_FEATURES)
     assert found.retrieval.features == PLAIN_FEATURES
     assert found.no_answer.features == NO_ANSWER_FEATURES
     assert found.reader.logistic.features == READER_FEATURES
 
 
 def test_what_is_shipped_fits_an_index_with_words(settings: Settings) -> None:
-    assert calibrations_for(settings, FEATURES).retrieval.features == FEATURES
+    assert chosen(settings).calibrations(FEATURES).retrieval.features == FEATURES
 
 
 def test_the_folders_of_both_kinds_differ() -> None:
@@ -75,7 +80,7 @@ def test_the_folders_of_both_kinds_differ() -> None:
 
 def test_those_beside_an_index_come_first(settings: Settings) -> None:
     beside(settings, FEATURES)
-    found = calibrations_for(settings, FEATURES)
+    found = chosen(settings).calibrations(FEATURES)
     assert (found.retrieval, found.no_answer) == (
         fitted(FEATURES, 0.25),
         fitted(NO_ANSWER_FEATURES, 0.5),
@@ -83,29 +88,29 @@ def test_those_beside_an_index_come_first(settings: Settings) -> None:
     assert found.reader.logistic.features == READER_FEATURES  # the reader's own, from its folder
     own = ReaderCalibration(fitted(READER_FEATURES, 0.75), SpanRange(-2.0, 3.0, 0.5))
     own.save(settings.index / BESIDE / READER_ON_INDEX)
-    assert calibrations_for(settings, FEATURES).reader == own
+    assert chosen(settings).calibrations(FEATURES).reader == own
 
 
 def test_models_that_nothing_was_fitted_to_are_named(settings: Settings, tmp_path: Path) -> None:
-    assert cautions(settings) == []
+    assert chosen(settings).cautions() == []
     reader = tmp_path / "reader"
     shutil.copytree(reader_folder("default"), reader, copy_function=os.symlink)
     (reader / READER_CALIBRATION).unlink()
     others = replace(settings, reader=str(reader), encoder="stock")
-    assert [line.split(",")[0] for line in cautions(others)] == [
+    assert [line.split(",")[0] for line in chosen(others).cautions()] == [
         "no scores were fitted to this encoder",
         "no scores were fitted to this reader",
     ]
     beside(others, FEATURES)
     noted = {"encoder": identity(encoder_folder("stock")), "reader": identity(reader)}
     (settings.index / BESIDE / FITTED_WITH).write_text(json.dumps(noted))
-    assert cautions(others) == []
+    assert chosen(others).cautions() == []
 
 
 def test_those_of_another_kind_of_index_are_refused(settings: Settings) -> None:
     beside(settings, PLAIN_FEATURES)
     with pytest.raises(ModelError, match=r"retrieval.json was fitted to other features: run"):
-        calibrations_for(settings, FEATURES)
+        chosen(settings).calibrations(FEATURES)
 
 
 def test_a_reader_of_other_features_is_refused(settings: Settings, tmp_path: Path) -> None:
@@ -114,7 +119,7 @@ def test_a_reader_of_other_features_is_refused(settings: Settings, tmp_path: Pat
     (folder / READER_CALIBRATION).unlink()
     fitted(("span score", "luck"), 0.0).save(folder / READER_CALIBRATION)
     with pytest.raises(ModelError, match=r"calibration.json was fitted to other features"):
-        calibrations_for(replace(settings, reader=str(folder)), FEATURES)
+        chosen(replace(settings, reader=str(folder))).calibrations(FEATURES)
 
 
 def test_a_range_that_is_none_is_refused(tmp_path: Path) -> None:
@@ -203,16 +208,16 @@ def test_what_is_no_file_or_no_folder_is_not_passed_over(
     settings: Settings, tmp_path: Path
 ) -> None:
     (settings.index / BESIDE).touch()
-    for asked in (cautions, lambda of: calibrations_for(of, FEATURES)):
+    for asked in (Fitted.cautions, lambda of: of.calibrations(FEATURES)):
         with pytest.raises(ModelError, match=r"calibration is no folder of calibrations: fit"):
-            asked(settings)
+            asked(chosen(settings))
     (settings.index / BESIDE).unlink()
     reader = tmp_path / "reader"
     shutil.copytree(reader_folder("default"), reader, copy_function=os.symlink)
     (reader / READER_CALIBRATION).unlink()
     (reader / READER_CALIBRATION).mkdir()
     with pytest.raises(ModelError, match=r"calibration.json is not a calibration .*a directory"):
-        calibrations_for(replace(settings, reader=str(reader)), FEATURES)
+        chosen(replace(settings, reader=str(reader))).calibrations(FEATURES)
 
 
 @pytest.mark.parametrize("noted", ["{}", "[]", '{"encoder": "e"}'])
@@ -220,11 +225,11 @@ def test_models_that_are_not_named_are_refused(settings: Settings, noted: str) -
     beside(settings, FEATURES)
     (settings.index / BESIDE / FITTED_WITH).write_text(noted)
     with pytest.raises(ModelError, match=r"models.json can't be read \(it (has no|is no JSON)"):
-        calibrations_for(settings, FEATURES)
+        chosen(settings).calibrations(FEATURES)
 
 
 def test_half_a_folder_is_refused(settings: Settings) -> None:
     beside(settings, FEATURES)
     (settings.index / BESIDE / NO_ANSWER_CALIBRATION).unlink()
     with pytest.raises(ModelError, match=r"no_answer.json"):
-        calibrations_for(settings, FEATURES)
+        chosen(settings).calibrations(FEATURES)

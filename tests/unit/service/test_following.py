@@ -3,6 +3,7 @@
 import errno
 import gc
 import logging
+import math
 import shutil
 import threading
 import time
@@ -16,13 +17,14 @@ import pytest
 from index.manifest import current_version
 from index.types import IndexingError
 from service.following import Following
-from service.loading import snapshot
+from service.loading import Snapshots
 from service.metrics import Metrics
 from service.settings import Settings, StartError
 from service.shared_models import SharedModels
 from service.types import Query
 from tests.fake_app import SOURCE
 from tests.fake_models import FakeEncoder, FakeReader
+from tests.unit.index.disk import few_files
 from tests.unit.index.indexes import build, change_manifest, turn_a_bit
 from tests.unit.index.release import parse, sentences, write_release
 
@@ -53,8 +55,7 @@ def follow(index: Path, reader: FakeReader, every: float = 0) -> Following:
     settings = Settings(index=index, candidates=3)
     metrics = Metrics()
     models = SharedModels(FakeEncoder(), reader, device="cpu", queue=4, metrics=metrics)
-    take = partial(snapshot, settings, models)
-    return Following(index / "CURRENT", take, every=every, metrics=metrics)
+    return Following(index / "CURRENT", Snapshots(settings, models), every=every, metrics=metrics)
 
 
 def served(following: Following) -> tuple[str, int]:
@@ -159,12 +160,12 @@ def of_a_later_program(version: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "said", "may_pass"),
     [
-        (alter, "passages.sqlite was altered"),
-        (remove, "which is not in it"),
-        (of_another_encoder, "was built with the encoder other"),
-        (of_a_later_program, "has format 99"),
+        (alter, "passages.sqlite was altered", False),
+        (remove, "which is not in it", True),
+        (of_another_encoder, "was built with the encoder other", False),
+        (of_a_later_program, "has format 99", False),
     ],
 )
 def test_a_version_that_cannot_be_served_is_told_once(
@@ -173,6 +174,8 @@ def test_a_version_that_cannot_be_served_is_told_once(
     caplog: pytest.LogCaptureFixture,
     damage: Callable[[Path], None],
     said: str,
+    *,
+    may_pass: bool,
 ) -> None:
     following = follow(index, reader)
     before = served(following)
@@ -189,6 +192,7 @@ def test_a_version_that_cannot_be_served_is_told_once(
     assert line.startswith(f"still serving index version {before[0]}: ")
     assert said in line
     assert "\n" not in line
+    assert math.isfinite(following._again) is may_pass
     version = publish(index, papers=4)  # the next one is served
     following.look()
     assert served(following) == (version, 4)
@@ -314,6 +318,26 @@ def test_what_says_nothing_of_a_file_is_not_taken_for_its_fault(
         patched.setattr("index.manifest.sha256", sha256)
         following.look()
     assert served(following) == before
+    following._again = 0.0
+    following.look()
+    assert served(following) == (version, 3)
+
+
+@pytest.mark.parametrize("left", range(4))
+def test_a_version_that_too_few_files_kept_closed_is_served_later(
+    index: Path, reader: FakeReader, caplog: pytest.LogCaptureFixture, left: int
+) -> None:
+    """Whichever of its files it was that the system would not open."""
+    following = follow(index, reader)
+    before = served(following)
+    version = publish(index, papers=3)
+    with few_files(left):
+        following.look()
+    assert served(following) == before
+    (line,) = caplog.messages
+    assert "Too many open files" in line
+    assert "build" not in line
+    assert caplog.records[0].exc_info is None
     following._again = 0.0
     following.look()
     assert served(following) == (version, 3)

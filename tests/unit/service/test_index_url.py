@@ -1,5 +1,7 @@
 """Getting the index from an address at the start, from a real server that misbehaves."""
 
+import errno
+import os
 import re
 import shutil
 import threading
@@ -224,6 +226,21 @@ def test_an_index_that_was_damaged_since_is_fetched_again(
     assert len(release.requests) == 2
 
 
+def test_an_index_that_too_few_files_keep_closed_is_not_fetched_again(
+    settings: Settings, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> str:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    fetch_index(settings, FetchProgress(), QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr("index.manifest.sha256", refuse)
+        assert "cannot be opened (Too many open files): free some" in refused(settings)
+    verified = fetch_index(settings, FetchProgress(), QUICK)
+    assert verified == current_version(settings.index).name
+    assert len(release.requests) == 1
+
+
 def test_an_index_that_only_another_program_can_read_is_not_fetched_again(
     settings: Settings, release: Release
 ) -> None:
@@ -241,7 +258,8 @@ def test_an_index_that_was_built_where_one_was_fetched_is_not_replaced(
     fetched = current_version(settings.index)
     own = fetched.rename(settings.index / version_name(datetime.now(UTC), "0" * 8))
     (settings.index / "CURRENT").write_text(f"{own.name}\n")
-    fetch_index(settings, FetchProgress(), QUICK)  # the same file: what was made of it is served
+    # the same file: what was made of it is served, once whoever opens it has verified it
+    assert fetch_index(settings, FetchProgress(), QUICK) == ""
     assert "holds an index that was not fetched" in refused(
         changed(settings, index_sha256="0" * 64)
     )

@@ -2,6 +2,7 @@ import json
 import logging
 import logging.config
 import sys
+import time
 
 import pytest
 from gunicorn.http.errors import (
@@ -109,3 +110,21 @@ def test_the_configuration_is_one_that_python_takes(
     error = capsys.readouterr().err
     assert error.count("heard") == 2
     assert error.startswith("{" if form == "json" else "[")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_both_forms_tell_the_same_time_and_its_zone(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = record("heard")
+    made.created = 1_600_000_000.25
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        formatter = configuration("info", "text")["formatters"]["text"]
+        line = formatter["()"](formatter["format"]).format(made)
+        stamp = str(written(made)["time"])
+    time.tzset()
+    assert stamp == "2020-09-13T12:26:40.250+00:00"
+    assert line.startswith(f"[{stamp}] [")
+    assert line.endswith("[INFO] [-] service.app: heard")

@@ -2,6 +2,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from threading import Event
+from threading import enumerate as threads_now
 
 import pytest
 
@@ -127,3 +128,15 @@ def test_stopping_waits_for_the_step_in_progress_and_takes_no_other() -> None:
     assert done == ["slow"]
     go_on.wait(0.2)
     assert done == ["slow"]
+
+
+def test_a_thread_that_waits_for_a_question_ends_when_it_is_stopped() -> None:
+    def reading() -> int:
+        return sum(thread.name == "reading ahead" for thread in threads_now())
+
+    stop_all()
+    until(lambda: reading() == 0)
+    ahead = ReadingAhead(lambda: False)
+    assert reading() == 1
+    ahead.stop()
+    until(lambda: reading() == 0)
