@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from index.chunking import sentences
 from index.filters import NO_FILTERS, Facets, Filters
 from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.manifest import Manifest
@@ -22,14 +23,16 @@ from service import patience
 from service.answering import TOO_EARLY, Answerer, _Rest
 from service.caching import Kept
 from service.calibrations import READER_FEATURES, Calibrations, ReaderCalibration
+from service.fusion import _told, _touched, sentence_of, what_is_told
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
 from service.reading import NO_ANSWER_FEATURES, no_answer_features
 from service.reading_ahead import Step
 from service.shared_models import SharedModels
+from service.standing import Standing
 from service.types import AnswerList, BusyError, Query
 from service.validation import QUESTION_LENGTH
-from tests.making import a_paper
+from tests.making import a_paper, an_answer
 
 CANDIDATES = 10
 TEXTS = [f"Sentence number {n} says it lasted {n} days." for n in range(60)] + [""]
@@ -307,6 +310,48 @@ def test_sentences_are_embedded_once(answerer: Answerer, monkeypatch: pytest.Mon
     assert answerer.sentence_vectors(["a", "bb", "a"])[:, 0].tolist() == [1, 2, 1]
     assert answerer.sentence_vectors(["bb", "ccc"])[:, 0].tolist() == [2, 3]
     assert embedded == ["a", "bb", "ccc"]
+
+
+def test_what_is_kept_of_a_batch_keeps_not_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = made()._models
+
+    def encode(texts: Sequence[str]) -> Embedded:
+        words = np.ones((len(texts), 5, 4), np.float32)
+        return Embedded(np.ones((len(texts), 2), np.float32), tuple(row[:3] for row in words))
+
+    for name in ("encode_questions", "encode_passages"):
+        monkeypatch.setattr(models.encoder, name, encode)
+    questions = models._encode(["How long?"] * 64)
+    assert all(one.vector.base is None and one.words.base is None for one in questions)
+    assert all(vector.base is None for vector in models.embed(["It is long."] * 16))
+
+
+def test_the_sentences_of_an_answer_are_looked_for_once(
+    answerer: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[str] = []
+
+    def counted(text: str) -> Iterator[tuple[int, int]]:
+        cut.append(text)
+        return sentences(text)
+
+    monkeypatch.setattr("service.fusion.sentences", counted)
+    forget()
+    for weight in (0.5, 0.0, 1.0, 0.5):
+        found = answerer.answer(Query("How long?", weight, 20))
+        Standing.of(found)
+        for answer in found.answers:
+            sentence_of(answer)
+    assert len(cut) == len(set(cut)) == 29  # one has no span
+    for number in range(2000):
+        what_is_told(an_answer(number, f"It is {number}.", "It"))
+    assert _told.cache_info().currsize == _touched.cache_info().currsize == 1024
+
+
+def forget() -> None:
+    """Forget what answers tell, which other tests' answers may tell as well."""
+    _told.cache_clear()
+    _touched.cache_clear()
 
 
 def test_evidence_of_a_question_stays_finite(answerer: Answerer) -> None:
