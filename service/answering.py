@@ -11,7 +11,6 @@ from typing import Self
 
 import numpy as np
 
-from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, Question
 from index.search import PassageIndex
 from index.types import Passage
@@ -167,13 +166,13 @@ class Answerer:
         """Return a passage, and what answers now. Raises KeyError where the index has none such."""
         return self.index.passages([passage_id])[0], self.source
 
-    def read(self, question: str, top_k: int, filters: Filters = NO_FILTERS) -> Reading:
+    def read(self, question: str, top_k: int) -> Reading:
         """Retrieve the passages for a question and read each, whatever the answers need.
 
         They are `candidates` passages, or half as many again as `top_k` when that is more: some
-        answers repeat a sentence. They are fewer where fewer match the filters.
+        answers repeat a sentence.
         """
-        return self._reading(Query(question, 0.0, top_k, filters), _Inside(), everything=True)
+        return self._reading(Query(question, 0.0, top_k), _Inside(), everything=True)
 
     def read_enough(self, query: Query) -> Reading:
         """Retrieve the passages for a question and read those that its answers may be in.
@@ -182,12 +181,10 @@ class Answerer:
         """
         return self._reading(query, _Inside())
 
-    def retrieve(
-        self, question: str, most: int, filters: Filters = NO_FILTERS
-    ) -> list[tuple[Candidate, float]]:
+    def retrieve(self, question: str, most: int) -> list[tuple[Candidate, float]]:
         """Return at most `most` candidates with their retrieval scores, best first."""
         encoded = self.encode(question)
-        found = self.index.candidates(encoded, filters)
+        found = self.index.candidates(encoded)
         best, scores = self.best(encoded, found, most)
         return list(zip(self.index.fetch(found, best), scores, strict=True))
 
