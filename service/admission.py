@@ -70,8 +70,8 @@ class Gate:
         """
         patience = current()
         with self._turn:
-            full = self._inside >= self.most
-            if full or self._is_late(patience):
+            late, full = self._is_late(patience), self._inside >= self.most
+            if late or full:
                 if not patience.asks_again:
                     self._refused.append(time.monotonic())
                     self._overloaded |= self._refused[-1] - self._refused[0] < _WITHIN

@@ -118,7 +118,8 @@ class Answerer:
         """
         patience = current()
         steps = [self._models.gate.entered(lambda: inside.reads)]
-        # whoever has more time than others does not let them wait for what it is reading
+        # who waits for what another computes takes no place; and whoever has more time than others
+        # does not let them wait for what it is reading
         if self._turns is not None and not patience.asks_again:
             steps.insert(0, self._turns.taken(query.question, patience.check))
         with _Inside(*steps) as inside:

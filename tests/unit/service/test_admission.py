@@ -150,6 +150,28 @@ def test_while_more_is_asked_than_answered_few_wait(clock: Clock) -> None:
     assert fill(gate, 10) == 10
 
 
+def test_an_overload_that_has_ended_does_not_go_on_with_the_next_refusal(clock: Clock) -> None:
+    gate = Gate(3, Metrics())
+    answer(gate, clock, 1.0)
+
+    def refuse_some(entered: ExitStack, times: int) -> None:
+        for _ in range(times):
+            with pytest.raises(BusyError):
+                entered.enter_context(gate.entered())
+
+    with suppress(GivenUpError), ExitStack() as entered:
+        for _ in range(3):
+            entered.enter_context(gate.entered())
+        refuse_some(entered, 4)
+        clock.now += 11  # without one, and with nobody who was let in
+        refuse_some(entered, 1)
+        raise GivenUpError
+    patience.use(Patience(clock.now + 8))
+    with gate.entered(), gate.entered(), gate.entered():
+        pass  # 3 of 8 seconds: less than half, more than a fifth
+    patience.use(ENDLESS)
+
+
 def test_who_comes_back_when_told_to_is_no_overload(clock: Clock) -> None:
     gate = Gate(12, Metrics())
     answer(gate, clock, 1.0)
