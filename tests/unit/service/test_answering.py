@@ -1,4 +1,5 @@
 import math
+import random
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -510,7 +511,8 @@ def test_who_waits_for_the_same_answer_takes_no_place() -> None:
 
 def waiting(answerer: Answerer) -> int:
     """Return how many wait for the same answer as another."""
-    return sum(users - 1 for _, users in answerer._turns._locks.values())
+    turns = answerer._turns
+    return sum(users - 1 for _, users in turns._locks.values()) if turns else 0
 
 
 def test_who_followed_one_that_gave_up_computes_it() -> None:
@@ -558,6 +560,22 @@ def test_who_asks_the_same_waits_for_nobody_where_nothing_is_remembered() -> Non
     with together(answerer, [query] * 3) as asked:
         until(lambda: answerer._models.gate.inside == 3)
     assert len({one.result(30).answers for one in asked}) == 1
+
+
+@pytest.mark.parametrize("remembered", [0, 1, 3])
+def test_answers_are_the_same_whoever_asks_at_the_same_time(remembered: int) -> None:
+    draw = random.Random(remembered)
+    queries = [
+        Query(f"How long in {draw.randrange(4)} days?", draw.choice([0.0, 0.5, 1.0]), top_k)
+        for top_k in draw.choices([1, 3, 9, 20], k=200)
+    ]
+    alone = made(remembered=500)
+    expected = [alone.answer(query).answers for query in queries]
+    answerer = made(queue=16, remembered=remembered)
+    with ThreadPoolExecutor(12) as threads:
+        found = list(threads.map(lambda query: answerer.answer(query).answers, queries))
+    assert found == expected
+    assert (answerer._models.gate.inside, waiting(answerer)) == (0, 0)
 
 
 class Clock:
