@@ -39,17 +39,13 @@ class TransformersReader(SpanReader):
         name_or_dir: str | Path = DEFAULT,
         *,
         device: str = "auto",
-        max_batch_tokens: int | None = None,
-        stride: int = 128,
-        max_answer_tokens: int = 60,
         choosing: bool = True,
     ) -> None:
         """Load a model from a folder or a hub id.
 
-        `stride` is the tokens that neighbouring windows share; `max_batch_tokens` bounds one
-        forward pass: by default 4,096 on the CPU and 65,536 on a GPU, which computes as fast for
-        many as for few, so that windows are sorted out by length only from 16,384 tokens on.
-        Without `choosing` the best span is taken, whatever `models.span_choice` would choose.
+        A GPU computes as fast for many windows as for few: there they are sorted out by length
+        only from 16,384 tokens on. Without `choosing` the best span is taken, whatever
+        `models.span_choice` would choose.
 
         Raises ModelError where it can't be found or loaded, is not an extractive reader, or the
         device is not there.
@@ -69,13 +65,11 @@ class TransformersReader(SpanReader):
             Windower(
                 tokenizer.backend_tokenizer,
                 max_length=longest_window(config),
-                stride=stride,
                 remembered=_REMEMBERED,
                 of=folder,
             ),
             pad_id=tokenizer.pad_token_id or 0,
-            max_batch_tokens=max_batch_tokens or (4096 if on_cpu else 65_536),
-            max_answer_tokens=max_answer_tokens,
+            max_batch_tokens=4096 if on_cpu else 65_536,
             enough_tokens=ENOUGH if on_cpu else 16_384,
             choice=choice,
         )

@@ -17,6 +17,8 @@ from models.windows import ENOUGH, Batch, Window, Windower, batches
 _LEAST = 0.0
 """Where no span of a context scores so much the best is left as it is: hardly any is right."""
 
+_MOST_TOKENS = 60  # of an answer
+
 _LOWER = """
     a an and are as at be by for from had has have how in is it its long many much of on or so such
     than that the their there these they this those to was well were what when where which who
@@ -50,15 +52,13 @@ class SpanReader(ABC):
         pad_id: int,
         max_batch_tokens: int,
         enough_tokens: int = ENOUGH,
-        max_answer_tokens: int = 60,
         each: Each = map,
         choice: SpanChoice | None = None,
     ) -> None:
         """Take what cuts texts into windows, and `choice`, which chooses among the best spans.
 
         `max_batch_tokens` bounds the tokens of one forward pass, padding included, and one that
-        has `enough_tokens` is not padded much to have more; `max_answer_tokens` bounds an answer.
-        `each` may run several passes at once.
+        has `enough_tokens` is not padded much to have more. `each` may run several passes at once.
         """
         self.name = name
         self.windower = windower
@@ -66,7 +66,6 @@ class SpanReader(ABC):
         self._pad_id = pad_id
         self._max_batch_tokens = max_batch_tokens
         self._enough_tokens = enough_tokens
-        self._max_answer_tokens = max_answer_tokens
         self._choice = choice
 
     @abstractmethod
@@ -100,7 +99,7 @@ class SpanReader(ABC):
     def _chosen(
         self, question: str, context: str, windows: Sequence[Window], logits: Sequence[Logits]
     ) -> Span:
-        best = best_span(context, windows, logits, max_answer_tokens=self._max_answer_tokens)
+        best = best_span(context, windows, logits, max_answer_tokens=_MOST_TOKENS)
         if best.start == best.end:
             return best
         start, end = self._edges(question, context, windows, logits, best)
@@ -127,9 +126,7 @@ class SpanReader(ABC):
     def _candidates(
         self, context: str, windows: Sequence[Window], logits: Sequence[Logits]
     ) -> list[SpanCandidate]:
-        return candidates(
-            context, windows, logits, max_answer_tokens=self._max_answer_tokens, most=CANDIDATES
-        )
+        return candidates(context, windows, logits, max_answer_tokens=_MOST_TOKENS, most=CANDIDATES)
 
     def _read(
         self, pairs: Sequence[tuple[str, str]]

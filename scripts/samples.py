@@ -65,7 +65,7 @@ class Samples:
         p = self.held_out
         lines = ["score            rows   mean score   right"]
         for low, high in pairwise(_POINTS):
-            inside = (p >= low) & (p < high)
+            inside = (p >= low) & ((p < high) | (high == 1))  # 1.0 is in the last bin
             if inside.any():
                 lines.append(
                     f"{low:.2f} to {high:.2f}{inside.sum():>9,}{p[inside].mean():>13.3f}"

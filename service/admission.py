@@ -3,13 +3,16 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
 from service.metrics import Metrics
 from service.patience import Patience, current
 from service.types import BusyError, TooLateError
+
+TOO_MANY = "The service has more questions than it can answer. Try again soon."
+"""Said to the surplus."""
 
 _RECENT = 0.2
 """The share of the last answer in the mean of what answers take of the models' time."""
@@ -37,13 +40,14 @@ class Gate:
     """Lets at most `most` requests inside at a time, and none that could not be answered in time.
 
     While some wait, answers are done one after the other; so what is between two of them is what
-    one takes, and a request has to wait for as many as are inside. Those of a batch, which
+    one takes, and a request has to wait for as many as are inside. An answer that was not read for
+    tells nothing of that: it was remembered, or nothing was found. Those of a batch, which
     `asks_again`, let others go first: nobody waits for them, and their refusal tells nothing.
     """
 
     def __init__(self, most: int, metrics: Metrics) -> None:
         """Begin with nobody inside."""
-        self._most = most
+        self.most = most
         self._inside = 0
         self._waited_for = 0  # those inside that no batch asked
         self._refused = deque([-math.inf] * _REFUSED, _REFUSED)  # when the last ones were
@@ -59,18 +63,19 @@ class Gate:
         return self._inside
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Be inside. Raises BusyError where there is no room, TooLateError where no time."""
+    def entered(self, reads: Callable[[], bool] = lambda: True) -> Iterator[None]:
+        """Be inside. Raises BusyError where there is no room, TooLateError where no time.
+
+        `reads` tells at the end whether a model had to read for this request.
+        """
         patience = current()
         with self._turn:
-            full = self._inside >= self._most
-            if full or self._is_late(patience):
+            late, full = self._is_late(patience), self._inside >= self.most
+            if late or full:
                 if not patience.asks_again:
                     self._refused.append(time.monotonic())
                     self._overloaded |= self._refused[-1] - self._refused[0] < _WITHIN
-                raise (BusyError if full else TooLateError)(
-                    "The service has more questions than it can answer. Try again soon."
-                )
+                raise (BusyError if full else TooLateError)(TOO_MANY)
             if not self._inside:
                 self._began = time.monotonic()
             self._inside += 1
@@ -78,7 +83,8 @@ class Gate:
         self._gauge.inc()
         try:
             yield
-            self._answered()
+            if reads():
+                self._answered()
         except BusyError:
             self._ran_out()
             raise

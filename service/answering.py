@@ -3,7 +3,7 @@
 import time
 import weakref
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from copy import copy
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +11,6 @@ from typing import Self
 
 import numpy as np
 
-from index.filters import NO_FILTERS, Filters
 from index.hybrid import Candidate, Candidates, Question
 from index.search import PassageIndex
 from index.types import Passage
@@ -58,6 +57,22 @@ class _Rest:
         return self.begin > 0
 
 
+class _Inside(ExitStack):
+    """What a request has taken so that models compute for it: its question's turn, a place."""
+
+    def __init__(self, *steps: AbstractContextManager[None]) -> None:
+        """Begin with nothing. The `steps` are taken in order, each once."""
+        super().__init__()
+        self._steps = iter(steps)
+        self.reads = False
+        """Whether a model has read for it."""
+
+    def enter_unless(self, known: Callable[[], bool]) -> None:
+        """Take the steps, until it is `known`: while one waits, others compute what it lacks."""
+        while not known() and (step := next(self._steps, None)) is not None:
+            self.enter_context(step)
+
+
 class Answerer:
     """Answers questions: encode, retrieve, read, fuse. Safe to use from several threads.
 
@@ -83,7 +98,7 @@ class Answerer:
         self._models = models
         self._candidates = candidates
         self._kept = Kept(remembered, candidates, models.metrics)
-        self._turns = Turns[str]()
+        self._turns = Turns[str](models.gate.most - 1) if remembered else None
         self.facets = index.facets
         manifest = index.manifest
         self.source = Source(
@@ -101,21 +116,15 @@ class Answerer:
         What is remembered is answered however busy the service is. Raises BusyError when too many
         others are being answered or the request's time is up, and ClientGoneError.
         """
-        # whoever has more time than others does not let them wait for what it is reading
-        alone = (
-            nullcontext()
-            if current().asks_again
-            else self._turns.taken(query.question, current().check)
-        )
-        places = iter((self._models.gate.entered(), alone))
-        with ExitStack() as inside:
-
-            def enter() -> None:
-                for place in places:  # the first time; then there is none left
-                    inside.enter_context(place)
-
-            reading = self._reading(query, enter)
-            found = self.rank(query, reading)
+        patience = current()
+        steps = [self._models.gate.entered(lambda: inside.reads)]
+        # who waits for what another computes takes no place; and whoever has more time than others
+        # does not let them wait for what it is reading
+        if self._turns is not None and not patience.asks_again:
+            steps.insert(0, self._turns.taken(query.question, patience.check))
+        with _Inside(*steps) as inside:
+            reading = self._reading(query, inside)
+        found = self.rank(query, reading)
         if reading.unread is not None:
             rest = _Rest(weakref.ref(self), query, len(reading.passages))
             self._models.read_ahead((query.question, query.filters), rest)
@@ -158,27 +167,25 @@ class Answerer:
         """Return a passage, and what answers now. Raises KeyError where the index has none such."""
         return self.index.passages([passage_id])[0], self.source
 
-    def read(self, question: str, top_k: int, filters: Filters = NO_FILTERS) -> Reading:
+    def read(self, question: str, top_k: int) -> Reading:
         """Retrieve the passages for a question and read each, whatever the answers need.
 
         They are `candidates` passages, or half as many again as `top_k` when that is more: some
-        answers repeat a sentence. They are fewer where fewer match the filters.
+        answers repeat a sentence.
         """
-        return self._reading(Query(question, 0.0, top_k, filters), everything=True)
+        return self._reading(Query(question, 0.0, top_k), _Inside(), everything=True)
 
     def read_enough(self, query: Query) -> Reading:
         """Retrieve the passages for a question and read those that its answers may be in.
 
         `rank` then gives the same answers as after reading all (see `service.threshold`).
         """
-        return self._reading(query)
+        return self._reading(query, _Inside())
 
-    def retrieve(
-        self, question: str, most: int, filters: Filters = NO_FILTERS
-    ) -> list[tuple[Candidate, float]]:
+    def retrieve(self, question: str, most: int) -> list[tuple[Candidate, float]]:
         """Return at most `most` candidates with their retrieval scores, best first."""
         encoded = self.encode(question)
-        found = self.index.candidates(encoded, filters)
+        found = self.index.candidates(encoded)
         best, scores = self.best(encoded, found, most)
         return list(zip(self.index.fetch(found, best), scores, strict=True))
 
@@ -225,13 +232,10 @@ class Answerer:
         """Return what a retrieval depends on."""
         return query.question, query.filters, self._most(query), self.calibrations.retrieval
 
-    def _reading(
-        self, query: Query, enter: Callable[[], None] = lambda: None, *, everything: bool = False
-    ) -> Reading:
-        """Retrieve and read. `enter` is called before what is not remembered is computed."""
+    def _reading(self, query: Query, inside: _Inside, *, everything: bool = False) -> Reading:
+        """Retrieve and read, `inside` before anything is computed that is not remembered."""
         started = time.perf_counter()
-        if not self._kept.has(query.question, self._key(query)):
-            enter()
+        inside.enter_unless(lambda: self._kept.has(query.question, self._key(query)))
         question = self.encode(query.question)
         encoded = time.perf_counter()
         found = self._retrieved(question, query)
@@ -240,7 +244,7 @@ class Answerer:
 
         def read(begin: int, end: int) -> list[Answer]:
             candidates = self.index.fetch(found.found, range(begin, end))
-            spans = self._spans(query.question, candidates, enter)
+            spans = self._spans(query.question, candidates, inside)
             parts = zip(candidates, found.scores[begin:end], spans, strict=True)
             read_now = [ReadPassage(*part) for part in parts]
             passages.extend(read_now)
@@ -294,14 +298,14 @@ class Answerer:
         self._models.metrics.read_ahead.inc(len(places))
         return places[-1] + 1
 
-    def _spans(
-        self, question: str, candidates: Sequence[Candidate], enter: Callable[[], None]
-    ) -> list[Span]:
+    def _spans(self, question: str, candidates: Sequence[Candidate], inside: _Inside) -> list[Span]:
         """Return the reader's span of each candidate, from memory where it was read before."""
         texts = {(question, one.passage.id): one.passage.text for one in candidates}
-        if any(self._kept.spans.peek(key) is None for key in texts):
-            enter()
-        return self._kept.spans.completed(
-            list(texts),
-            lambda missing: self._models.read(question, [texts[key] for key in missing]),
-        )
+
+        def read(missing: list[tuple[str, int]]) -> list[Span]:
+            inside.reads = True
+            return self._models.read(question, [texts[key] for key in missing])
+
+        spans = self._kept.spans
+        inside.enter_unless(lambda: all(spans.peek(key) is not None for key in texts))
+        return spans.completed(list(texts), read)

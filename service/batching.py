@@ -149,9 +149,9 @@ class Batcher:
         """
         patience = current()
         patience.check()
-        job = _Job(items, patience, [None] * len(items), len(items))
         if not items:
             return []
+        job = _Job(items, patience, [None] * len(items), len(items))
         with self._changed:
             lane.jobs.append(job)
             self._metrics.waiting.inc()

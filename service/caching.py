@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from service.admission import TOO_MANY
 from service.metrics import Metrics
+from service.types import BusyError
 
 if TYPE_CHECKING:
     from index.hybrid import Question
@@ -107,19 +109,26 @@ class Kept:
 class Turns(Generic[K]):
     """Lets those who want the same thing at the same time take turns: the first one makes it.
 
-    The others then find it in a cache.
+    The others then find it in a cache. At most `most` wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         """Begin with nobody waiting."""
+        self._most = most
         self._locks: dict[K, tuple[Lock, int]] = {}
         self._turn = Lock()
 
     @contextmanager
     def taken(self, key: K, check: Callable[[], None], *, every: float = 0.1) -> Iterator[None]:
-        """Be the only one with `key`. While waiting, `check` is called and may raise."""
+        """Be the only one with `key`. While waiting, `check` is called and may raise.
+
+        Raises BusyError where too many wait.
+        """
         with self._turn:
             lock, users = self._locks.get(key, (Lock(), 0))
+            waiting = sum(others - 1 for _, others in self._locks.values())
+            if users and waiting >= self._most:
+                raise BusyError(TOO_MANY)
             self._locks[key] = lock, users + 1
         try:
             while not lock.acquire(timeout=every):

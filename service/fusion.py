@@ -1,8 +1,9 @@
 """The arithmetic that makes one list of answers out of two scores. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from index.chunking import sentences
 from service.types import Answer
@@ -37,6 +38,12 @@ def reweighed(answers: Iterable[Answer], weight: float) -> list[Answer]:
     )
 
 
+_REMEMBERED = 1024
+"""How many answers it is remembered of what they tell: 2.4 MB.
+
+A question has up to 75 by default, at each step, at each weight and when it is repeated the same.
+"""
+
 _WORDS = re.compile(r"[\w%<>≤≥]+")
 LONG = 10
 """Words from which the same sentence in two papers is a copy: a preprint's, as a rule."""
@@ -45,18 +52,15 @@ Told = frozenset[tuple[str, ...]]
 """What an answer tells: answers that have something of it in common are repeats of one another."""
 
 
-def without_repeats(
-    answers: Iterable[Answer], told: Callable[[Answer], Told] | None = None
-) -> Iterator[Answer]:
+def without_repeats(answers: Iterable[Answer]) -> Iterator[Answer]:
     """Drop each answer that tells what an answer before it tells already.
 
     Passages of a section overlap, so the same sentence is read twice; a paper says the same in
     its abstract and its results; a preprint says what is published later. The better answer stays.
-    `told` stands in for `what_is_told` where its results are at hand.
     """
     seen: set[tuple[str, ...]] = set()
     for answer in answers:
-        here = (told or what_is_told)(answer)
+        here = what_is_told(answer)
         if seen.isdisjoint(here):
             yield answer
             seen |= here
@@ -67,14 +71,18 @@ def what_is_told(answer: Answer) -> Told:
 
     A long sentence is that of any paper as well.
     """
-    text, paper = answer.passage.text, answer.passage.cord_uid
-    touched = [text[start:end] for start, end in ranges_touched(answer)]
+    return _told(answer.passage.cord_uid, answer.passage.text, answer.start, answer.end)
+
+
+@lru_cache(_REMEMBERED)
+def _told(paper: str, text: str, begin: int, until: int) -> Told:
+    touched = [text[start:end] for start, end in _touched(text, begin, until)]
     words = [_words(sentence) for sentence in touched]
     return frozenset(
         {
-            ("answer", paper, *_words(answer.text)),
+            ("answer", paper, " ".join(_words(text[begin:until]))),
             *(("sentence", paper, sentence) for sentence in touched),
-            *(("any paper", *some) for some in words if len(some) >= LONG),
+            *(("any paper", " ".join(some)) for some in words if len(some) >= LONG),
         }
     )
 
@@ -84,13 +92,14 @@ def _words(text: str) -> list[str]:
     return _WORDS.findall(text.casefold())
 
 
-def ranges_touched(answer: Answer) -> list[tuple[int, int]]:
+def ranges_touched(answer: Answer) -> tuple[tuple[int, int], ...]:
     """Return where these sentences are: half-open ranges of code points of the passage's text."""
-    return [
-        (start, end)
-        for start, end in sentences(answer.passage.text)
-        if start < answer.end and answer.start < end
-    ]
+    return _touched(answer.passage.text, answer.start, answer.end)
+
+
+@lru_cache(_REMEMBERED)
+def _touched(text: str, begin: int, until: int) -> tuple[tuple[int, int], ...]:
+    return tuple((start, end) for start, end in sentences(text) if start < until and begin < end)
 
 
 def answer_sentence(answer: Answer) -> tuple[int, int]:

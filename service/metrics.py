@@ -70,7 +70,7 @@ class Metrics:
         self._rejections = self._counter(
             "covidquest_rejections", "Questions that were not answered.", "reason"
         )
-        self.inside = self._gauge("covidquest_requests_inside", "Questions being answered.")
+        self.inside = self._gauge("covidquest_requests_inside", "Questions being computed.")
         self.waiting = self._gauge("covidquest_queue_length", "Requests that wait for a model.")
         self._index = self._gauge("covidquest_index_info", "1 for what is served.", "version")
         self._models = self._gauge(

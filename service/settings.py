@@ -175,15 +175,17 @@ class Settings:
         24,
         whole(2, 256),
         "Requests that a worker handles at once. Must be more than `COVIDQUEST_QUEUE`, so that "
-        "a thread is free to refuse the surplus.",
+        "a thread is free to refuse the surplus; twice as many leave one free also while others "
+        "wait for the same answer.",
         unit="threads",
     )
     queue: int = _setting(
         "COVIDQUEST_QUEUE",
         12,
         whole(1, 255),
-        "The most questions that a worker answers at once; most of them wait for the models. "
-        "A further question gets 503 with Retry-After at once.",
+        "The most questions that a worker computes at once; most of them wait for the models. "
+        "A further question gets 503 with Retry-After at once. Who asks the same as another at "
+        "the same time waits for that one's answer instead.",
         unit="questions",
     )
     deadline: float = _setting(

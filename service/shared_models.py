@@ -86,10 +86,10 @@ class SharedModels:
     def _encode(self, questions: Sequence[str]) -> list[Question]:
         made = self.encoder.encode_questions(questions)
         rows = zip(questions, made.vectors, made.words, strict=True)
-        return [
-            Question(text, vector, words, *made.ranges[place : place + 1])
+        return [  # copies: whoever keeps one keeps not the whole batch
+            Question(text, vector.copy(), words.copy(), *made.ranges[place : place + 1])
             for place, (text, vector, words) in enumerate(rows)
         ]
 
     def _embed(self, texts: Sequence[str]) -> Sequence[FloatArray]:
-        return list(self.encoder.encode_passages(texts).vectors)
+        return [vector.copy() for vector in self.encoder.encode_passages(texts).vectors]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Self
 
-from service.fusion import Told, reweighed, what_is_told, without_repeats
+from service.fusion import Told, fuse, reweighed, what_is_told, without_repeats
 from service.types import Answer, AnswerList
 
 WEIGHTS = tuple(tenth / 10 for tenth in range(11))
@@ -39,7 +39,7 @@ class Standing:
         """Rank all that was read at each weight."""
         top_k = found.query.top_k
         told = {answer.passage.id: what_is_told(answer) for answer in found.read}
-        best = {weight: _best(found, weight, told) for weight in WEIGHTS}
+        best = {weight: _best(found, weight) for weight in WEIGHTS}
         carried = {answer.passage.id for answer in found.answers}
         complete = []
         for weight in sorted(WEIGHTS, key=lambda weight: abs(weight - found.query.weight)):
@@ -60,9 +60,9 @@ class Standing:
         )
 
 
-def _best(found: AnswerList, weight: float, told: dict[int, Told]) -> list[Answer]:
+def _best(found: AnswerList, weight: float) -> list[Answer]:
     """Return the first answers at a weight: enough to show, and to tell the steady ones."""
-    answers = without_repeats(reweighed(found.read, weight), lambda a: told[a.passage.id])
+    answers = without_repeats(reweighed(found.read, weight))
     return list(islice(answers, max(found.query.top_k, STEADY)))
 
 
@@ -70,7 +70,7 @@ def _bound(found: AnswerList, weight: float) -> float:
     """Return the greatest final score that a passage may have that was not read; -1 for none."""
     if found.unread is None:
         return -1.0
-    return weight * found.reader_bound + (1 - weight) * found.unread
+    return fuse(found.reader_bound, found.unread, weight)
 
 
 def _settled(found: AnswerList, first: list[Answer], weight: float) -> bool:

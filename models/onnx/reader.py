@@ -30,13 +30,11 @@ class OnnxReader(SpanReader):
         name_or_dir: str | Path = DEFAULT,
         *,
         threads: int = 0,
-        stride: int = 128,
         choosing: bool = True,
     ) -> None:
         """Load a model that computes with `threads`, or with every core where that is 0.
 
-        `stride` is the tokens that neighbouring windows share. Without `choosing` the best span is
-        taken, whatever `models.span_choice` would choose.
+        Without `choosing` the best span is taken, whatever `models.span_choice` would choose.
 
         Raises ModelError where it isn't there, or its files are damaged or don't fit together.
         """
@@ -53,7 +51,7 @@ class OnnxReader(SpanReader):
         most = longest_window(config)
         super().__init__(
             name,
-            Windower(load_tokenizer(folder), max_length=most, stride=stride, of=folder),
+            Windower(load_tokenizer(folder), max_length=most, of=folder),
             each=self._session.each,
             pad_id=pad_id(folder),
             max_batch_tokens=1,  # every window by itself: see models.onnx.session

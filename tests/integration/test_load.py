@@ -65,6 +65,22 @@ def test_the_surplus_is_refused_and_the_rest_answered(fake_index: Path) -> None:
         assert "Traceback" not in server.logged()
 
 
+def test_who_asks_the_same_at_once_leaves_room_for_others(fake_index: Path) -> None:
+    settings = {"COVIDQUEST_QUEUE": "3", "COVIDQUEST_WEB_THREADS": "8"}
+    settings["COVIDQUEST_READ_AHEAD"] = "off"
+    with loaded(fake_index, 0.1, **settings) as server, ThreadPoolExecutor(5) as clients:
+        same = body()
+        first = clients.submit(server.post_json, same)
+        until(lambda: server.metric('covidquest_batch_size_count{kind="passages"}') >= 1)
+        others = [clients.submit(server.post_json, one) for one in (same, same, body(), body())]
+        replies = [one.result() for one in (first, *others)]
+        assert [reply.status for reply in replies] == [200] * 5
+        assert len({reply.json()["answers"][0]["answer"] for reply in replies[:3]}) == 1
+        assert server.metric('covidquest_batch_size_sum{kind="passages"}') == 30
+        assert server.stop() == 0
+        assert "Traceback" not in server.logged()
+
+
 def test_what_would_be_late_is_refused_and_told_from_a_full_queue(fake_index: Path) -> None:
     with (
         loaded(fake_index, 0.05, COVIDQUEST_DEADLINE="4") as server,

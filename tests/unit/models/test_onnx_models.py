@@ -82,12 +82,10 @@ def test_a_reader_without_weights_reads_as_they_would(
     checkpoints: dict[str, Path], readers: dict[str, Path], name: str
 ) -> None:
     assert not list(readers[name].glob("*.safetensors"))
-    reader: Reader = OnnxReader(readers[name], stride=8, threads=2)
+    reader: Reader = OnnxReader(readers[name], threads=2)
     assert reader.name == identity(checkpoints[name]) == identity(readers[name])
     found = reader.read(QUESTION, PASSAGES)
-    expected = TransformersReader(checkpoints[name], device="cpu", stride=8).read(
-        QUESTION, PASSAGES
-    )
+    expected = TransformersReader(checkpoints[name], device="cpu").read(QUESTION, PASSAGES)
     for one, right, passage in zip(found, expected, PASSAGES, strict=True):
         assert passage[one.start : one.end].strip()
         assert one.score == pytest.approx(right.score, abs=1.0)

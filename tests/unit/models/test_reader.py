@@ -26,13 +26,13 @@ CONTEXTS = [
     "👩‍🔬 says: fièvre 发烧 שלום in 97% of e\u0301te\u0301s\0.",
 ]
 
-ReaderOf = Callable[..., TransformersReader]
+ReaderOf = Callable[[str], TransformersReader]
 
 
 @pytest.fixture(scope="module")
 def reader_of(checkpoints: dict[str, Path]) -> ReaderOf:
-    def make(name: str, **options: int) -> TransformersReader:
-        return TransformersReader(checkpoints[name], device="cpu", stride=8, **options)
+    def make(name: str) -> TransformersReader:
+        return TransformersReader(checkpoints[name], device="cpu")
 
     return make
 
@@ -47,12 +47,14 @@ def _parts(folder: Path) -> tuple[Any, Any]:
 def _reference(folder: Path, question: str, context: str, longest: int) -> Span:
     """Read one window at a time, as transformers' own tokenizer cuts them, and try every pair."""
     tokenizer, model = _parts(folder)
+    asked = len(tokenizer(question, add_special_tokens=False)["input_ids"])
+    room = 64 - asked - tokenizer.num_special_tokens_to_add(pair=True)
     encoded = tokenizer(
         question,
         context,
         truncation="only_second",
         max_length=64,
-        stride=8,
+        stride=room // 2,
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
     )
@@ -96,7 +98,8 @@ def test_spans_are_those_of_the_reference(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("models.reading._FUNCTION_WORDS", frozenset())  # the reference has no such
-    found = reader_of(name, max_answer_tokens=longest).read(QUESTION, CONTEXTS)
+    monkeypatch.setattr("models.reading._MOST_TOKENS", longest)
+    found = reader_of(name).read(QUESTION, CONTEXTS)
     assert len(found) == len(CONTEXTS)
     for span, context in zip(found, CONTEXTS, strict=True):
         _assert_same(span, _reference(checkpoints[name], QUESTION, context, longest))
@@ -104,9 +107,11 @@ def test_spans_are_those_of_the_reference(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_batch_changes_nothing(reader_of: ReaderOf, name: str) -> None:
-    together = reader_of(name).read(QUESTION, CONTEXTS)
-    one_window_at_a_time = reader_of(name, max_batch_tokens=1).read(QUESTION, CONTEXTS)
-    reader = reader_of(name, max_batch_tokens=150)
+    reader = reader_of(name)
+    together = reader.read(QUESTION, CONTEXTS)
+    reader._max_batch_tokens = 1
+    one_window_at_a_time = reader.read(QUESTION, CONTEXTS)
+    reader._max_batch_tokens = 150
     for place, context in enumerate(CONTEXTS):
         [alone] = reader.read(QUESTION, [context])
         _assert_same(together[place], alone)

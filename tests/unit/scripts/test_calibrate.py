@@ -110,6 +110,9 @@ def test_the_points_of_a_reliability_diagram_count_every_row() -> None:
     assert all(float(row[0]) <= float(row[4]) <= float(row[2]) for row in rows)
     assert float(rows[-1][5]) > 0.7
     assert float(rows[0][5]) < 0.3
+    vars(samples)["held_out"] = np.array([0.0, 0.5, 0.7, *[1.0] * 497])  # so sure that it is 1
+    rows = [line.split() for line in samples.reliability().splitlines()[1:]]
+    assert [(row[0], int(row[3])) for row in rows] == [("0.00", 1), ("0.50", 1), ("0.70", 498)]
 
 
 def test_too_few_questions_are_said_before_anything_is_asked(tmp_path: Path) -> None:

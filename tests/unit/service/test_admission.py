@@ -1,6 +1,8 @@
 from contextlib import ExitStack, suppress
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from service import patience
 from service.admission import Gate
@@ -148,6 +150,28 @@ def test_while_more_is_asked_than_answered_few_wait(clock: Clock) -> None:
     assert fill(gate, 10) == 10
 
 
+def test_an_overload_that_has_ended_does_not_go_on_with_the_next_refusal(clock: Clock) -> None:
+    gate = Gate(3, Metrics())
+    answer(gate, clock, 1.0)
+
+    def refuse_some(entered: ExitStack, times: int) -> None:
+        for _ in range(times):
+            with pytest.raises(BusyError):
+                entered.enter_context(gate.entered())
+
+    with suppress(GivenUpError), ExitStack() as entered:
+        for _ in range(3):
+            entered.enter_context(gate.entered())
+        refuse_some(entered, 4)
+        clock.now += 11  # without one, and with nobody who was let in
+        refuse_some(entered, 1)
+        raise GivenUpError
+    patience.use(Patience(clock.now + 8))
+    with gate.entered(), gate.entered(), gate.entered():
+        pass  # 3 of 8 seconds: less than half, more than a fifth
+    patience.use(ENDLESS)
+
+
 def test_who_comes_back_when_told_to_is_no_overload(clock: Clock) -> None:
     gate = Gate(12, Metrics())
     answer(gate, clock, 1.0)
@@ -178,3 +202,29 @@ def test_nobody_is_refused_for_what_a_batch_asks(clock: Clock) -> None:
                 entered.enter_context(gate.entered())
         raise GivenUpError
     assert fill(gate, 5) == 5  # it was a batch that was refused
+
+
+def test_who_found_all_of_it_computed_tells_nothing_of_what_an_answer_takes(clock: Clock) -> None:
+    gate = Gate(12, Metrics())
+    answer(gate, clock, 3.0, times=6)
+    entered = [gate.entered(lambda number=number: number == 0) for number in range(12)]
+    for one in entered:
+        one.__enter__()
+    clock.now += 3.0
+    for one in entered:  # they asked the same: the first one computed it, and the others found it
+        one.__exit__(None, None, None)
+        clock.now += 0.005
+    assert fill(gate, 12) == 3  # 9 of 20 seconds
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 60), st.booleans()), max_size=40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_pace_lies_among_the_times_of_those_that_read(
+    clock: Clock, asked: list[tuple[float, bool]]
+) -> None:
+    gate = Gate(12, Metrics())
+    for seconds, reads in asked:
+        with gate.entered(lambda reads=reads: reads):
+            clock.now += seconds
+    times = [seconds for seconds, reads in asked if reads] or [0.0]
+    assert min(times) - 1e-6 <= gate._pace <= max(times) + 1e-6

@@ -1,13 +1,19 @@
 import math
+import random
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from index.chunking import sentences
 from index.filters import NO_FILTERS, Facets, Filters
 from index.hybrid import FEATURES, Candidate, Candidates, Question
 from index.manifest import Manifest
@@ -18,14 +24,16 @@ from service import patience
 from service.answering import TOO_EARLY, Answerer, _Rest
 from service.caching import Kept
 from service.calibrations import READER_FEATURES, Calibrations, ReaderCalibration
+from service.fusion import _told, _touched, sentence_of, what_is_told
 from service.metrics import Metrics
 from service.patience import DeadlineError, Patience
 from service.reading import NO_ANSWER_FEATURES, no_answer_features
 from service.reading_ahead import Step
 from service.shared_models import SharedModels
-from service.types import BusyError, Query
+from service.standing import Standing
+from service.types import AnswerList, BusyError, Query
 from service.validation import QUESTION_LENGTH
-from tests.making import a_paper
+from tests.making import a_paper, an_answer
 
 CANDIDATES = 10
 TEXTS = [f"Sentence number {n} says it lasted {n} days." for n in range(60)] + [""]
@@ -84,26 +92,28 @@ class FakeEncoder:
 
 
 class FakeReader:
-    """Marks the last word but one; the shorter the context, the better it likes it."""
+    """Marks the last word but one, once `go` is set; the shorter the context, the surer it is."""
 
     name = "fake"
 
     def __init__(self) -> None:
         self.calls: list[int] = []
+        self.go = Event()
+        self.go.set()
 
     def read(self, question: str, contexts: Sequence[str]) -> list[Span]:
         return self.read_pairs([(question, text) for text in contexts])
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Span]:
         self.calls.append(len(pairs))
+        assert self.go.wait(60)
         return [
             Span(text.index("lasted"), len(text) - 1, -len(text)) if text else Span(0, 0, -math.inf)
             for _, text in pairs
         ]
 
 
-@pytest.fixture
-def answerer() -> Answerer:
+def made(*, queue: int = 2, remembered: int = 2) -> Answerer:
     calibrations = Calibrations(
         retrieval=LogisticCalibration(FEATURES, (5.0, *[1.0] * 8), 0.0),
         reader=ReaderCalibration(LogisticCalibration(READER_FEATURES, (1.0, 0.0), 40.0 - 1e8)),
@@ -111,18 +121,27 @@ def answerer() -> Answerer:
     )
     return Answerer(
         FakeIndex(),  # type: ignore[arg-type] # finds, without files
-        SharedModels(FakeEncoder(), FakeReader(), device="cpu", queue=2, metrics=Metrics()),
+        SharedModels(FakeEncoder(), FakeReader(), device="cpu", queue=queue, metrics=Metrics()),
         calibrations,
         candidates=CANDIDATES,
-        remembered=2,
+        remembered=remembered,
     )
+
+
+@pytest.fixture
+def answerer() -> Answerer:
+    return made()
 
 
 def calls(answerer: Answerer) -> list[int]:
     """Return the size of each batch that was read so far."""
+    return reader_of(answerer).calls
+
+
+def reader_of(answerer: Answerer) -> FakeReader:
     reader = answerer._models.reader
     assert isinstance(reader, FakeReader)
-    return reader.calls
+    return reader
 
 
 def test_the_candidates_with_the_best_retrieval_score_are_read(answerer: Answerer) -> None:
@@ -294,6 +313,48 @@ def test_sentences_are_embedded_once(answerer: Answerer, monkeypatch: pytest.Mon
     assert embedded == ["a", "bb", "ccc"]
 
 
+def test_what_is_kept_of_a_batch_keeps_not_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = made()._models
+
+    def encode(texts: Sequence[str]) -> Embedded:
+        words = np.ones((len(texts), 5, 4), np.float32)
+        return Embedded(np.ones((len(texts), 2), np.float32), tuple(row[:3] for row in words))
+
+    for name in ("encode_questions", "encode_passages"):
+        monkeypatch.setattr(models.encoder, name, encode)
+    questions = models._encode(["How long?"] * 64)
+    assert all(one.vector.base is None and one.words.base is None for one in questions)
+    assert all(vector.base is None for vector in models.embed(["It is long."] * 16))
+
+
+def test_the_sentences_of_an_answer_are_looked_for_once(
+    answerer: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[str] = []
+
+    def counted(text: str) -> Iterator[tuple[int, int]]:
+        cut.append(text)
+        return sentences(text)
+
+    monkeypatch.setattr("service.fusion.sentences", counted)
+    forget()
+    for weight in (0.5, 0.0, 1.0, 0.5):
+        found = answerer.answer(Query("How long?", weight, 20))
+        Standing.of(found)
+        for answer in found.answers:
+            sentence_of(answer)
+    assert len(cut) == len(set(cut)) == 29  # one has no span
+    for number in range(2000):
+        what_is_told(an_answer(number, f"It is {number}.", "It"))
+    assert _told.cache_info().currsize == _touched.cache_info().currsize == 1024
+
+
+def forget() -> None:
+    """Forget what answers tell, which other tests' answers may tell as well."""
+    _told.cache_clear()
+    _touched.cache_clear()
+
+
 def test_evidence_of_a_question_stays_finite(answerer: Answerer) -> None:
     passages = answerer.read("How long?", 5).passages
     assert passages[0].candidate.passage.text == ""  # its span score is minus infinity
@@ -408,3 +469,119 @@ def test_what_is_remembered_is_answered_however_busy_the_service_is(answerer: An
                 answerer.answer(deeper)
     assert calls(answerer) == asked
     assert gate.inside == 0
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+@contextmanager
+def together(answerer: Answerer, queries: Sequence[Query]) -> Iterator[list[Future[AnswerList]]]:
+    """Ask all at once, and let the reader read nothing before the block is done."""
+    reader = reader_of(answerer)
+    reader.go.clear()
+    with ThreadPoolExecutor(len(queries)) as threads:
+        try:
+            first = threads.submit(answerer.answer, queries[0])
+            until(lambda: bool(reader.calls))
+            asked = [first, *(threads.submit(answerer.answer, query) for query in queries[1:])]
+            yield asked
+        finally:
+            reader.go.set()
+
+
+def test_who_waits_for_the_same_answer_takes_no_place() -> None:
+    answerer = made(queue=4)
+    gate, query = answerer._models.gate, Query("How long?", 0.5, 3)
+    with together(answerer, [query, query, query, replace(query, top_k=2)]) as asked:
+        until(lambda: waiting(answerer) == 3)
+        assert gate.inside == 1
+        with pytest.raises(BusyError, match="Try again soon"):  # and no more wait than places
+            answerer.answer(query)
+        other = ThreadPoolExecutor(1).submit(answerer.answer, Query("Who?", 0.5, 3))
+        until(lambda: gate.inside == 2)
+    assert len({one.result(30).answers for one in asked[:3]}) == 1
+    assert other.result(30).answers
+    assert sum(calls(answerer)) == 2 * CANDIDATES
+    assert (gate.inside, waiting(answerer)) == (0, 0)
+
+
+def waiting(answerer: Answerer) -> int:
+    """Return how many wait for the same answer as another."""
+    turns = answerer._turns
+    return sum(users - 1 for _, users in turns._locks.values()) if turns else 0
+
+
+def test_who_followed_one_that_gave_up_computes_it() -> None:
+    answerer = made(queue=4)
+    gate, query = answerer._models.gate, Query("How long?", 0.5, 3)
+    context = copy_context()
+    context.run(patience.use, Patience(time.monotonic() + 0.2))
+    reader = reader_of(answerer)
+    reader.go.clear()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(context.run, answerer.answer, query)
+        until(lambda: bool(reader.calls))
+        second = threads.submit(answerer.answer, query)
+        until(lambda: waiting(answerer) == 1)
+        with pytest.raises(DeadlineError):
+            first.result(30)
+        until(lambda: gate.inside == 1)  # the second one
+        reader.go.set()
+        assert len(second.result(30).answers) == 3
+
+
+def test_what_an_answer_takes_is_told_by_those_that_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    answerer = made(queue=12, remembered=9)
+    gate, clock = answerer._models.gate, Clock()
+    monkeypatch.setattr("service.admission.time", clock)
+    query = Query("How long?", 0.5, 3)
+    with together(answerer, [query] * 12) as asked:
+        until(lambda: waiting(answerer) == 11)
+        clock.now += 3.0
+    for one in asked:
+        one.result(30)
+    assert gate._pace == 3.0
+    clock.now += 0.01
+    for filters in (Filters(full_text=True), Filters(journals=("Nowhere",))):
+        answerer.answer(replace(query, filters=filters))  # retrieves, and has nothing to read
+    answerer.answer(Query("Who?", 0.5, 3, Filters(journals=("Nowhere",))))  # encodes as well
+    assert gate._pace == 3.0
+    answerer.answer(Query("Who?", 0.5, 3))
+    assert gate._pace < 3.0
+
+
+def test_who_asks_the_same_waits_for_nobody_where_nothing_is_remembered() -> None:
+    answerer = made(queue=4, remembered=0)
+    query = Query("How long?", 0.5, 3)
+    with together(answerer, [query] * 3) as asked:
+        until(lambda: answerer._models.gate.inside == 3)
+    assert len({one.result(30).answers for one in asked}) == 1
+
+
+@pytest.mark.parametrize("remembered", [0, 1, 3])
+def test_answers_are_the_same_whoever_asks_at_the_same_time(remembered: int) -> None:
+    draw = random.Random(remembered)
+    queries = [
+        Query(f"How long in {draw.randrange(4)} days?", draw.choice([0.0, 0.5, 1.0]), top_k)
+        for top_k in draw.choices([1, 3, 9, 20], k=200)
+    ]
+    alone = made(remembered=500)
+    expected = [alone.answer(query).answers for query in queries]
+    answerer = made(queue=16, remembered=remembered)
+    with ThreadPoolExecutor(12) as threads:
+        found = list(threads.map(lambda query: answerer.answer(query).answers, queries))
+    assert found == expected
+    assert (answerer._models.gate.inside, waiting(answerer)) == (0, 0)
+
+
+class Clock:
+    """Stands in for the module `time`."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now

@@ -5,6 +5,7 @@ import pytest
 
 from service.caching import Cache, Turns
 from service.patience import ClientGoneError
+from service.types import BusyError
 
 
 def test_what_was_used_the_longest_ago_goes_first() -> None:
@@ -62,7 +63,7 @@ def test_threads_share_a_cache() -> None:
 
 
 def test_the_same_thing_is_made_once_by_those_who_want_it_together() -> None:
-    turns: Turns[str] = Turns()
+    turns: Turns[str] = Turns(2)
     cache: Cache[str, int] = Cache(4)
     began, go, made = Event(), Event(), []
 
@@ -88,7 +89,7 @@ def test_the_same_thing_is_made_once_by_those_who_want_it_together() -> None:
 
 
 def test_who_gives_up_waiting_leaves_the_others_be() -> None:
-    turns: Turns[str] = Turns()
+    turns: Turns[str] = Turns(2)
 
     def check() -> None:
         raise ClientGoneError
@@ -104,4 +105,27 @@ def test_who_gives_up_waiting_leaves_the_others_be() -> None:
         thread.shutdown()
     with turns.taken("a", check):
         pass  # it is free again
+    assert turns._locks == {}
+
+
+def test_no_more_than_so_many_wait() -> None:
+    turns: Turns[str] = Turns(1)
+    go = Event()
+
+    def take(key: str) -> None:
+        with turns.taken(key, lambda: None):
+            assert go.wait(30)
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = [threads.submit(take, key) for key in "aab"]
+        while sum(users for _, users in turns._locks.values()) < 3:
+            pass
+        for key in "ab":  # one waits already, if for another thing
+            with pytest.raises(BusyError, match="Try again soon"), turns.taken(key, lambda: None):
+                pytest.fail("too many wait")
+        with turns.taken("c", lambda: None):
+            pass  # nobody has it
+        go.set()
+        for one in taken:
+            one.result(30)
     assert turns._locks == {}
