@@ -62,7 +62,7 @@ def write(
         worth_keeping,
     )
     from models.tensors import fast_in_bfloat16  # noqa: PLC0415 - likewise
-    from scripts.question_training import Watch  # noqa: PLC0415 - likewise
+    from scripts.training_course import RunLog  # noqa: PLC0415 - likewise
 
     device = model.bias.device
     if fast_in_bfloat16(device):
@@ -73,7 +73,7 @@ def write(
     most = _TIMES * options.batch_tokens
     order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
     found: list[list[str]] = [[] for _ in tokens]
-    watch = Watch("write", "passages", len(tokens))
+    log = RunLog()
     at = 0
     while at < len(order):
         longest = columns_for(len(tokens[order[at]]) + 2) + columns_for(QUESTION_TOKENS)
@@ -84,8 +84,9 @@ def write(
         for place, questions in zip(some, texts, strict=True):
             found[place] = list(worth_keeping(questions))
         at += len(some)
-        if watch.advance(len(some)) or at == len(order):
-            watch.say()
+        log.add(len(some))
+        if log.is_due() or at == len(order):
+            log.tell_pace("write", at / len(order), "passages")
     return found
 
 

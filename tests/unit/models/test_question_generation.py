@@ -20,8 +20,9 @@ from models.question_generation import (
     padded,
     padding_of,
 )
-from models.question_learning import batch_of, optimizer_of, question_loss
+from models.question_learning import batch_of, question_loss
 from models.question_sampling import Sampling, drawn, sampled, texts_of, worth_keeping
+from models.training import adamw
 from tests.making_models import tiny_mpnet
 
 TEXTS = [
@@ -140,7 +141,7 @@ def test_the_head_begins_with_how_often_tokens_come(model: QuestionGenerator) ->
 def test_it_learns_questions_by_heart_then_writes_them(model: QuestionGenerator) -> None:
     batch = batch_of(passages(model), model.tokens_of(QUESTIONS, QUESTION_TOKENS))
     kept = {name: value.clone() for name, value in model.state_dict().items()}
-    optimizer = optimizer_of(model, 3e-3)
+    optimizer = adamw(model, 3e-3, body="backbone.")
     losses = []
     for _ in range(80):
         loss = question_loss(model, batch)

@@ -25,7 +25,7 @@ from models.encoder import SentenceEncoder
 from models.late import load
 from models.token_table import Tokens
 from scripts import encoder_pairs, encoder_training, train_encoder
-from scripts.encoder_training import Aims, EncoderLessons
+from scripts.encoder_training import EncoderLessons
 from scripts.training_runs import Source
 from tests.making_models import HIDDEN, tiny_encoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -349,16 +349,6 @@ def test_a_run_ends_with_its_time(made: Path, tmp_path: Path) -> None:
     again = load_file(tmp_path / "checkpoint.safetensors")
     assert again["progress.step"] == 1
     assert load(tmp_path / "encoder") is not None
-
-
-def test_the_rate_falls_with_the_plan_or_the_time() -> None:
-    plain, timed = Aims(1.0), Aims(1.0, minutes=2)
-    assert [plain.share(step, 100, 1e9) for step in (9, 55)] == pytest.approx([1.0, 0.5])
-    # 55 of 100 steps, or 66 of 120 seconds
-    assert timed.share(55, 100, 0) == timed.share(0, 100, 66) == pytest.approx(0.5)
-    assert timed.share(99, 100, 0) == pytest.approx(1 / 90)
-    assert timed.share(0, 100, 120) is None
-    assert timed.share(0, 100, 0) == pytest.approx(0.01)
 
 
 def test_an_index_of_the_trained_encoder_answers(straight: Trained, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from scripts import train_encoder
 from scripts.pairs import Pair, holds_answer, normalised
-from scripts.training_plan import drawn, excluded, planned, rate_at
+from scripts.training_course import rate_after, rate_at, share_done
+from scripts.training_plan import drawn, excluded, planned
 
 
 def pair(number: int, *, answer: str = "", negatives: int = 3) -> Pair:
@@ -126,6 +127,14 @@ def test_the_rate_rises_and_falls() -> None:
         rates = [rate_at(step, steps) for step in range(steps)]
         assert all(0 < rate <= 1 for rate in rates)
         assert max(rates) == 1
+
+
+def test_a_run_of_given_minutes_goes_by_what_ends_first() -> None:
+    assert share_done(0.55, 1e9, None) == 0.55
+    # 55 of 100 steps, or 66 of 120 seconds
+    assert rate_after(share_done(0.55, 0, 2)) == pytest.approx(0.5)
+    assert rate_after(share_done(0.0, 66, 2)) == pytest.approx(0.5)
+    assert share_done(0.0, 120, 2) == 1
 
 
 @pytest.mark.parametrize(
