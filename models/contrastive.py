@@ -19,8 +19,8 @@ from torch.utils.checkpoint import checkpoint
 from transformers import AutoModel
 
 from models.contracts import IntArray, ModelError
-from models.late import LateConfig, LateInteraction, late_scores
-from models.late import load as load_head
+from models.late import LateInteraction, late_scores, load_head
+from models.late_config import LateConfig
 from models.pieces import without_surrogates
 from models.pooling import MEAN, longest_text, pooling_of
 from models.pretrained import load_pretrained, move_towards, without_dropout

@@ -24,7 +24,8 @@ from models.contracts import (
     Span,
 )
 from models.encoder import SentenceEncoder
-from models.late import CONFIG, LateConfig, LateInteraction
+from models.late import LateInteraction
+from models.late_config import CONFIG, LateConfig
 from models.loading import identity, max_positions, read_config
 from models.onnx import making, parity
 from models.onnx.encoder import OnnxEncoder
@@ -243,8 +244,8 @@ def test_a_graph_of_other_weights_is_refused(encoder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("sentence_bert_config.json", "[]", "is not a JSON object"),
-        ("tokenizer_config.json", "7", "is not a JSON object"),
+        ("sentence_bert_config.json", "[]", "is no JSON object"),
+        ("tokenizer_config.json", "7", "is no JSON object"),
         ("sentence_bert_config.json", '{"max_seq_length": -1}', "leaves no token of a text"),
         ("modules.json", '[{"type": "x.Pooling"}]', "names no modules"),
         ("modules.json", "7", "names no modules"),

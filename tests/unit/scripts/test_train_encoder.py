@@ -22,7 +22,7 @@ from index.search import PassageIndex
 from models import contrastive, token_table, training
 from models.contracts import ModelError
 from models.encoder import SentenceEncoder
-from models.late import load
+from models.late import load_head
 from models.token_table import Tokens
 from scripts import encoder_pairs, encoder_training, train_encoder
 from scripts.encoder_training import EncoderLessons
@@ -150,7 +150,7 @@ def test_a_run_goes_on_only_with_its_own_arguments(
 
 
 def test_what_is_published_serves_as_it_was_trained(straight: Trained) -> None:
-    head = load(straight.folder / "encoder")
+    head = load_head(straight.folder / "encoder")
     assert head is not None
     assert (head.config.dimension, head.config.hidden) == (8, HIDDEN)
     assert "the" in head.config.left_out
@@ -348,7 +348,7 @@ def test_a_run_ends_with_its_time(made: Path, tmp_path: Path) -> None:
     assert train_encoder.main(command(made, tmp_path, "--minutes", "0.00001")) == 0  # it was done
     again = load_file(tmp_path / "checkpoint.safetensors")
     assert again["progress.step"] == 1
-    assert load(tmp_path / "encoder") is not None
+    assert load_head(tmp_path / "encoder") is not None
 
 
 def test_an_index_of_the_trained_encoder_answers(straight: Trained, tmp_path: Path) -> None:
