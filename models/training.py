@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from files.reading import one_line
 from models.contracts import ModelError
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -130,10 +131,9 @@ def load_checkpoint(
     try:
         return _restored(load_file(path), model, optimizer)
     except (OSError, SafetensorError, RuntimeError, ValueError, LookupError) as error:
-        said = " ".join(str(error).split())
         raise ModelError(
-            f"{path} is damaged or of another network ({said[:200]}): remove it to begin again, or "
-            "give another --work"
+            f"{path} is damaged or of another network ({one_line(error)[:200]}): remove it to "
+            "begin again, or give another --work"
         ) from error
 
 

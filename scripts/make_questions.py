@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
-from scripts.arguments import at_least, command, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path, up_to
 from scripts.ending import stopped
 from scripts.passage_files import Row, expect_to_write, read_rows, write_rows
 from scripts.question_passages import of_contexts, of_index
 from scripts.training_arguments import add_course, add_sources
-from scripts.training_runs import expect_to_replace, replacing, share
+from scripts.training_runs import expect_to_replace, replacing
 
 if TYPE_CHECKING:
     from models.contracts import IntArray
@@ -136,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--per-passage", type=at_least(1), default=1, metavar="N", help="questions of a passage")
     add("--limit", type=at_least(1), metavar="N", help="only the first N passages")
-    add("--temperature", type=share(10), default=0.8, metavar="T", help="0: the likeliest tokens")
+    add("--temperature", type=up_to(10), default=0.8, metavar="T", help="0: the likeliest tokens")
     add(
         "--batch-tokens",
         type=at_least(64),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
+from models.late_config import CONFIG
 from models.loading import (
     STOCK,
     encoder_folder,
@@ -26,7 +27,7 @@ from models.loading import (
     read_config,
 )
 from models.tokenizer import cut_alike
-from scripts.arguments import at_least, command, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path, up_to
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.ending import stopped
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
@@ -36,7 +37,6 @@ from scripts.training_runs import (
     expect_to_replace,
     replacing,
     same_run,
-    share,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--anchor-weight",
-        type=share(10**6),
+        type=up_to(10**6),
         default=10.0,
         metavar="W",
         help="how much the distance from it counts, beside the two losses (default: 10)",
@@ -201,8 +201,6 @@ def _expect_comparable(base: Path, anchor: Path) -> None:
 
 def _stopwords(base: Path) -> list[str]:
     """Return the words that a new head gives no vector; a base that has a head has its own."""
-    from models.late import CONFIG  # noqa: PLC0415 - likewise
-
     if (base / CONFIG).is_file():
         return []
     # BM25's, with what a machine that only trains may lack

@@ -23,7 +23,7 @@ from models.loading import (
     reader_folder,
     resolve,
 )
-from scripts.arguments import at_least, command, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path, up_to
 from scripts.ending import stopped
 from scripts.reader_examples import Asked, planned
 from scripts.reader_lessons import Lessons
@@ -36,7 +36,6 @@ from scripts.training_runs import (
     expect_to_replace,
     replacing,
     same_run,
-    share,
 )
 
 if TYPE_CHECKING:
@@ -118,14 +117,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--own",
-        type=share(10),
+        type=up_to(10),
         default=1.0,
         metavar="N",
         help="windows of the same text without the answer, for each with it (default: 1)",
     )
     add(
         "--mined",
-        type=share(10),
+        type=up_to(10),
         default=1.0,
         metavar="N",
         help="wrong passages of the index, likewise; for a made-up question passages near its own "
@@ -133,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--mined-elsewhere",
-        type=share(10),
+        type=up_to(10),
         default=0.15,
         metavar="N",
         help="wrong contexts for each question of --questions (default: 0.15)",
@@ -148,10 +147,10 @@ def parser() -> argparse.ArgumentParser:
     )
     add_base_share(arguments)
     add("--teacher", metavar="DIR_OR_ID", help="a larger reader whose distributions are learnt too")
-    add("--teacher-weight", type=share(1), default=0.5, metavar="W", help="its share of the loss")
+    add("--teacher-weight", type=up_to(1), default=0.5, metavar="W", help="its share of the loss")
     add(
         "--drop-words",
-        type=share(0.9),
+        type=up_to(0.9),
         default=0.0,
         metavar="S",
         help="leave out this share of the words, but for the answer, anew each time (default: 0)",

@@ -50,21 +50,6 @@ def source(*, corpus: bool = False, made: bool = False) -> Callable[[str], Sourc
     return parse
 
 
-def share(most: float) -> Callable[[str], float]:
-    """Return an argparse type for a number from 0 to `most`."""
-
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not 0 <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {most:g}")
-        return value
-
-    return parse
-
-
 def expect_to_replace(output: Path, *kept: Path | None) -> None:
     """Raise ModelError now, rather than after a training, where no folder can become `output`.
 
