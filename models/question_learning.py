@@ -17,7 +17,7 @@ from models.question_generation import (
     PAD,
     QuestionGenerator,
     columns_for,
-    padded,
+    padded_left,
 )
 from models.tensors import fast_in_bfloat16, on_device
 
@@ -42,7 +42,7 @@ class QuestionBatch:
 
 def batch_of(passages: Sequence[IntArray], questions: Sequence[IntArray]) -> QuestionBatch:
     """Return the batch of n passages and questions, the tokens of each without special ones."""
-    read = padded(passages)
+    read = padded_left(passages)
     passage = read.shape[1]
     columns = passage + columns_for(max(map(len, questions)) + 1)
     ids = np.full((len(read), columns), PAD, dtype=np.int64)

@@ -16,8 +16,8 @@ from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
 from models.training import Training
 from scripts.encoder_pairs import PairSet
+from scripts.encoder_plan import TextBatch, drawn_batch, excluded, planned_batches
 from scripts.training_course import RunLog, rate_after, rate_at, share_done
-from scripts.training_plan import TextBatch, drawn, excluded, planned
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class EncoderLessons:
     ) -> None:
         """Plan batches of `size` questions; `tables` cut questions and passages."""
         self._pairs = [some.pairs for some in sets]
-        self._plan = planned([(some.pairs, some.passes) for some in sets], size, seed)
+        self._plan = planned_batches([(some.pairs, some.passes) for some in sets], size, seed)
         self._seed = seed
         self._questions, self._passages = tables
 
@@ -74,7 +74,7 @@ class EncoderLessons:
 
     def _drawn(self, step: int) -> TextBatch:
         number, places = self._plan[step]
-        return drawn(self._pairs[number], places, self._seed + step)
+        return drawn_batch(self._pairs[number], places, self._seed + step)
 
 
 @dataclass(frozen=True, slots=True)

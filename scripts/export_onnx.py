@@ -82,7 +82,7 @@ def from_index(folder: Path, count: int) -> list[tuple[str, str]]:
     return list(zip(cycle(question.text for question in QUESTIONS), passages, strict=False))
 
 
-def around(gold: GoldQuestion) -> str:
+def near_answer(gold: GoldQuestion) -> str:
     """Return the part of a question's context that holds its first answer, or begins it."""
     start = gold.starts[0] if gold.starts else 0
     return gold.context[max(0, start - _AROUND) : start + _AROUND]
@@ -115,7 +115,7 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
     golds: list[GoldQuestion] = []
     if options.questions:
         golds = list(read_squad(options.questions, options.limit))
-        asked = [(gold.question, around(gold)) for gold in golds]
+        asked = [(gold.question, near_answer(gold)) for gold in golds]
     else:
         asked = from_index(options.index or settings.index, options.limit)
     if len(asked) < (fewest := _FEWEST[options.kind]):

@@ -32,7 +32,7 @@ from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.ending import stopped
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
 from scripts.training_runs import (
-    digest,
+    checksum,
     expect_to_keep,
     expect_to_replace,
     replacing,
@@ -49,7 +49,7 @@ _FREE = ("index", "output", "work", "device", "num_workers", "mine_only")
 _LEFT_BEHIND = ("*.bin", "*.onnx", "*.int8.json", "*.md", ".git*", "data_config.json", "vocab.txt")
 
 
-def publish(
+def publish_encoder(
     model: "TrainedEncoder", base: Path, output: Path, held_out: Sequence[str], share: float
 ) -> None:
     """Write the trained encoder as a sentence-transformers folder, in half precision.
@@ -181,7 +181,7 @@ def _train(
     train(model, lessons, options.work, aims, options.num_workers)
     if device == "cuda":
         print(f"most memory of the GPU: {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
-    publish(model.to("cpu"), base, options.output, held_out, options.base_share)
+    publish_encoder(model.to("cpu"), base, options.output, held_out, options.base_share)
 
 
 def _expect_comparable(base: Path, anchor: Path) -> None:
@@ -229,7 +229,7 @@ def main(argv: list[str] | None = None) -> int:
         if not options.mine_only:
             read = {
                 "base (its weights)": identity(base),
-                "pairs": digest(pair for some in sets for pair in some.pairs),
+                "pairs": checksum(pair for some in sets for pair in some.pairs),
             }
             if options.anchor:
                 read["anchor (its weights)"] = identity(encoder_folder(options.anchor))

@@ -31,7 +31,7 @@ from scripts.reader_sources import asked_of
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
 from scripts.training_runs import (
     TOKENIZER_FILES,
-    digest,
+    checksum,
     expect_to_keep,
     expect_to_replace,
     replacing,
@@ -46,7 +46,7 @@ _FREE = ("device", "index", "mined_passages", "output", "processes", "work")
 """Options that change nothing of what is learnt: a run may go on with others."""
 
 
-def publish(network: "Network", base: Path, output: Path, base_share: float) -> None:
+def publish_reader(network: "Network", base: Path, output: Path, base_share: float) -> None:
     """Write the trained reader in half precision, with the tokenizer of its base.
 
     Each weight is the mean of the trained one and the base's, which counts `base_share` (Wortsman
@@ -70,8 +70,8 @@ def _read(options: argparse.Namespace, base: Path, asked: Sequence[Asked]) -> di
     """Return what a run is made of: `scripts.training_runs.same_run` compares it."""
     found = {
         "base (its weights)": identity(base),
-        "questions (what the files hold)": digest(sha256(one.path) for one in options.sources),
-        "mined passages": digest(
+        "questions (what the files hold)": checksum(sha256(one.path) for one in options.sources),
+        "mined passages": checksum(
             list(some)
             for one, source in zip(asked, options.sources, strict=True)
             if not source.made  # theirs are of the file itself
@@ -205,7 +205,7 @@ def main(argv: list[str] | None = None) -> int:
         plan = planned(asked, options.seed)
         print(f"{len(plan):,} examples", flush=True)
         train(network, Lessons(base, asked, plan, options), options, teacher)
-        publish(network, base, options.output, options.base_share)
+        publish_reader(network, base, options.output, options.base_share)
     except (CorpusError, IndexingError, ModelError, OSError) as error:
         print(f"train_reader: {error}", file=sys.stderr)
         return 1

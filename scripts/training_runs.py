@@ -94,7 +94,7 @@ def same_run(
     """Note the arguments of a run in its folder, or see that they are those of the run in it.
 
     Those named in `free` may differ, and files of questions may lie in another folder; `read` says
-    of all that is learnt from, or with, what it holds: a `digest` or a model's identity. Raises
+    of all that is learnt from, or with, what it holds: a `checksum` or a model's identity. Raises
     ModelError where others do: its checkpoint would go on with other batches. Call it after the
     files of questions were read, so that a wrong file name does not begin a run.
     """
@@ -117,7 +117,7 @@ def same_run(
         )
 
 
-def digest(parts: Iterable[object]) -> str:
+def checksum(parts: Iterable[object]) -> str:
     """Return a checksum of values, by how they are written."""
     found = hashlib.sha256()
     for part in parts:

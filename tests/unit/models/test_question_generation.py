@@ -17,11 +17,11 @@ from models.question_generation import (
     PAD,
     QUESTION_TOKENS,
     QuestionGenerator,
-    padded,
+    padded_left,
     padding_of,
 )
 from models.question_learning import batch_of, question_loss
-from models.question_sampling import Sampling, drawn, sampled, texts_of, worth_keeping
+from models.question_sampling import Sampling, drawn_tokens, sampled, texts_of, worth_keeping
 from models.training import adamw
 from tests.making_models import tiny_mpnet
 
@@ -65,7 +65,7 @@ def logits_of(model: QuestionGenerator, passage: IntArray, question: IntArray) -
 
 @torch.no_grad()
 def test_the_states_of_passages_are_those_of_transformers(model: QuestionGenerator) -> None:
-    ids = torch.from_numpy(padded(passages(model)))
+    ids = torch.from_numpy(padded_left(passages(model)))
     padding = padding_of(ids, ids.shape[1])
     unhidden = torch.zeros(ids.shape[1], ids.shape[1], dtype=torch.bool)
     mask = model.mask(torch.arange(ids.shape[1]), padding, unhidden)
@@ -201,10 +201,11 @@ def test_a_question_has_tokens_that_mean_something(model: QuestionGenerator) -> 
 
 def test_the_nucleus_leaves_out_the_unlikely() -> None:
     logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log().repeat(500, 1)
-    found = drawn(logits, Sampling(temperature=1, top_p=0.75), chance()).bincount(minlength=4)
+    nucleus = Sampling(temperature=1, top_p=0.75)
+    found = drawn_tokens(logits, nucleus, chance()).bincount(minlength=4)
     assert found[2:].tolist() == [0, 0]  # the first two have 0.8 together, the first alone 0.5
     assert found[0] / 500 == pytest.approx(0.5 / 0.8, abs=0.06)
-    every = drawn(logits, Sampling(temperature=1, top_p=1), chance()).bincount(minlength=4)
+    every = drawn_tokens(logits, Sampling(temperature=1, top_p=1), chance()).bincount(minlength=4)
     assert (every / 500).tolist() == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.06)
 
 

@@ -19,7 +19,7 @@ class TextBatch:
     passages: tuple[str, ...]
 
 
-def planned(
+def planned_batches(
     pairs: Sequence[tuple[Sequence[Pair], float]], size: int, seed: int
 ) -> list[tuple[int, tuple[int, ...]]]:
     """Return the batches of a whole run: the number of a set of pairs, and which of its pairs.
@@ -43,7 +43,7 @@ def planned(
     return batches
 
 
-def drawn(pairs: Sequence[Pair], places: Sequence[int], seed: int) -> TextBatch:
+def drawn_batch(pairs: Sequence[Pair], places: Sequence[int], seed: int) -> TextBatch:
     """Return a batch of these pairs, with one wrong passage of each drawn at random."""
     chance = random.Random(seed)  # noqa: S311 - nothing secret
     some = [pairs[place] for place in places]
