@@ -24,6 +24,11 @@ _TOKENIZERS = ["tokenizer.json", "vocab.txt", "vocab.json", "*.model"]
 _PADDED_POSITIONS = {"camembert", "longformer", "mpnet", "roberta", "xlm-roberta"}
 
 
+def model_folder(kind: str, name_or_dir: str | Path) -> Path:
+    """Return the folder of a model of a kind (READER, ENCODER). Raises ModelError."""
+    return (encoder_folder if kind == ENCODER else reader_folder)(name_or_dir)
+
+
 def encoder_folder(name_or_dir: str | Path) -> Path:
     """Return the folder of an encoder; "stock" is all-MiniLM-L6-v2, installed as a package.
 

@@ -14,7 +14,7 @@ from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError, IndexingError
 from models.contracts import ENCODER, READER, ModelError
-from models.loading import DEFAULT, encoder_folder, reader_folder
+from models.loading import DEFAULT, model_folder
 from models.onnx.files import GRAPH, Record
 from scripts.arguments import at_least, command, expect_use, some_path
 from service.questions import QUESTIONS
@@ -123,8 +123,7 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
             f"{len(asked)} passages to compare on are too few, the verdict would be chance: give "
             f"--questions, --index or --limit with {fewest} or more"
         )
-    find = reader_folder if options.kind == READER else encoder_folder
-    source = find(options.model)
+    source = model_folder(options.kind, options.model)
     target = options.output or source
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
