@@ -22,7 +22,7 @@ from models.onnx.reader import OnnxReader
 from models.span_choice import CANDIDATES, STATES, SpanChoice
 from models.span_features import FEATURES, span_features
 from models.spans import SpanCandidate
-from scripts.arguments import at_least
+from scripts.arguments import at_least, command
 from scripts.export_onnx import near_answer
 from scripts.gold_questions import readable
 from scripts.metrics import exact_match, f1
@@ -187,7 +187,7 @@ def held_out(sets: Sequence[Lists]) -> list[tuple[float, float]]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(prog="python -m scripts.fit_spans", description=__doc__)
+    arguments = command("fit_spans", __doc__)
     add = arguments.add_argument
     add(
         "--questions",

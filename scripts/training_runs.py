@@ -9,10 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from files.writing import write_durably
 from models.contracts import ModelError
 from scripts.arguments import numbered, some_path
+
+Kind: TypeAlias = Literal["corpus", "contexts", "made"]
+"""Of a file of questions: where its passages come from, or that its questions were made up."""
 
 _MOST_PASSES = 100
 
@@ -32,6 +36,13 @@ class Source:
     passes: float
     corpus: bool
     made: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """The same in a word."""
+        if self.made:
+            return "made"
+        return "corpus" if self.corpus else "contexts"
 
 
 def source(*, corpus: bool = False, made: bool = False) -> Callable[[str], Source]:
