@@ -163,7 +163,7 @@ def drawn_tokens(logits: Tensor, sampling: Sampling, chance: torch.Generator) ->
     return tokens.gather(-1, (likely / waits).argmax(-1, keepdim=True))[:, 0]
 
 
-def texts_of(model: QuestionGenerator, written: IntArray) -> list[str]:
+def question_texts(model: QuestionGenerator, written: IntArray) -> list[str]:
     """Return the text of each of n questions, "" for one without an end."""
     rows = [row[: int((row == END).argmax())].tolist() for row in written]
     return [str(text) for text in model.tokenizer.decode_batch(rows)]

@@ -57,8 +57,8 @@ def write(
     )
     from models.question_sampling import (  # noqa: PLC0415 - likewise
         Sampling,
+        question_texts,
         sampled,
-        texts_of,
         worth_keeping,
     )
     from models.tensors import fast_in_bfloat16  # noqa: PLC0415 - likewise
@@ -80,7 +80,7 @@ def write(
         some = order[at : at + max(1, most // longest)]
         passages = [tokens[place] for place in some]
         written = sampled(model, passages, options.per_passage, sampling, chance)
-        texts = zip(*(texts_of(model, one) for one in written), strict=True)
+        texts = zip(*(question_texts(model, one) for one in written), strict=True)
         for place, questions in zip(some, texts, strict=True):
             found[place] = list(worth_keeping(questions))
         at += len(some)

@@ -33,7 +33,7 @@ from models.onnx.files import GRAPH, RECORD, Record
 from models.onnx.reader import OnnxReader
 from models.pooling import longest_text, pooling_of
 from models.reader import TransformersReader
-from scripts.indexing import load_encoder
+from scripts.indexing import load_named_encoder
 from tests.making_models import tiny_encoder
 
 QUESTION = "What is the incubation period of the virus?"
@@ -317,9 +317,9 @@ def test_an_index_is_built_with_it_where_the_weights_are_not(encoder: Path, tmp_
     folder = tmp_path / "encoder"
     shutil.copytree(encoder, folder, ignore=shutil.ignore_patterns("*.safetensors"))
     options = Namespace(encoder=str(folder), device="auto", batch_size=None)
-    assert isinstance(load_encoder(options), OnnxEncoder)
+    assert isinstance(load_named_encoder(options), OnnxEncoder)
     options.encoder = str(encoder)
-    assert isinstance(load_encoder(options), SentenceEncoder)
+    assert isinstance(load_named_encoder(options), SentenceEncoder)
 
 
 def test_a_record_tells_where_a_graph_comes_from(encoder: Path) -> None:

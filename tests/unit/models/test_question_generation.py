@@ -21,7 +21,7 @@ from models.question_generation import (
     padding_of,
 )
 from models.question_learning import batch_of, question_loss
-from models.question_sampling import Sampling, drawn_tokens, sampled, texts_of, worth_keeping
+from models.question_sampling import Sampling, drawn_tokens, question_texts, sampled, worth_keeping
 from models.training import adamw
 from tests.making_models import tiny_mpnet
 
@@ -151,7 +151,7 @@ def test_it_learns_questions_by_heart_then_writes_them(model: QuestionGenerator)
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
     (written,) = sampled(model, passages(model), 1, GREEDY, chance())
-    assert texts_of(model, written) == [question.lower() for question in QUESTIONS]
+    assert question_texts(model, written) == [question.lower() for question in QUESTIONS]
     for name in ("backbone.embeddings.word_embeddings.weight", "bias"):
         assert torch.equal(model.state_dict()[name], kept[name]) == (name != "bias")
 
@@ -214,7 +214,7 @@ def test_a_question_without_an_end_is_none(model: QuestionGenerator) -> None:
     ended = np.full(QUESTION_TOKENS, END)
     ended[: len(question)] = question
     endless = np.full(QUESTION_TOKENS, question[0])
-    assert texts_of(model, np.stack([ended, endless])) == [QUESTIONS[0].lower(), ""]
+    assert question_texts(model, np.stack([ended, endless])) == [QUESTIONS[0].lower(), ""]
 
 
 def test_bad_questions_are_left_out() -> None:
