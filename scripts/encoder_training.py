@@ -1,9 +1,9 @@
 """The loop that trains an encoder: a plan, batch by batch, with checkpoints and a log (torch)."""
 
+import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -77,25 +77,16 @@ class EncoderLessons:
         return drawn_batch(self._pairs[number], places, self._seed + step)
 
 
-@dataclass(frozen=True, slots=True)
-class Aims:
-    """How a model is trained.
-
-    `rate` is the greatest learning rate; a run ends after `minutes` if its plan is longer, its
-    rate at 0. The three losses are added: the distance from the `anchor`, an encoder whose vectors
-    are to be stayed near to, counts `near`.
-    """
-
-    rate: float
-    minutes: float | None = None
-    anchor: TrainedEncoder | None = None
-    near: float = 0.0
-
-
 def train(
-    model: TrainedEncoder, lessons: EncoderLessons, folder: Path, aims: Aims, workers: int = 0
+    model: TrainedEncoder,
+    lessons: EncoderLessons,
+    options: argparse.Namespace,
+    anchor: TrainedEncoder | None,
 ) -> None:
-    """Train to the end of the plan or of the time, from the checkpoint in `folder` if any.
+    """Train to the end of the plan or of the time, from the checkpoint where there is one.
+
+    The three losses are added; the distance from the `anchor`, an encoder whose vectors are to be
+    stayed near to, counts as much as the options say.
 
     Raises CorpusError where there is no batch to learn from, and ModelError where a loss overflows.
     """
@@ -104,18 +95,16 @@ def train(
             "there is nothing to learn: a batch has two questions of a file at least; give more "
             "questions, or more PASSES"
         )
-    training = Training(model, contrastive.optimizer_of(model, aims.rate), folder)
+    training = Training(model, contrastive.optimizer_of(model, options.rate), options.work)
     step, steps = int(training.progress.get("step", 0)), len(lessons)
-    lessons.prepare(step, workers)
-    log = RunLog(folder, training.progress.get("seconds", 0.0))
-    while step < steps and (done := share_done(step / steps, log.seconds, aims.minutes)) < 1:
+    lessons.prepare(step, options.num_workers)
+    log = RunLog(options.work, training.progress.get("seconds", 0.0))
+    while step < steps and (done := share_done(step / steps, log.seconds, options.minutes)) < 1:
         lesson = lessons[step]
         left_out = on_device(torch.from_numpy(lesson.excluded), model.cosine_scale.device)
-        losses = contrastive.batch_loss(
-            model, lesson.questions, lesson.passages, left_out, aims.anchor
-        )
-        share = rate_after(done) if aims.minutes else rate_at(step, steps)
-        training.learn(losses[0] + losses[1] + aims.near * losses[2], share)
+        losses = contrastive.batch_loss(model, lesson.questions, lesson.passages, left_out, anchor)
+        share = rate_after(done) if options.minutes else rate_at(step, steps)
+        training.learn(losses[0] + losses[1] + options.anchor_weight * losses[2], share)
         log.add(len(lesson.passages.lengths), torch.stack(losses))
         step += 1
         if log.is_due():

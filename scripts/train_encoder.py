@@ -150,7 +150,7 @@ def _train(
 
     from models.contrastive import TrainedEncoder  # noqa: PLC0415 - likewise
     from scripts.encoder_negatives import with_dense_negatives  # noqa: PLC0415 - likewise
-    from scripts.encoder_training import Aims, EncoderLessons, train  # noqa: PLC0415 - likewise
+    from scripts.encoder_training import EncoderLessons, train  # noqa: PLC0415 - likewise
 
     torch.manual_seed(options.seed)
     device = pick_device(options.device)
@@ -176,9 +176,8 @@ def _train(
             count=options.dense_negatives,
             workers=options.num_workers,
         )
-    aims = Aims(options.rate, options.minutes, anchor, options.anchor_weight)
     lessons = EncoderLessons(sets, options.batch, options.seed, tables)
-    train(model, lessons, options.work, aims, options.num_workers)
+    train(model, lessons, options, anchor)
     if device == "cuda":
         print(f"most memory of the GPU: {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
     publish_encoder(model.to("cpu"), base, options.output, held_out, options.base_share)
