@@ -13,6 +13,15 @@ def json_object(path: Path) -> dict[str, Any]:
     return found
 
 
+def one_line(error: Exception) -> str:
+    r"""Return what an error says, in one line.
+
+    >>> one_line(ValueError("damaged:\n  no header"))
+    'damaged: no header'
+    """
+    return " ".join(str(error).split())
+
+
 def reason(error: Exception) -> str:
     """Say why a file could not be read, or what was read is not what it should be.
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from models.contracts import ENCODER, READER, Encoder, ModelError, Reader
 from models.loading import (
-    encoder_folder,
     has_weights,
     hidden_width,
+    model_folder,
     pick_device,
     read_config,
-    reader_folder,
     weights_identity,
 )
 from models.onnx.files import GRAPH, has_graph, verified
@@ -38,7 +37,7 @@ def backend_of(
 
     Raises ModelError where the model, or what would run it, is not there.
     """
-    folder = _folder(kind, name_or_dir)
+    folder = model_folder(kind, name_or_dir)
     if _choose(folder, backend, device) == ONNX:
         if not has_graph(folder):
             raise ModelError(f"{folder} has no {GRAPH}: make it with {_how(kind, name_or_dir)}")
@@ -65,7 +64,7 @@ def check_files(
 
     Raises ModelError as `backend_of` does, or where they don't fit.
     """
-    folder = _folder(kind, name_or_dir)
+    folder = model_folder(kind, name_or_dir)
     if backend == AUTO and device == AUTO and _has_driver():
         return
     if backend_of(kind, folder, backend=backend, device=device) == ONNX:
@@ -97,7 +96,7 @@ def load_reader(
 
     Raises ModelError as `backend_of` does, or where the model can't be loaded.
     """
-    folder = _folder(READER, name_or_dir)  # once: a hub id is looked up on the network
+    folder = model_folder(READER, name_or_dir)  # once: a hub id is looked up on the network
     if backend_of(READER, folder, backend=backend, device=device) == ONNX:
         from models.onnx.reader import OnnxReader  # noqa: PLC0415 - only what is used is imported
 
@@ -112,7 +111,7 @@ def load_encoder(
     name_or_dir: str | Path, *, backend: str = AUTO, device: str = "auto", threads: int = 0
 ) -> Encoder:
     """Load an encoder, as `load_reader` loads a reader. Raises ModelError."""
-    folder = _folder(ENCODER, name_or_dir)
+    folder = model_folder(ENCODER, name_or_dir)
     if backend_of(ENCODER, folder, backend=backend, device=device) == ONNX:
         from models.onnx.encoder import OnnxEncoder  # noqa: PLC0415 - only what is used is imported
 
@@ -121,10 +120,6 @@ def load_encoder(
 
     _prepare_torch(ENCODER, folder, threads)
     return SentenceEncoder(folder, device=device)
-
-
-def _folder(kind: str, name_or_dir: str | Path) -> Path:
-    return encoder_folder(name_or_dir) if kind == ENCODER else reader_folder(name_or_dir)
 
 
 def _choose(folder: Path, backend: str, device: str) -> str:

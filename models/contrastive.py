@@ -19,20 +19,20 @@ from torch.utils.checkpoint import checkpoint
 from transformers import AutoModel
 
 from models.contracts import IntArray, ModelError
-from models.late import LateConfig, LateInteraction, late_scores
-from models.late import load as load_head
+from models.late import LateInteraction, late_scores, load_head
+from models.late_config import LateConfig
 from models.pieces import without_surrogates
 from models.pooling import MEAN, longest_text, pooling_of
 from models.pretrained import load_pretrained, move_towards, without_dropout
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
 from models.tokenizer import load_tokenizer
+from models.training import HEAD_RATE, WEIGHT_DECAY
 
 QUESTION_TOKENS = 64
 _COSINE_SCALE = 20.0  # what all-MiniLM-L6-v2 was trained with
 _LATE_SCALE = 30.0
 """What late interaction is multiplied with to be a logit, before a training changes it."""
-_HEAD_RATE = 5.0  # times the learning rate of the encoder
 _CHUNK = 16  # passages in one forward pass: more outgrow the cache of a CPU
 _CHUNK_TOKENS = 65_536  # likewise on a GPU, padding counted, which is soon busy with fewer
 _MULTIPLE = 8  # of tokens: what the fast kernels of a GPU are made for
@@ -269,6 +269,6 @@ def optimizer_of(model: TrainedEncoder, rate: float) -> torch.optim.AdamW:
     body = [p for p in model.transformer.parameters() if p.requires_grad]
     head = [*model.head.parameters(), model.cosine_scale, model.late_scale]
     return torch.optim.AdamW(
-        [{"params": body, "lr": rate}, {"params": head, "lr": rate * _HEAD_RATE}],
-        weight_decay=0.01,
+        [{"params": body, "lr": rate}, {"params": head, "lr": rate * HEAD_RATE}],
+        weight_decay=WEIGHT_DECAY,
     )

@@ -60,7 +60,7 @@ class SentenceEncoder:
         dimension = self._model.get_embedding_dimension()
         if dimension is None:
             raise ModelError(f"{name_or_dir} doesn't say how long its vectors are")
-        head = late.load(folder)
+        head = late.load_head(folder)
         self._head = head.to(target) if head else None
         self.name = identity(folder)
         self.dimension = dimension

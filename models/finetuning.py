@@ -24,7 +24,6 @@ Network = nn.Module
 """A transformers model for question answering."""
 
 _TEMPERATURE = 2.0
-_WEIGHT_DECAY = 0.01
 _HEAD = "qa_outputs"
 _EMBEDDINGS = {"embeddings", "rel_embeddings"}  # parts of names; what projects them is trained
 
@@ -55,20 +54,6 @@ def load_network(folder: Path, device: str, *, new_head: bool) -> Network:
         fuse_attention(network)
     trained: Network = network.to(device)
     return trained
-
-
-def optimizer_of(network: Network, rate: float) -> torch.optim.AdamW:
-    """Return AdamW over the parameters that are trained; biases and norms don't decay."""
-    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-    decaying = [p for _, p in trained if p.ndim > 1]
-    steady = [p for _, p in trained if p.ndim == 1]
-    return torch.optim.AdamW(
-        [
-            {"params": decaying, "lr": rate, "weight_decay": _WEIGHT_DECAY},
-            {"params": steady, "lr": rate, "weight_decay": 0.0},
-        ],
-        fused=True,
-    )
 
 
 def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ vector is the mean of its tokens', and the question's words have learned weights
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -15,25 +15,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.contracts import ModelError
+from models.late_config import CONFIG, LateConfig
 
 WEIGHTS = "late_interaction.safetensors"
-CONFIG = "late_interaction.json"
-
-
-@dataclass(frozen=True, slots=True)
-class LateConfig:
-    """The sizes of a head, and the words that a passage keeps no vector for (lower case)."""
-
-    hidden: int
-    dimension: int
-    left_out: tuple[str, ...]
 
 
 class LateInteraction(nn.Module):
     """The head that turns hidden states of tokens into vectors of words."""
 
     def __init__(self, config: LateConfig) -> None:
-        """Make a head with random weights; `load` reads trained ones."""
+        """Make a head with random weights; `load_head` reads trained ones."""
         super().__init__()
         self.config = config
         self.projection = nn.Linear(config.hidden, config.dimension, bias=False)
@@ -74,7 +65,7 @@ class LateInteraction(nn.Module):
         (folder / CONFIG).write_text(json.dumps(asdict(self.config)) + "\n", encoding="utf-8")
 
 
-def load(folder: Path) -> LateInteraction | None:
+def load_head(folder: Path) -> LateInteraction | None:
     """Return the head in an encoder's folder, or None where the encoder has none.
 
     Raises ModelError where it is there and cannot be used.
@@ -82,11 +73,7 @@ def load(folder: Path) -> LateInteraction | None:
     if not (folder / CONFIG).is_file():
         return None
     try:
-        fields = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        config = LateConfig(
-            int(fields["hidden"]), int(fields["dimension"]), tuple(map(str, fields["left_out"]))
-        )
-        head = LateInteraction(config)
+        head = LateInteraction(LateConfig.read(folder))
         head.load_state_dict({k: v.float() for k, v in load_file(folder / WEIGHTS).items()})
     except Exception as error:  # safetensors raises bare kinds of its own
         raise ModelError(

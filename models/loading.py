@@ -24,6 +24,11 @@ _TOKENIZERS = ["tokenizer.json", "vocab.txt", "vocab.json", "*.model"]
 _PADDED_POSITIONS = {"camembert", "longformer", "mpnet", "roberta", "xlm-roberta"}
 
 
+def model_folder(kind: str, name_or_dir: str | Path) -> Path:
+    """Return the folder of a model of a kind (READER, ENCODER). Raises ModelError."""
+    return (encoder_folder if kind == ENCODER else reader_folder)(name_or_dir)
+
+
 def encoder_folder(name_or_dir: str | Path) -> Path:
     """Return the folder of an encoder; "stock" is all-MiniLM-L6-v2, installed as a package.
 
@@ -152,15 +157,12 @@ def has_weights(folder: Path) -> bool:
     return any(folder.glob(_WEIGHTS))
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return the contents of a model's config.json.
-
-    Raises ModelError where it is not a JSON object.
-    """
+def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
+    """Return what a JSON file of a model's folder holds. Raises ModelError: it is no object."""
     try:
-        return json_object(folder / "config.json")
+        return json_object(folder / name)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
+        raise ModelError(f"{folder / name} can't be read: {error}") from error
 
 
 def max_positions(config: dict[str, Any]) -> int | None:

@@ -2,8 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
+from files.reading import reason
 from models.contracts import ModelError
 from models.loading import max_positions, read_config
 
@@ -22,16 +22,16 @@ def pooling_of(folder: Path) -> str:
     Raises ModelError where it is another way, or the encoder has further layers.
     """
     path = folder / "modules.json"
-    modules = _read(path) if path.is_file() else []
     try:
+        modules = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
         kinds = {str(module["type"]).rpartition(".")[2]: str(module["path"]) for module in modules}
-    except (TypeError, KeyError) as error:
-        raise ModelError(f"{path} names no modules") from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{path} names no modules ({reason(error)})") from error
     if further := sorted(set(kinds) - _MODULES):
         raise ModelError(f"{path} names a {further[0]}, and what that does is not known here")
     if "Pooling" not in kinds:
         return MEAN
-    config = _fields(folder / kinds["Pooling"] / "config.json")
+    config = read_config(folder / kinds["Pooling"])
     named = config.get("pooling_mode")
     legacy = [_LEGACY.get(k, k) for k, on in config.items() if "_mode_" in k and on is True]
     modes = legacy if named is None else [named]
@@ -55,23 +55,9 @@ def longest_text(folder: Path) -> int:
         ("sentence_bert_config.json", "max_seq_length"),
         ("tokenizer_config.json", "model_max_length"),
     ):
-        said = _fields(folder / name).get(key) if (folder / name).is_file() else None
+        said = read_config(folder, name).get(key) if (folder / name).is_file() else None
         if isinstance(said, int) and said < _NO_BOUND:
             if said <= _SPECIAL:
                 raise ModelError(f"{folder / name}: a {key} of {said} leaves no token of a text")
             return min(said, most or said)
     return most or _LONGEST
-
-
-def _fields(path: Path) -> dict[str, Any]:
-    fields = _read(path)
-    if not isinstance(fields, dict):
-        raise ModelError(f"{path} is not a JSON object")
-    return fields
-
-
-def _read(path: Path) -> Any:  # noqa: ANN401 - JSON
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} can't be read: {error}") from error

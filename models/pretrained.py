@@ -1,4 +1,4 @@
-"""Loads a transformer's weights from a folder, to be trained or written in another form (torch)."""
+"""Loads a transformer's weights from a folder, and what is done to them before a use (torch)."""
 
 import inspect
 from collections.abc import Collection
@@ -20,10 +20,11 @@ def load_pretrained(
     kind: Any,  # noqa: ANN401 - a class of transformers, which are not typed
     folder: Path,
     *,
+    dtype: torch.dtype = torch.float32,
     attention: str | None = None,
     new: Collection[str] = (),
 ) -> Any:  # noqa: ANN401 - as above
-    """Return the model of class `kind` in a folder, in single precision.
+    """Return the model of class `kind` in a folder, in single precision or that of `dtype`.
 
     `attention` names the implementation of it. Weights whose names begin with one in `new` may be
     missing: they begin at random.
@@ -33,7 +34,7 @@ def load_pretrained(
     try:
         model, report = kind.from_pretrained(
             folder,
-            dtype=torch.float32,
+            dtype=dtype,
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,

@@ -41,7 +41,7 @@ _NARROW = 0.2  # the head's first logits stay near its bias: learnt in a third o
 _STEP = 8  # columns: fused attention is fast where its mask's rows are aligned
 
 
-def padded(passages: Sequence[IntArray]) -> IntArray:
+def padded_left(passages: Sequence[IntArray]) -> IntArray:
     """Return n passages with BEGIN and END, padded at their left: int64, shape (n, columns)."""
     columns = columns_for(max(map(len, passages)) + 2)
     ids = np.full((len(passages), columns), PAD, dtype=np.int64)
@@ -149,7 +149,7 @@ class QuestionGenerator(nn.Module):
     def forward(self, ids: Tensor, passage: int) -> Tensor:
         """Return the hidden states, shape (n, columns, hidden), of passages and their questions.
 
-        The first `passage` columns of `ids`, int64 of shape (n, columns), are those of `padded`;
+        The first `passage` columns of `ids`, int64 of shape (n, columns), are of `padded_left`;
         then come END, the question and any padding. So equal columns have equal distances.
         """
         columns = torch.arange(ids.shape[1], device=ids.device)

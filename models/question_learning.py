@@ -17,13 +17,11 @@ from models.question_generation import (
     PAD,
     QuestionGenerator,
     columns_for,
-    padded,
+    padded_left,
 )
 from models.tensors import fast_in_bfloat16, on_device
 
 _SMOOTHING = 0.1
-_WEIGHT_DECAY = 0.01
-_HEAD_RATE = 5.0  # times the learning rate of the transformer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class QuestionBatch:
 
 def batch_of(passages: Sequence[IntArray], questions: Sequence[IntArray]) -> QuestionBatch:
     """Return the batch of n passages and questions, the tokens of each without special ones."""
-    read = padded(passages)
+    read = padded_left(passages)
     passage = read.shape[1]
     columns = passage + columns_for(max(map(len, questions)) + 1)
     ids = np.full((len(read), columns), PAD, dtype=np.int64)
@@ -56,26 +54,6 @@ def batch_of(passages: Sequence[IntArray], questions: Sequence[IntArray]) -> Que
         places.append(row * columns + passage + np.arange(len(written) + 1))
         labels.append(np.append(written, END))
     return QuestionBatch(ids, passage, np.concatenate(places), np.concatenate(labels))
-
-
-def optimizer_of(model: QuestionGenerator, rate: float) -> torch.optim.AdamW:
-    """Return AdamW for a generator; biases and norms don't decay, and a new head learns faster."""
-    groups: dict[tuple[bool, bool], list[Tensor]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            key = (name.startswith("backbone."), parameter.ndim > 1)
-            groups.setdefault(key, []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "lr": rate * (1.0 if body else _HEAD_RATE),
-                "weight_decay": _WEIGHT_DECAY if decays else 0.0,
-            }
-            for (body, decays), parameters in groups.items()
-        ],
-        fused=True,
-    )
 
 
 def question_loss(model: QuestionGenerator, batch: QuestionBatch) -> Tensor:

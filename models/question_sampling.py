@@ -22,7 +22,7 @@ from models.question_generation import (
     QuestionGenerator,
     after_attention,
     columns_for,
-    padded,
+    padded_left,
     padding_of,
 )
 from models.tensors import on_device
@@ -44,7 +44,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeyValueCache:
     """What was read of n passages: keys and values, each (layers, n, heads, columns, size).
 
     The last of their columns, from `passage` on, are for the question. `padding` is that of
@@ -70,15 +70,15 @@ def sampled(
     After its END, which the last of its tokens may lack, a question has END only. Passages are
     tokens without special ones, at most `model.passage_tokens`; `chance` is on the model's device.
     """
-    kept = read(model, passages)
-    written = [write(model, kept, sampling, chance) for _ in range(times)]
+    cache = read_passages(model, passages)
+    written = [write_question(model, cache, sampling, chance) for _ in range(times)]
     return [tokens.cpu().numpy() for tokens in written]
 
 
-def read(model: QuestionGenerator, passages: Sequence[IntArray]) -> Kept:
+def read_passages(model: QuestionGenerator, passages: Sequence[IntArray]) -> KeyValueCache:
     """Read n passages, some of them at a time."""
     device = model.bias.device
-    ids = on_device(torch.from_numpy(padded(passages)), device)
+    ids = on_device(torch.from_numpy(padded_left(passages)), device)
     passage = ids.shape[1]
     padding = padding_of(ids, passage)
     config = model.backbone.config
@@ -99,15 +99,15 @@ def read(model: QuestionGenerator, passages: Sequence[IntArray]) -> Kept:
         for number, (key, value) in enumerate(model.layers(hidden, mask, keep=True)[1]):
             keys[number, some, :, :passage] = key
             values[number, some, :, :passage] = value
-    return Kept(keys, values, padding, passage)
+    return KeyValueCache(keys, values, padding, passage)
 
 
-def write(
-    model: QuestionGenerator, kept: Kept, sampling: Sampling, chance: torch.Generator
+def write_question(
+    model: QuestionGenerator, cache: KeyValueCache, sampling: Sampling, chance: torch.Generator
 ) -> Tensor:
     """Write one question to each of n passages; int64 of shape (n, QUESTION_TOKENS)."""
-    count = len(kept.padding)
-    device = kept.padding.device
+    count = len(cache.padding)
+    device = cache.padding.device
     unwritten = [model.tokenizer.token_to_id(token) for token in _UNWRITTEN]
     never = torch.zeros(len(model.bias), dtype=torch.bool, device=device)
     never[[BEGIN, PAD, *(one for one in unwritten if one is not None)]] = True
@@ -117,9 +117,9 @@ def write(
     last = written[:, :1]
     ended = torch.zeros(count, dtype=torch.bool, device=device)
     for place in range(QUESTION_TOKENS):
-        logits = next_logits(model, kept, last, place)
+        logits = next_logits(model, cache, last, place)
         logits = logits.masked_fill(not_yet if place < _FEWEST_TOKENS else never, float("-inf"))
-        token = drawn(logits, sampling, chance).masked_fill(ended, END)
+        token = drawn_tokens(logits, sampling, chance).masked_fill(ended, END)
         written[:, place] = token
         ended |= token == END
         last = token[:, None]
@@ -128,19 +128,19 @@ def write(
     return written
 
 
-def next_logits(model: QuestionGenerator, kept: Kept, last: Tensor, place: int) -> Tensor:
+def next_logits(model: QuestionGenerator, cache: KeyValueCache, last: Tensor, place: int) -> Tensor:
     """Return the logits of token `place` of each question; keep what was read of the one before.
 
     `last`, shape (n, 1), is the token before, END for `place` 0. They have shape (n, vocabulary).
     """
-    column = kept.passage + place
-    used = kept.passage + columns_for(place + 1)
+    column = cache.passage + place
+    used = cache.passage + columns_for(place + 1)
     columns = torch.arange(used, device=last.device)
-    mask = model.mask(columns[column : column + 1], kept.padding, (columns > column)[None])
-    hidden = model.embedded(last, kept.padding, column)
+    mask = model.mask(columns[column : column + 1], cache.padding, (columns > column)[None])
+    hidden = model.embedded(last, cache.padding, column)
     for number, layer in enumerate(model.backbone.encoder.layer):
         query, key, value = heads_of(layer.attention.attn, hidden)
-        keys, values = kept.keys[number, :, :, :used], kept.values[number, :, :, :used]
+        keys, values = cache.keys[number, :, :, :used], cache.values[number, :, :, :used]
         keys[:, :, column : column + 1] = key
         values[:, :, column : column + 1] = value
         found = nn.functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
@@ -148,7 +148,7 @@ def next_logits(model: QuestionGenerator, kept: Kept, last: Tensor, place: int) 
     return model.logits(hidden[:, 0])
 
 
-def drawn(logits: Tensor, sampling: Sampling, chance: torch.Generator) -> Tensor:
+def drawn_tokens(logits: Tensor, sampling: Sampling, chance: torch.Generator) -> Tensor:
     """Return one token for each row of logits of shape (n, vocabulary); int64 of shape (n,).
 
     The nucleus is made of the likeliest tokens alone: those whose likelier ones have not `top_p`
@@ -163,7 +163,7 @@ def drawn(logits: Tensor, sampling: Sampling, chance: torch.Generator) -> Tensor
     return tokens.gather(-1, (likely / waits).argmax(-1, keepdim=True))[:, 0]
 
 
-def texts_of(model: QuestionGenerator, written: IntArray) -> list[str]:
+def question_texts(model: QuestionGenerator, written: IntArray) -> list[str]:
     """Return the text of each of n questions, "" for one without an end."""
     rows = [row[: int((row == END).argmax())].tolist() for row in written]
     return [str(text) for text in model.tokenizer.decode_batch(rows)]

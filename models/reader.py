@@ -17,7 +17,7 @@ from models.loading import (
     read_config,
     reader_folder,
 )
-from models.pretrained import takes_types
+from models.pretrained import load_pretrained, takes_types
 from models.reading import Outputs, SpanReader
 from models.span_choice import SpanChoice
 from models.tensors import on_device
@@ -54,7 +54,9 @@ class TransformersReader(SpanReader):
         config = read_config(folder)
         self._device = pick_device(device)
         on_cpu = self._device == "cpu"
-        self._model = _load(folder, torch.float32 if on_cpu else torch.float16)
+        self._model = load_pretrained(
+            AutoModelForQuestionAnswering, folder, dtype=torch.float32 if on_cpu else torch.float16
+        )
         self._model.to(self._device).eval()
         self._has_types = takes_types(self._model)
         tokenizer = _load_tokenizer(folder)
@@ -96,26 +98,6 @@ class TransformersReader(SpanReader):
         numbers = torch.cat(made, dim=2).float().cpu().numpy()  # all in one transfer
         starts, ends, states = numbers[..., 0], numbers[..., 1], numbers[..., 2:]
         return (starts, ends, states) if states.size else (starts, ends)
-
-
-def _load(folder: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401 - transformers is not typed
-    """Load a question-answering model and see that all of its weights were in the file."""
-    try:
-        model, report = AutoModelForQuestionAnswering.from_pretrained(
-            folder,
-            dtype=dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except Exception as error:  # the libraries below raise bare Exception for damaged files
-        raise ModelError(f"{folder} can't be loaded as a reader: {error}") from error
-    if missing := sorted(report["missing_keys"]):
-        raise ModelError(
-            f"{folder} is not a trained extractive reader: it has no weights for "
-            f"{', '.join(missing[:3])}; fine-tune it on question answering first"
-        )
-    return model
 
 
 def _load_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - transformers is not typed

@@ -29,6 +29,8 @@ CANDIDATES = 8
 STATES = ("first", "last", "mean")
 """Where the hidden states are taken from: the rows of a candidate's `states`."""
 
+_AGAIN = "fit it again (python -m scripts.fit_spans) or remove it"
+
 
 @dataclass(frozen=True, slots=True)
 class SpanChoice:
@@ -104,20 +106,17 @@ class SpanChoice:
             found.projection  # noqa: B018 - a ValueError where one has other numbers of weights
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise ModelError(
-                f"{path} can't be read ({type(error).__name__}: {error}): fit it again "
-                "(python -m scripts.fit_spans) or remove it"
+                f"{path} can't be read ({type(error).__name__}: {error}): {_AGAIN}"
             ) from error
         if not found._is_finite:
             raise ModelError(f"{path} holds weights that are no numbers: fit it again or remove it")
         if found.model != model:
             raise ModelError(
-                f"{path} was fitted to the reader {found.model}, and this is {model}: fit it again "
-                "(python -m scripts.fit_spans) or remove it"
+                f"{path} was fitted to the reader {found.model}, and this is {model}: {_AGAIN}"
             )
         if width not in (None, len(found.projection)):
             raise ModelError(
                 f"{path} has {len(found.projection)} weights for each place, and the reader's "
-                f"hidden states have {width} numbers: fit it again "
-                "(python -m scripts.fit_spans) or remove it"
+                f"hidden states have {width} numbers: {_AGAIN}"
             )
         return found

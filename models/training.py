@@ -9,13 +9,39 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from files.reading import one_line
 from models.contracts import ModelError
 
 CHECKPOINT = "checkpoint.safetensors"
+HEAD_RATE = 5.0  # of a new head, times that of the network below
+WEIGHT_DECAY = 0.01
 
 _CHECKPOINT_SECONDS = 300
 _LONGEST_GRADIENT = 1.0
 _ANEW = "begin anew with a lower --rate"
+
+
+def adamw(network: nn.Module, rate: float, body: str = "") -> torch.optim.AdamW:
+    """Return AdamW over the parameters that are trained; biases and norms don't decay.
+
+    Those whose names don't begin with `body` are a new head, which learns faster.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            key = (not name.startswith(body), parameter.ndim <= 1)
+            groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": rate * (HEAD_RATE if head else 1.0),
+                "weight_decay": 0.0 if steady else WEIGHT_DECAY,
+            }
+            for (head, steady), parameters in sorted(groups.items())
+        ],
+        fused=True,
+    )
 
 
 class Training:
@@ -105,10 +131,9 @@ def load_checkpoint(
     try:
         return _restored(load_file(path), model, optimizer)
     except (OSError, SafetensorError, RuntimeError, ValueError, LookupError) as error:
-        said = " ".join(str(error).split())
         raise ModelError(
-            f"{path} is damaged or of another network ({said[:200]}): remove it to begin again, or "
-            "give another --work"
+            f"{path} is damaged or of another network ({one_line(error)[:200]}): remove it to "
+            "begin again, or give another --work"
         ) from error
 
 

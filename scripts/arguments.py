@@ -86,6 +86,17 @@ def from_0(text: str) -> float:
     return value
 
 
+def up_to(most: float) -> Callable[[str], float]:
+    """Return an argparse type for a number from 0 to `most`."""
+
+    def parse(text: str) -> float:
+        if not 0 <= (value := _number(text)) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {most:g}")
+        return value
+
+    return parse
+
+
 def _number(text: str) -> float:
     """Return the number, or NaN."""
     try:

@@ -14,7 +14,7 @@ from models.contracts import ModelError
 from models.loading import reader_folder
 from models.tokenizer import cut_alike
 from scripts.arguments import command, numbered, some_path
-from scripts.train_reader import publish
+from scripts.train_reader import publish_reader
 from scripts.training_runs import expect_to_replace
 
 _ONE = 1e-6  # what the shares may miss of it
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         for one, folder in zip(parts[1:], folders[1:], strict=True):
             counted += one.share
             blend(network, folder, one.share / counted)
-        publish(network, folders[0], options.output, base_share=0.0)
+        publish_reader(network, folders[0], options.output, base_share=0.0)
     except ModelError as error:
         print(f"average_readers: {error}", file=sys.stderr)
         return 1

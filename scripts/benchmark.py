@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from index.corpora.squad import read_squad
+from index.parallel import cores
 from index.types import CorpusError
 from models.contracts import ModelError
 from scripts.arguments import at_least, command, some_path
@@ -126,7 +127,7 @@ def _in_this_process(
 
     texts = list(dict.fromkeys(asked_or_suggested(options.questions)))[: options.cases]
     any_settings = next(iter(settings.values()))
-    torch.set_num_threads(any_settings.threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(any_settings.threads or cores())
     models = {name: load_models(own) for name, own in settings.items()}
     cases = []
     if set(options.only) & {"reading", "floor", "gpu"}:

@@ -18,7 +18,7 @@ Read = Callable[[str, Sequence[str]], tuple[list[Range], float]]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingFigures:
+class WayFigures:
     """How a way to read did, over some questions of as many passages each.
 
     `speed` is how many times as fast it is as the one that others are compared with, the median
@@ -46,7 +46,7 @@ def timed(read: Callable[[str, Sequence[str]], list[Range]]) -> Read:
 
 def compare(
     ways: Mapping[str, Read], cases: Sequence[tuple[str, Sequence[str]]], against: str
-) -> dict[str, ReadingFigures]:
+) -> dict[str, WayFigures]:
     """Read every case in every way, each time beginning with another; compare with `against`."""
     names = list(ways)
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -64,7 +64,7 @@ def compare(
             agreements[name].append(agreement(ranges[name], ranges[against]))
     passages = statistics.fmean(len(texts) for _, texts in cases)
     return {
-        name: ReadingFigures(
+        name: WayFigures(
             p50_ms=1000 * statistics.median(seconds[name]),
             p95_ms=1000 * percentile(seconds[name], 0.95),
             passages_per_second=passages / statistics.median(seconds[name]),

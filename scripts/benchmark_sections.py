@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from tokenizers import Tokenizer
 
 from models.contracts import Reader
 from models.loading import read_config, reader_folder
+from models.tokenizer import load_tokenizer
 from models.windows import Windower
 from scripts.benchmark_baselines import PlainReading, ours
 from scripts.benchmark_clients import percentile
@@ -95,7 +95,7 @@ def floor(table: Table, cases: Sequence[Case], weights: str, columns: Sequence[s
     """Fill in the least that reading can take here, and how much of these columns' time it is."""
     folder = reader_folder(weights)
     network = network_of(folder)
-    windower = Windower(Tokenizer.from_file(str(folder / "tokenizer.json")))
+    windower = Windower(load_tokenizer(folder))
     operations = [network.operations([len(w.ids) for w in windower.split(*case)]) for case in cases]
     needed = sum(operations) / len(operations)
     measure = READING.format(len(cases[0].passages))

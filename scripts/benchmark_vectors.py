@@ -38,7 +38,7 @@ _HEADER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class OpenedIndex:
     """What a process that opens an index sees of it.
 
     `private` and `mapped` are the growth of its resident memory in bytes: the first, which the
@@ -121,7 +121,7 @@ def noisy_copies(
         yield slab / np.linalg.norm(slab, axis=1, keepdims=True)
 
 
-def serve(path: Path, embeddings: Path, questions: FloatArray) -> Served:
+def try_out(path: Path, embeddings: Path, questions: FloatArray) -> OpenedIndex:
     """Open an index, ask it every question and return what that took. Runs in a new process."""
     before = _resident()
     rows = VectorFile(embeddings, questions.shape[1]).read()
@@ -132,7 +132,7 @@ def serve(path: Path, embeddings: Path, questions: FloatArray) -> Served:
     draw = np.random.default_rng(0)
     allowed = np.flatnonzero(draw.random(len(rows)) < _SHARE_ALLOWED)
     restricted = _median_ms(index, questions, allowed)
-    return Served(
+    return OpenedIndex(
         private=opened[0] - before[0],
         mapped=searched[1] - before[1],
         search=search,
@@ -171,18 +171,18 @@ def benchmark(
         seconds = time.monotonic() - started
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            served = pool.submit(serve, path, embeddings, questions).result()
+            opened = pool.submit(try_out, path, embeddings, questions).result()
         cells = (
             f"{len(rows):,}",
             kind,
             f"{path.stat().st_size / len(rows):,.0f}",
             f"{seconds:,.0f}",
-            f"{served.private / 1e6:,.0f}",
-            f"{served.mapped / 1e6:,.0f}",
-            f"{served.search:.1f}",
-            f"{served.restricted:.1f}",
-            f"{served.recall.at_10:.3f}",
-            f"{served.recall.at_100:.3f}",
+            f"{opened.private / 1e6:,.0f}",
+            f"{opened.mapped / 1e6:,.0f}",
+            f"{opened.search:.1f}",
+            f"{opened.restricted:.1f}",
+            f"{opened.recall.at_10:.3f}",
+            f"{opened.recall.at_100:.3f}",
         )
         yield f"| {' | '.join(cells)} |"
 

@@ -12,7 +12,7 @@ from scripts.indexing import (
     TerminalProgress,
     add_indexing_arguments,
     corpus_lines,
-    load_encoder,
+    load_named_encoder,
     read_queries,
     reported,
     warn_of_recall,
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     def work(progress: TerminalProgress) -> str:
         questions = read_queries(options.queries)
         expect_to_build(options.corpus, options.index)
-        encoder = load_encoder(options)
+        encoder = load_named_encoder(options)
         report = build_index(
             options.corpus,
             options.index,

@@ -48,7 +48,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class CalibrationQuestions:
     """What is asked: questions to fit the retrieval and the reader to, and others of no paper here.
 
     The last two are also what the probability of no answer is fitted to.
@@ -142,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def asked_of(options: argparse.Namespace) -> Questions:
+def calibration_questions(options: argparse.Namespace) -> CalibrationQuestions:
     """Return all questions that are asked.
 
     Raises CorpusError where a file can't be read or has too few.
@@ -168,10 +168,10 @@ def asked_of(options: argparse.Namespace) -> Questions:
         if len(few) < FOLDS:
             raise CorpusError(f"{file} has {len(few)} questions to use: {FOLDS} are the fewest")
     others = _drawn(read_squad(options.retrieval_off_topic), len(of_retrieval) // 4)
-    return Questions(of_retrieval, others, questions, off_topic)
+    return CalibrationQuestions(of_retrieval, others, questions, off_topic)
 
 
-def fit_all(answerer: Answerer, asked: Questions, threshold: float) -> Calibrations:
+def fit_all(answerer: Answerer, asked: CalibrationQuestions, threshold: float) -> Calibrations:
     """Fit the three calibrations, each with those before it, and print how good they are.
 
     Raises CorpusError where the questions are too few, or too much alike, to fit one.
@@ -233,7 +233,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
         settings = settings_with(options.index)
-        asked = asked_of(options)
+        asked = calibration_questions(options)
         answerer = snapshot(settings, load_models(settings), None)
         if options.write:
             folder, of_reader = _targets(options.write, settings, answerer)

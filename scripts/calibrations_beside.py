@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from files.reading import one_line
 from models import calibration
 from models.contracts import ModelError
 from service.calibrations import load_reader_calibration
@@ -25,13 +26,13 @@ def wrong_calibrations(index_dir: Path) -> list[str]:
         if fitted_with(folder) is None:
             return []  # a service uses none of them
     except ModelError as error:
-        return [" ".join(str(error).split())]
+        return [one_line(error)]
     wrong = [f"{folder / name} is missing" for name in needed if not (folder / name).exists()]
     for path in sorted(folder.glob("*.json")):
         try:
             _read(path)
         except ModelError as error:
-            wrong.append(" ".join(str(error).split()))
+            wrong.append(one_line(error))
     return wrong
 
 

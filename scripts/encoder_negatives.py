@@ -22,8 +22,8 @@ from files.writing import whole_file
 from models.contrastive import TrainedEncoder
 from models.token_table import TokenTable
 from scripts.encoder_pairs import PairSet
+from scripts.encoder_plan import body
 from scripts.pairs import Pair, normalised
-from scripts.training_plan import body
 
 DENSE = "dense.npz"
 """The file in a run's folder that holds what was found, and of which texts."""

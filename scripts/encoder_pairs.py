@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from files.checksums import sha256
 from files.writing import whole_file
@@ -19,15 +18,13 @@ from index.types import CorpusError
 from models.contracts import ModelError
 from scripts.pairs import Pair, context_pairs, corpus_pairs
 from scripts.passage_files import read_made_questions
-from scripts.training_runs import Source
+from scripts.training_runs import Kind, Source
 
 HELD_OUT = "held_out.json"
 """The file in an encoder's folder that names the papers which its training left out."""
 
 MINED = "mined.json.gz"
 """The file in a run's folder that holds its pairs."""
-
-Kind: TypeAlias = Literal["corpus", "contexts", "made"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +111,6 @@ def _version(index: Path | None, sources: Sequence[Source]) -> Path:
     return current_version(index) if index else Path()
 
 
-def _kind(one: Source) -> Kind:
-    if one.made:
-        return "made"
-    return "corpus" if one.corpus else "contexts"
-
-
 def _mined(one: Source, version: Path, held_out: set[str]) -> PairSet:
     if one.made:
         pairs = made_pairs(one.path, held_out)
@@ -131,7 +122,7 @@ def _mined(one: Source, version: Path, held_out: set[str]) -> PairSet:
         pairs = corpus_pairs(questions, version) if one.corpus else context_pairs(questions)
         count = len(questions)
     print(f"{one.path.name}: {count:,} questions, {len(pairs):,} pairs", flush=True)
-    return PairSet(pairs, one.passes, _kind(one))
+    return PairSet(pairs, one.passes, one.kind)
 
 
 def _write(
@@ -156,7 +147,7 @@ def _write(
         for some in sets
     ]
     named = [
-        {"name": one.path.name, "kind": _kind(one), "sha256": sha256(one.path)} for one in sources
+        {"name": one.path.name, "kind": one.kind, "sha256": sha256(one.path)} for one in sources
     ]
     content = {
         "sources": named,
@@ -180,7 +171,7 @@ def _read(path: Path, sources: Sequence[Source], hold_out: int) -> tuple[list[st
             content = json.load(file)
         named = content["sources"]
         ours = [
-            (one.path.name, _kind(one), sha256(one.path) if one.path.is_file() else kept["sha256"])
+            (one.path.name, one.kind, sha256(one.path) if one.path.is_file() else kept["sha256"])
             for one, kept in zip(sources, named, strict=False)
         ]
         if len(named) != len(sources) or ours != [
@@ -200,7 +191,7 @@ def _read(path: Path, sources: Sequence[Source], hold_out: int) -> tuple[list[st
                     for asked, own, wrong, answers in rows
                 ],
                 one.passes,
-                _kind(one),
+                one.kind,
             )
             for one, rows in zip(sources, content["sets"], strict=True)
         ]

@@ -1,26 +1,23 @@
 """The loop that trains an encoder: a plan, batch by batch, with checkpoints and a log (torch)."""
 
-import json
+import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from index.types import CorpusError
 from models import contrastive
 from models.contrastive import TrainedEncoder
 from models.tensors import on_device
 from models.token_table import Tokens, TokenTable
-from models.training import Training, finite_loss
+from models.training import Training
 from scripts.encoder_pairs import PairSet
-from scripts.training_plan import TextBatch, drawn, excluded, planned, rate_after, rate_at
-
-_LOG_SECONDS = 5
+from scripts.encoder_plan import TextBatch, drawn_batch, excluded, planned_batches
+from scripts.training_course import RunLog, rate_after, rate_at, share_done
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +41,7 @@ class EncoderLessons:
     ) -> None:
         """Plan batches of `size` questions; `tables` cut questions and passages."""
         self._pairs = [some.pairs for some in sets]
-        self._plan = planned([(some.pairs, some.passes) for some in sets], size, seed)
+        self._plan = planned_batches([(some.pairs, some.passes) for some in sets], size, seed)
         self._seed = seed
         self._questions, self._passages = tables
 
@@ -77,35 +74,19 @@ class EncoderLessons:
 
     def _drawn(self, step: int) -> TextBatch:
         number, places = self._plan[step]
-        return drawn(self._pairs[number], places, self._seed + step)
-
-
-@dataclass(frozen=True, slots=True)
-class Aims:
-    """How a model is trained.
-
-    `rate` is the greatest learning rate; a run ends after `minutes` if its plan is longer, its
-    rate at 0. The three losses are added: the distance from the `anchor`, an encoder whose vectors
-    are to be stayed near to, counts `near`.
-    """
-
-    rate: float
-    minutes: float | None = None
-    anchor: TrainedEncoder | None = None
-    near: float = 0.0
-
-    def share(self, step: int, steps: int, seconds: float) -> float | None:
-        """Return the share of the rate that a step has, or None where the time is over."""
-        if self.minutes is None:
-            return rate_at(step, steps)
-        done = max(step / steps, seconds / (60 * self.minutes))
-        return rate_after(done) if done < 1 else None
+        return drawn_batch(self._pairs[number], places, self._seed + step)
 
 
 def train(
-    model: TrainedEncoder, lessons: EncoderLessons, folder: Path, aims: Aims, workers: int = 0
+    model: TrainedEncoder,
+    lessons: EncoderLessons,
+    options: argparse.Namespace,
+    anchor: TrainedEncoder | None,
 ) -> None:
-    """Train to the end of the plan or of the time, from the checkpoint in `folder` if any.
+    """Train to the end of the plan or of the time, from the checkpoint where there is one.
+
+    The three losses are added; the distance from the `anchor`, an encoder whose vectors are to be
+    stayed near to, counts as much as the options say.
 
     Raises CorpusError where there is no batch to learn from, and ModelError where a loss overflows.
     """
@@ -114,65 +95,39 @@ def train(
             "there is nothing to learn: a batch has two questions of a file at least; give more "
             "questions, or more PASSES"
         )
-    training = Training(model, contrastive.optimizer_of(model, aims.rate), folder)
+    training = Training(model, contrastive.optimizer_of(model, options.rate), options.work)
     step, steps = int(training.progress.get("step", 0)), len(lessons)
-    lessons.prepare(step, workers)
-    log = _Log(folder, steps, time.monotonic() - training.progress.get("seconds", 0.0))
-    while step < steps and (share := aims.share(step, steps, log.seconds)) is not None:
+    lessons.prepare(step, options.num_workers)
+    log = RunLog(options.work, training.progress.get("seconds", 0.0))
+    while step < steps and (done := share_done(step / steps, log.seconds, options.minutes)) < 1:
         lesson = lessons[step]
         left_out = on_device(torch.from_numpy(lesson.excluded), model.cosine_scale.device)
-        losses = contrastive.batch_loss(
-            model, lesson.questions, lesson.passages, left_out, aims.anchor
-        )
-        training.learn(losses[0] + losses[1] + aims.near * losses[2], share)
-        log.add(torch.stack(losses).detach(), len(lesson.passages.lengths))
+        losses = contrastive.batch_loss(model, lesson.questions, lesson.passages, left_out, anchor)
+        share = rate_after(done) if options.minutes else rate_at(step, steps)
+        training.learn(losses[0] + losses[1] + options.anchor_weight * losses[2], share)
+        log.add(len(lesson.passages.lengths), torch.stack(losses))
         step += 1
-        log.write(step, last=step == steps)
+        if log.is_due():
+            _tell(log, step, steps)
         training.keep({"step": step, "seconds": log.seconds})
-    log.write(step, last=True)
+    if log.losses:
+        _tell(log, step, steps)
     training.keep({"step": step, "seconds": log.seconds}, at_once=True)
 
 
-class _Log:
-    """Tells how a run goes every few seconds, for each time a GPU has to be waited for."""
-
-    def __init__(self, folder: Path, steps: int, began: float) -> None:
-        self._file = folder / "log.jsonl"
-        self._steps = steps
-        self._began = began
-        self._written = time.monotonic()
-        self._losses: list[Tensor] = []
-        self._passages = 0
-
-    @property
-    def seconds(self) -> float:
-        """The seconds that the run has taken, also before it was stopped."""
-        return time.monotonic() - self._began
-
-    def add(self, losses: Tensor, passages: int) -> None:
-        """Count a step: its three losses, shape (3,), where they were computed."""
-        self._losses.append(losses)
-        self._passages += passages
-
-    def write(self, step: int, *, last: bool) -> None:
-        if not self._losses or not (last or time.monotonic() - self._written >= _LOG_SECONDS):
-            return
-        vectors, words, anchor = finite_loss(torch.stack(self._losses).mean(0)).tolist()
-        speed = self._passages / max(time.monotonic() - self._written, 1e-6)
-        row = {
-            "step": step,
-            "of": self._steps,
-            "loss of vectors": round(vectors, 4),
-            "loss of words": round(words, 4),
-            "distance from the anchor": round(anchor, 4),
-            "seconds": round(self.seconds),
-            "passages a second": round(speed),
-        }
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        print(
-            f"step {step:,} of {self._steps:,}  vectors {vectors:.3f}  words {words:.3f}  "
-            f"anchor {anchor:.3f}  {row['seconds']:,} s  {row['passages a second']:,} passages/s",
-            flush=True,
-        )
-        self._written, self._losses, self._passages = time.monotonic(), [], 0
+def _tell(log: RunLog, step: int, steps: int) -> None:
+    vectors, words, anchor = log.mean().tolist()
+    row = {
+        "step": step,
+        "of": steps,
+        "loss of vectors": round(vectors, 4),
+        "loss of words": round(words, 4),
+        "distance from the anchor": round(anchor, 4),
+        "seconds": round(log.seconds),
+        "passages a second": round(log.speed),
+    }
+    log.tell(
+        f"step {step:,} of {steps:,}  vectors {vectors:.3f}  words {words:.3f}  "
+        f"anchor {anchor:.3f}  {row['seconds']:,} s  {row['passages a second']:,} passages/s",
+        row,
+    )

@@ -6,7 +6,7 @@ import sys
 from index.types import CorpusError
 from models.contracts import ModelError
 from scripts import evaluate_answers, evaluate_reader, evaluate_retrieval, evaluate_spelling
-from scripts.arguments import at_least
+from scripts.arguments import at_least, command
 from scripts.benchmark_processes import MeasuringError
 from scripts.served import add_served_index, settings_with
 from service.settings import StartError
@@ -37,17 +37,17 @@ _COMMANDS = {
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(prog="python -m scripts.evaluate", description=__doc__)
+    arguments = command("evaluate", __doc__)
     commands = arguments.add_subparsers(dest="command", required=True)
     for name, (module, summary, description) in _COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=description)
-        module.add_arguments(command)
+        own = commands.add_parser(name, help=summary, description=description)
+        module.add_arguments(own)
         if module is not evaluate_reader:
-            add_served_index(command)
-        command.add_argument(
+            add_served_index(own)
+        own.add_argument(
             "--limit", type=at_least(1), metavar="N", help="only the first N questions"
         )
-        command.add_argument("--json", action="store_true", help="print the figures as JSON")
+        own.add_argument("--json", action="store_true", help="print the figures as JSON")
     return arguments
 
 

@@ -23,7 +23,7 @@ _BEST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerFigures:
+class WordingFigures:
     """What came of one way to write the questions, in percent of them.
 
     F1 is SQuAD's; "at 5" takes the best of the first five answers. `unreliable` is how many were
@@ -45,9 +45,9 @@ class SpellingFigures:
     n: int
     suggested: float
     as_meant: float
-    right: AnswerFigures
-    misspelt: AnswerFigures
-    corrected: AnswerFigures
+    right: WordingFigures
+    misspelt: WordingFigures
+    corrected: WordingFigures
 
 
 def misspelt(question: str, chance: random.Random) -> str | None:
@@ -110,9 +110,9 @@ def evaluate_spelling(
     if not rows:
         raise CorpusError("no question has a word of 6 letters or more that could be misspelt")
 
-    def figures(way: int) -> AnswerFigures:
+    def figures(way: int) -> WordingFigures:
         asked = [row[way] for row in rows]
-        return AnswerFigures(
+        return WordingFigures(
             percent(one.first for one in asked),
             percent(one.best for one in asked),
             percent(one.doubted for one in asked),

@@ -14,7 +14,7 @@ from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError, IndexingError
 from models.contracts import ENCODER, READER, ModelError
-from models.loading import DEFAULT, encoder_folder, reader_folder
+from models.loading import DEFAULT, model_folder
 from models.onnx.files import GRAPH, Record
 from scripts.arguments import at_least, command, expect_use, some_path
 from service.questions import QUESTIONS
@@ -82,7 +82,7 @@ def from_index(folder: Path, count: int) -> list[tuple[str, str]]:
     return list(zip(cycle(question.text for question in QUESTIONS), passages, strict=False))
 
 
-def around(gold: GoldQuestion) -> str:
+def near_answer(gold: GoldQuestion) -> str:
     """Return the part of a question's context that holds its first answer, or begins it."""
     start = gold.starts[0] if gold.starts else 0
     return gold.context[max(0, start - _AROUND) : start + _AROUND]
@@ -115,7 +115,7 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
     golds: list[GoldQuestion] = []
     if options.questions:
         golds = list(read_squad(options.questions, options.limit))
-        asked = [(gold.question, around(gold)) for gold in golds]
+        asked = [(gold.question, near_answer(gold)) for gold in golds]
     else:
         asked = from_index(options.index or settings.index, options.limit)
     if len(asked) < (fewest := _FEWEST[options.kind]):
@@ -123,8 +123,7 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
             f"{len(asked)} passages to compare on are too few, the verdict would be chance: give "
             f"--questions, --index or --limit with {fewest} or more"
         )
-    find = reader_folder if options.kind == READER else encoder_folder
-    source = find(options.model)
+    source = model_folder(options.kind, options.model)
     target = options.output or source
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

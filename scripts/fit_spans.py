@@ -22,8 +22,8 @@ from models.onnx.reader import OnnxReader
 from models.span_choice import CANDIDATES, STATES, SpanChoice
 from models.span_features import FEATURES, span_features
 from models.spans import SpanCandidate
-from scripts.arguments import at_least
-from scripts.export_onnx import around
+from scripts.arguments import at_least, command
+from scripts.export_onnx import near_answer
 from scripts.gold_questions import readable
 from scripts.metrics import exact_match, f1
 from scripts.training_runs import Source, source
@@ -85,7 +85,7 @@ def lists_of(reader: OnnxReader, one: Source, limit: int | None, numbers: dict[s
     values, exact, likeness, texts = [], [], [], []
     for begin in tqdm(range(0, len(asked), _AT_ONCE), desc=one.path.name, mininterval=1):
         some = asked[begin : begin + _AT_ONCE]
-        contexts = [around(gold) for gold in some]
+        contexts = [near_answer(gold) for gold in some]
         pairs = [(gold.question, text) for gold, text in zip(some, contexts, strict=True)]
         for gold, text, spans in zip(some, contexts, reader.candidates(pairs), strict=True):
             if not spans:
@@ -187,7 +187,7 @@ def held_out(sets: Sequence[Lists]) -> list[tuple[float, float]]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
-    arguments = argparse.ArgumentParser(prog="python -m scripts.fit_spans", description=__doc__)
+    arguments = command("fit_spans", __doc__)
     add = arguments.add_argument
     add(
         "--questions",

@@ -181,7 +181,7 @@ def warn_of_recall(progress: Watched, recall: VectorRecall | None) -> None:
         )
 
 
-def load_encoder(options: argparse.Namespace) -> Encoder:
+def load_named_encoder(options: argparse.Namespace) -> Encoder:
     """Load the encoder that the arguments name: with torch, where it and the weights are there.
 
     On a CPU with bfloat16, torch is as fast and more exact. Raises ModelError.
@@ -208,7 +208,7 @@ class LazyEncoder:
     def encode_passages(self, texts: Sequence[str]) -> Embedded:
         """Encode as `Encoder` does. Raises ModelError when it cannot be loaded."""
         if self._encoder is None:
-            self._encoder = load_encoder(self._options)
+            self._encoder = load_named_encoder(self._options)
         return self._encoder.encode_passages(texts)
 
 

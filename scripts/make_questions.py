@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from models.loading import encoder_folder, pick_device
-from scripts.arguments import at_least, command, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path, up_to
 from scripts.ending import stopped
 from scripts.passage_files import Row, expect_to_write, read_rows, write_rows
 from scripts.question_passages import of_contexts, of_index
 from scripts.training_arguments import add_course, add_sources
-from scripts.training_runs import expect_to_replace, replacing, share
+from scripts.training_runs import expect_to_replace, replacing
 
 if TYPE_CHECKING:
     from models.contracts import IntArray
@@ -57,12 +57,12 @@ def write(
     )
     from models.question_sampling import (  # noqa: PLC0415 - likewise
         Sampling,
+        question_texts,
         sampled,
-        texts_of,
         worth_keeping,
     )
     from models.tensors import fast_in_bfloat16  # noqa: PLC0415 - likewise
-    from scripts.question_training import Watch  # noqa: PLC0415 - likewise
+    from scripts.training_course import RunLog  # noqa: PLC0415 - likewise
 
     device = model.bias.device
     if fast_in_bfloat16(device):
@@ -73,19 +73,20 @@ def write(
     most = _TIMES * options.batch_tokens
     order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
     found: list[list[str]] = [[] for _ in tokens]
-    watch = Watch("write", "passages", len(tokens))
+    log = RunLog()
     at = 0
     while at < len(order):
         longest = columns_for(len(tokens[order[at]]) + 2) + columns_for(QUESTION_TOKENS)
         some = order[at : at + max(1, most // longest)]
         passages = [tokens[place] for place in some]
         written = sampled(model, passages, options.per_passage, sampling, chance)
-        texts = zip(*(texts_of(model, one) for one in written), strict=True)
+        texts = zip(*(question_texts(model, one) for one in written), strict=True)
         for place, questions in zip(some, texts, strict=True):
             found[place] = list(worth_keeping(questions))
         at += len(some)
-        if watch.advance(len(some)) or at == len(order):
-            watch.say()
+        log.add(len(some))
+        if log.is_due() or at == len(order):
+            log.tell_pace("write", at / len(order), "passages")
     return found
 
 
@@ -135,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--per-passage", type=at_least(1), default=1, metavar="N", help="questions of a passage")
     add("--limit", type=at_least(1), metavar="N", help="only the first N passages")
-    add("--temperature", type=share(10), default=0.8, metavar="T", help="0: the likeliest tokens")
+    add("--temperature", type=up_to(10), default=0.8, metavar="T", help="0: the likeliest tokens")
     add(
         "--batch-tokens",
         type=at_least(64),

@@ -2,24 +2,22 @@
 
 import argparse
 import random
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
-import torch
 
 from index.corpora.squad import GoldQuestion
 from index.types import CorpusError
 from models.contracts import IntArray
 from models.question_generation import QUESTION_TOKENS, QuestionGenerator, columns_for
-from models.question_learning import QuestionBatch, batch_of, optimizer_of, question_loss
-from models.training import Training, expect_finite, finite_loss
+from models.question_learning import QuestionBatch, batch_of, question_loss
+from models.training import Training, adamw, expect_finite
 from scripts.gold_questions import learnable
 from scripts.reader_examples import Asked, Draw, planned, with_answer
-from scripts.training_plan import rate_after
+from scripts.training_course import RunLog, rate_after, share_done
 from scripts.training_runs import Source
 
 _Made = TypeVar("_Made")
@@ -27,7 +25,6 @@ _Made = TypeVar("_Made")
 SHORTEST, LONGEST = 60, 150
 """Words of a window: those of an index's passages, and some more."""
 
-LOG_SECONDS = 5.0
 _POOL = 4096  # windows that are cut and sorted by length together
 _AHEAD = 3  # pools
 
@@ -113,27 +110,19 @@ def train(model: QuestionGenerator, asked: Sequence[Asked], options: argparse.Na
     plan = planned(asked, options.seed)
     pools = [plan.part(at, at + _POOL) for at in range(0, len(plan), _POOL)]
     tasks = [lambda some=some: pool_of(model, asked, some, options.batch_tokens) for some in pools]
-    training = Training(model, optimizer_of(model, options.rate))
-    watch = Watch("train", "windows", len(plan))
-    total = torch.zeros((), device=model.bias.device)
-    steps = 0
-    began = time.monotonic()
+    training = Training(model, adamw(model, options.rate, body="backbone."))
+    log = RunLog()
     for behind, batch in _steps(model, tasks):
-        spent = (time.monotonic() - began) / (60 * options.minutes) if options.minutes else 0.0
-        done = max(behind, spent)
+        done = share_done(behind, log.seconds, options.minutes)
         if done >= 1:
             break
         loss = question_loss(model, batch)
         training.learn(loss, rate_after(done))
-        total += loss.detach()  # on the device: to look at it is to wait for it
-        steps += 1
-        if watch.advance(len(batch.ids), done):
-            _log(watch, finite_loss(total / steps).item(), steps)
-            total.zero_()
-            steps = 0
-    if steps:
-        watch.advance(0, 1.0)
-        _log(watch, finite_loss(total / steps).item(), steps)
+        log.add(len(batch.ids), loss)
+        if log.is_due():
+            _tell(log, done)
+    if log.losses:
+        _tell(log, 1.0)
     expect_finite(model)
     model.has_trained_head = True
 
@@ -160,33 +149,5 @@ def _steps(
         )
 
 
-def _log(watch: "Watch", loss: float, steps: int) -> None:
-    watch.say(f"loss {loss:.3f} over {steps} steps")
-
-
-class Watch:
-    """Says every few seconds how far a loop is, and how fast it was since it said so."""
-
-    def __init__(self, name: str, unit: str, total: int) -> None:
-        """Begin to count, up to `total` of a unit."""
-        self._name, self._unit, self._total = name, unit, total
-        self._began = self._said = time.monotonic()
-        self._count = self._told = 0
-        self._share = 0.0
-
-    def advance(self, count: int, share: float | None = None) -> bool:
-        """Count `count` more; tell whether it is time to say so. `share` is what is done."""
-        self._count += count
-        self._share = self._count / self._total if share is None else share
-        return time.monotonic() - self._said >= LOG_SECONDS
-
-    def say(self, more: str = "") -> None:
-        """Print a line."""
-        now = time.monotonic()
-        speed = (self._count - self._told) / max(now - self._said, 1e-9)
-        print(
-            f"{self._name} {self._share:6.1%}  {self._count:,} {self._unit}  "
-            f"{now - self._began:.1f} s  {speed:,.0f} {self._unit} a second  {more}".rstrip(),
-            flush=True,
-        )
-        self._said, self._told = now, self._count
+def _tell(log: RunLog, done: float) -> None:
+    log.tell_pace("train", done, "windows", f"loss {log.mean():.3f} over {len(log.losses)} steps")

@@ -56,7 +56,7 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class WindowMaker:
     """What turns texts into the windows of one model."""
 
     windower: Windower
@@ -86,12 +86,12 @@ class Lessons:
         options: argparse.Namespace,
     ) -> None:
         """Take the sets that the plan's draws are made from, and the tokenizer in `base`."""
-        self._own = Tokens.of(base, options.max_length)
+        self._own = WindowMaker.of(base, options.max_length)
         self._theirs = self._alike = None
         if options.teacher:
             teacher = reader_folder(options.teacher)
             # its template may have one more special token: room for it beside the same text
-            self._theirs = Tokens.of(teacher, options.max_length + 1)
+            self._theirs = WindowMaker.of(teacher, options.max_length + 1)
             self._alike = translation(load_tokenizer(base), load_tokenizer(teacher))
         self._asked = asked
         self._plan = plan

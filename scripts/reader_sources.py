@@ -53,10 +53,9 @@ def made_up(one: Source, mined: float) -> Asked:
 
 def _of_answers(one: Source, options: argparse.Namespace) -> Asked:
     questions = learnable(one.path)
-    kind = "corpus" if one.corpus else "contexts"
     digest = sha256(one.path)
     folder = options.mined_passages or options.work / "mined"
-    path = folder / f"{one.path.name.split('.')[0]}-{kind}-{digest[:12]}.json.gz"
+    path = folder / f"{one.path.name.split('.')[0]}-{one.kind}-{digest[:12]}.json.gz"
 
     def mine() -> Mined:
         if not one.corpus:
@@ -69,7 +68,7 @@ def _of_answers(one: Source, options: argparse.Namespace) -> Asked:
 
     together = options.together if one.corpus else 0
     index = current_version(options.index).name if one.corpus and options.index else ""
-    mined = kept(path, f"{kind} {digest}", mine, index=index, right=bool(together))
+    mined = kept(path, f"{one.kind} {digest}", mine, index=index, right=bool(together))
     return Asked(
         questions,
         mined.wrong,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from scripts.arguments import some_path
+from scripts.arguments import command, some_path
 from scripts.benchmark_processes import MeasuringError, serving
 
 if TYPE_CHECKING:
@@ -27,14 +27,13 @@ _QUESTION = "What is the median incubation period of COVID-19?"
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
-    parse = argparse.ArgumentParser(prog="python -m scripts.screenshots", description=__doc__)
-    parse.add_argument(
-        "--index", type=some_path, default=Path("var/sample"), help="the index to answer from"
-    )
-    parse.add_argument("--question", default=_QUESTION, help="the question that is asked")
-    parse.add_argument("--output", type=some_path, default=Path("docs/images"), help="a folder")
-    parse.add_argument("--whole", action="store_true", help="the whole page, not only the window")
-    return parse
+    arguments = command("screenshots", __doc__)
+    add = arguments.add_argument
+    add("--index", type=some_path, default=Path("var/sample"), help="the index to answer from")
+    add("--question", default=_QUESTION, help="the question that is asked")
+    add("--output", type=some_path, default=Path("docs/images"), help="a folder")
+    add("--whole", action="store_true", help="the whole page, not only the window")
+    return arguments
 
 
 @contextmanager

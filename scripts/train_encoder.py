@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
+from models.late_config import CONFIG
 from models.loading import (
     STOCK,
     encoder_folder,
@@ -26,17 +27,16 @@ from models.loading import (
     read_config,
 )
 from models.tokenizer import cut_alike
-from scripts.arguments import at_least, command, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path, up_to
 from scripts.encoder_pairs import HELD_OUT, PairSet, mined
 from scripts.ending import stopped
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
 from scripts.training_runs import (
-    digest,
+    checksum,
     expect_to_keep,
     expect_to_replace,
     replacing,
     same_run,
-    share,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _FREE = ("index", "output", "work", "device", "num_workers", "mine_only")
 _LEFT_BEHIND = ("*.bin", "*.onnx", "*.int8.json", "*.md", ".git*", "data_config.json", "vocab.txt")
 
 
-def publish(
+def publish_encoder(
     model: "TrainedEncoder", base: Path, output: Path, held_out: Sequence[str], share: float
 ) -> None:
     """Write the trained encoder as a sentence-transformers folder, in half precision.
@@ -114,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--anchor-weight",
-        type=share(10**6),
+        type=up_to(10**6),
         default=10.0,
         metavar="W",
         help="how much the distance from it counts, beside the two losses (default: 10)",
@@ -150,7 +150,7 @@ def _train(
 
     from models.contrastive import TrainedEncoder  # noqa: PLC0415 - likewise
     from scripts.encoder_negatives import with_dense_negatives  # noqa: PLC0415 - likewise
-    from scripts.encoder_training import Aims, EncoderLessons, train  # noqa: PLC0415 - likewise
+    from scripts.encoder_training import EncoderLessons, train  # noqa: PLC0415 - likewise
 
     torch.manual_seed(options.seed)
     device = pick_device(options.device)
@@ -176,12 +176,11 @@ def _train(
             count=options.dense_negatives,
             workers=options.num_workers,
         )
-    aims = Aims(options.rate, options.minutes, anchor, options.anchor_weight)
     lessons = EncoderLessons(sets, options.batch, options.seed, tables)
-    train(model, lessons, options.work, aims, options.num_workers)
+    train(model, lessons, options, anchor)
     if device == "cuda":
         print(f"most memory of the GPU: {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
-    publish(model.to("cpu"), base, options.output, held_out, options.base_share)
+    publish_encoder(model.to("cpu"), base, options.output, held_out, options.base_share)
 
 
 def _expect_comparable(base: Path, anchor: Path) -> None:
@@ -201,8 +200,6 @@ def _expect_comparable(base: Path, anchor: Path) -> None:
 
 def _stopwords(base: Path) -> list[str]:
     """Return the words that a new head gives no vector; a base that has a head has its own."""
-    from models.late import CONFIG  # noqa: PLC0415 - likewise
-
     if (base / CONFIG).is_file():
         return []
     # BM25's, with what a machine that only trains may lack
@@ -231,7 +228,7 @@ def main(argv: list[str] | None = None) -> int:
         if not options.mine_only:
             read = {
                 "base (its weights)": identity(base),
-                "pairs": digest(pair for some in sets for pair in some.pairs),
+                "pairs": checksum(pair for some in sets for pair in some.pairs),
             }
             if options.anchor:
                 read["anchor (its weights)"] = identity(encoder_folder(options.anchor))

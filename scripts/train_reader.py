@@ -23,7 +23,7 @@ from models.loading import (
     reader_folder,
     resolve,
 )
-from scripts.arguments import at_least, command, expect_use, some_path
+from scripts.arguments import at_least, command, expect_use, some_path, up_to
 from scripts.ending import stopped
 from scripts.reader_examples import Asked, planned
 from scripts.reader_lessons import Lessons
@@ -31,12 +31,11 @@ from scripts.reader_sources import asked_of
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
 from scripts.training_runs import (
     TOKENIZER_FILES,
-    digest,
+    checksum,
     expect_to_keep,
     expect_to_replace,
     replacing,
     same_run,
-    share,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ _FREE = ("device", "index", "mined_passages", "output", "processes", "work")
 """Options that change nothing of what is learnt: a run may go on with others."""
 
 
-def publish(network: "Network", base: Path, output: Path, base_share: float) -> None:
+def publish_reader(network: "Network", base: Path, output: Path, base_share: float) -> None:
     """Write the trained reader in half precision, with the tokenizer of its base.
 
     Each weight is the mean of the trained one and the base's, which counts `base_share` (Wortsman
@@ -71,8 +70,8 @@ def _read(options: argparse.Namespace, base: Path, asked: Sequence[Asked]) -> di
     """Return what a run is made of: `scripts.training_runs.same_run` compares it."""
     found = {
         "base (its weights)": identity(base),
-        "questions (what the files hold)": digest(sha256(one.path) for one in options.sources),
-        "mined passages": digest(
+        "questions (what the files hold)": checksum(sha256(one.path) for one in options.sources),
+        "mined passages": checksum(
             list(some)
             for one, source in zip(asked, options.sources, strict=True)
             if not source.made  # theirs are of the file itself
@@ -118,14 +117,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--own",
-        type=share(10),
+        type=up_to(10),
         default=1.0,
         metavar="N",
         help="windows of the same text without the answer, for each with it (default: 1)",
     )
     add(
         "--mined",
-        type=share(10),
+        type=up_to(10),
         default=1.0,
         metavar="N",
         help="wrong passages of the index, likewise; for a made-up question passages near its own "
@@ -133,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--mined-elsewhere",
-        type=share(10),
+        type=up_to(10),
         default=0.15,
         metavar="N",
         help="wrong contexts for each question of --questions (default: 0.15)",
@@ -148,10 +147,10 @@ def parser() -> argparse.ArgumentParser:
     )
     add_base_share(arguments)
     add("--teacher", metavar="DIR_OR_ID", help="a larger reader whose distributions are learnt too")
-    add("--teacher-weight", type=share(1), default=0.5, metavar="W", help="its share of the loss")
+    add("--teacher-weight", type=up_to(1), default=0.5, metavar="W", help="its share of the loss")
     add(
         "--drop-words",
-        type=share(0.9),
+        type=up_to(0.9),
         default=0.0,
         metavar="S",
         help="leave out this share of the words, but for the answer, anew each time (default: 0)",
@@ -206,7 +205,7 @@ def main(argv: list[str] | None = None) -> int:
         plan = planned(asked, options.seed)
         print(f"{len(plan):,} examples", flush=True)
         train(network, Lessons(base, asked, plan, options), options, teacher)
-        publish(network, base, options.output, options.base_share)
+        publish_reader(network, base, options.output, options.base_share)
     except (CorpusError, IndexingError, ModelError, OSError) as error:
         print(f"train_reader: {error}", file=sys.stderr)
         return 1

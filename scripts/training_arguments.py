@@ -2,8 +2,8 @@
 
 import argparse
 
-from scripts.arguments import above_0, at_least, some_path
-from scripts.training_runs import share, source
+from scripts.arguments import above_0, at_least, some_path, up_to
+from scripts.training_runs import source
 
 _PASSES = "PASSES is how often the run goes through the file (default: 1)"
 
@@ -42,7 +42,7 @@ def add_base_share(arguments: argparse.ArgumentParser) -> None:
     """Add the share that the base's weights have in what is published."""
     arguments.add_argument(
         "--base-share",
-        type=share(1),
+        type=up_to(1),
         default=0.0,
         metavar="S",
         help="publish the mean of the trained weights and the base's, which count S (default: 0)",

@@ -9,10 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from files.writing import write_durably
 from models.contracts import ModelError
 from scripts.arguments import numbered, some_path
+
+Kind: TypeAlias = Literal["corpus", "contexts", "made"]
+"""Of a file of questions: where its passages come from, or that its questions were made up."""
 
 _MOST_PASSES = 100
 
@@ -33,6 +37,13 @@ class Source:
     corpus: bool
     made: bool = False
 
+    @property
+    def kind(self) -> Kind:
+        """The same in a word."""
+        if self.made:
+            return "made"
+        return "corpus" if self.corpus else "contexts"
+
 
 def source(*, corpus: bool = False, made: bool = False) -> Callable[[str], Source]:
     """Return an argparse type for FILE or FILE=NUMBER; FILE may hold a "=" where it is there."""
@@ -46,21 +57,6 @@ def source(*, corpus: bool = False, made: bool = False) -> Callable[[str], Sourc
                 f"{text!r}: write FILE or FILE=NUMBER, above 0 and at most {_MOST_PASSES}"
             )
         return Source(some_path(name), passes, corpus, made)
-
-    return parse
-
-
-def share(most: float) -> Callable[[str], float]:
-    """Return an argparse type for a number from 0 to `most`."""
-
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not 0 <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {most:g}")
-        return value
 
     return parse
 
@@ -109,7 +105,7 @@ def same_run(
     """Note the arguments of a run in its folder, or see that they are those of the run in it.
 
     Those named in `free` may differ, and files of questions may lie in another folder; `read` says
-    of all that is learnt from, or with, what it holds: a `digest` or a model's identity. Raises
+    of all that is learnt from, or with, what it holds: a `checksum` or a model's identity. Raises
     ModelError where others do: its checkpoint would go on with other batches. Call it after the
     files of questions were read, so that a wrong file name does not begin a run.
     """
@@ -132,7 +128,7 @@ def same_run(
         )
 
 
-def digest(parts: Iterable[object]) -> str:
+def checksum(parts: Iterable[object]) -> str:
     """Return a checksum of values, by how they are written."""
     found = hashlib.sha256()
     for part in parts:

@@ -1,6 +1,5 @@
 """Encodes with ONNX Runtime."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models.contracts import ENCODER, Embedded, FloatArray, IntArray, ModelError
+from models.late_config import CONFIG, LateConfig
 from models.loading import DEFAULT, encoder_folder, weights_identity
 from models.onnx.files import verified
 from models.onnx.session import Session
@@ -15,8 +15,6 @@ from models.pieces import without_surrogates
 from models.pooling import longest_text
 from models.tokenizer import load_tokenizer
 from models.words import words_of
-
-LATE_CONFIG = "late_interaction.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +118,9 @@ def _word_vectors(
 def _left_out(folder: Path) -> frozenset[str]:
     """Return the words that a passage keeps no vector for. Raises ModelError."""
     try:
-        fields = json.loads((folder / LATE_CONFIG).read_text(encoding="utf-8"))
-        return frozenset(map(str, fields["left_out"]))
+        return frozenset(LateConfig.read(folder).left_out)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(
-            f"{folder / LATE_CONFIG} can't be read ({type(error).__name__}: {error}): restore it, "
+            f"{folder / CONFIG} can't be read ({type(error).__name__}: {error}): restore it, "
             "the encoder's vectors of words need it"
         ) from error

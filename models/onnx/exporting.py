@@ -68,7 +68,7 @@ def reader_graph(folder: Path) -> ModelProto:
 
 def encoder_graph(folder: Path) -> ModelProto:
     """Return an encoder's graph. Raises ModelError where the model can't be loaded or pooled."""
-    head = late.load(folder)
+    head = late.load_head(folder)
     model = load_pretrained(AutoModel, folder, attention=_ATTENTION).eval()
     network = _Encoder(model, pooling_of(folder), head)
     return _graph(network, model, WORD_OUTPUTS if head else ENCODER_OUTPUTS)

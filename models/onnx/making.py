@@ -11,6 +11,7 @@ from typing import TypeAlias
 import onnx
 
 from files.checksums import sha256
+from files.reading import one_line
 from models.contracts import ENCODER, READER, ModelError, Span
 from models.encoder import SentenceEncoder
 from models.loading import longest_window, read_config, weights_identity
@@ -158,9 +159,8 @@ def _expected_to_run(source: Path) -> Iterator[None]:
     except Exception as error:  # what both raise has no common type but this
         if not type(error).__module__.startswith(("onnxruntime.", "torch.onnx")):
             raise
-        said = " ".join(str(error).split())
         raise ModelError(
-            f"ONNX Runtime can't run {source} ({said[:200]}): serve this model with "
+            f"ONNX Runtime can't run {source} ({one_line(error)[:200]}): serve this model with "
             "COVIDQUEST_BACKEND=torch"
         ) from error
 

@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from files.reading import one_line
 from models.contracts import FloatArray, ModelError
 from models.onnx.files import AGAIN, GRAPH
 
@@ -68,5 +69,6 @@ def _open(path: Path) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors have no common type but this
-        said = " ".join(str(error).split())
-        raise ModelError(f"ONNX Runtime can't run {path} ({said[:200]}): {AGAIN}") from error
+        raise ModelError(
+            f"ONNX Runtime can't run {path} ({one_line(error)[:200]}): {AGAIN}"
+        ) from error

@@ -8,7 +8,8 @@ import torch
 
 from models.contracts import Encoder, ModelError
 from models.encoder import SentenceEncoder
-from models.late import CONFIG, WEIGHTS, LateConfig, LateInteraction, late_scores
+from models.late import WEIGHTS, LateInteraction, late_scores
+from models.late_config import CONFIG, LateConfig
 from models.loading import STOCK, encoder_folder, identity
 
 

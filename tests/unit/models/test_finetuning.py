@@ -10,12 +10,12 @@ from models.finetuning import (
     distillation_loss,
     load_network,
     logits_of,
-    optimizer_of,
     shared_loss,
     span_loss,
 )
 from models.fused import fuse_attention
 from models.pretrained import move_towards
+from models.training import adamw
 from models.windows import Windower, padded
 from tests.unit.models.conftest import NAMES, TEXT
 
@@ -93,7 +93,7 @@ def test_embeddings_keep_still_and_norms_do_not_decay(checkpoints: dict[str, Pat
     assert still == {
         f"bert.embeddings.{kind}_embeddings.weight" for kind in ("word", "position", "token_type")
     }
-    decaying, steady = optimizer_of(network, 1e-3).param_groups
+    decaying, steady = adamw(network, 1e-3).param_groups
     assert decaying["weight_decay"] > 0
     assert steady["weight_decay"] == 0
     assert all(p.ndim == 1 for p in steady["params"])

@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from models.contracts import ModelError
-from models.late import CONFIG, WEIGHTS, LateConfig, LateInteraction, late_scores, load
+from models.late import WEIGHTS, LateInteraction, late_scores, load_head
+from models.late_config import CONFIG, LateConfig
 
 
 def head(hidden: int = 2, dimension: int = 2) -> LateInteraction:
@@ -84,14 +85,14 @@ def test_a_head_survives_its_files(tmp_path: Path) -> None:
     torch.nn.init.normal_(made.importance.weight)
     torch.nn.init.normal_(made.importance.bias)
     made.save(tmp_path)
-    found = load(tmp_path)
+    found = load_head(tmp_path)
     assert found is not None
     assert not found.training
     assert found.config == made.config
     for name, value in made.state_dict().items():  # stored in half precision
         torch.testing.assert_close(found.state_dict()[name], value.half().float(), rtol=0, atol=0)
     found.save(tmp_path)  # and nothing more is lost
-    again = load(tmp_path)
+    again = load_head(tmp_path)
     assert again is not None
     hidden, words = torch.randn(2, 5, 16), torch.tensor([[0, 1, 1, 2, -1], [0, 0, 0, 0, 1]])
     for one, other in zip(found(hidden, words), again(hidden, words), strict=True):
@@ -99,7 +100,7 @@ def test_a_head_survives_its_files(tmp_path: Path) -> None:
 
 
 def test_an_encoder_may_have_no_head(tmp_path: Path) -> None:
-    assert load(tmp_path) is None
+    assert load_head(tmp_path) is None
 
 
 def other_sizes(folder: Path) -> None:
@@ -129,4 +130,4 @@ def test_a_damaged_head_is_a_model_error(tmp_path: Path, damage: object) -> None
     assert callable(damage)
     damage(tmp_path)
     with pytest.raises(ModelError, match=f"restore it, or remove {CONFIG} to use the encoder"):
-        load(tmp_path)
+        load_head(tmp_path)

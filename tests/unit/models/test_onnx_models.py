@@ -24,7 +24,8 @@ from models.contracts import (
     Span,
 )
 from models.encoder import SentenceEncoder
-from models.late import CONFIG, LateConfig, LateInteraction
+from models.late import LateInteraction
+from models.late_config import CONFIG, LateConfig
 from models.loading import identity, max_positions, read_config
 from models.onnx import making, parity
 from models.onnx.encoder import OnnxEncoder
@@ -32,7 +33,7 @@ from models.onnx.files import GRAPH, RECORD, Record
 from models.onnx.reader import OnnxReader
 from models.pooling import longest_text, pooling_of
 from models.reader import TransformersReader
-from scripts.indexing import load_encoder
+from scripts.indexing import load_named_encoder
 from tests.making_models import tiny_encoder
 
 QUESTION = "What is the incubation period of the virus?"
@@ -241,8 +242,8 @@ def test_a_graph_of_other_weights_is_refused(encoder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("sentence_bert_config.json", "[]", "is not a JSON object"),
-        ("tokenizer_config.json", "7", "is not a JSON object"),
+        ("sentence_bert_config.json", "[]", "is no JSON object"),
+        ("tokenizer_config.json", "7", "is no JSON object"),
         ("sentence_bert_config.json", '{"max_seq_length": -1}', "leaves no token of a text"),
         ("modules.json", '[{"type": "x.Pooling"}]', "names no modules"),
         ("modules.json", "7", "names no modules"),
@@ -314,9 +315,9 @@ def test_an_index_is_built_with_it_where_the_weights_are_not(encoder: Path, tmp_
     folder = tmp_path / "encoder"
     shutil.copytree(encoder, folder, ignore=shutil.ignore_patterns("*.safetensors"))
     options = Namespace(encoder=str(folder), device="auto", batch_size=None)
-    assert isinstance(load_encoder(options), OnnxEncoder)
+    assert isinstance(load_named_encoder(options), OnnxEncoder)
     options.encoder = str(encoder)
-    assert isinstance(load_encoder(options), SentenceEncoder)
+    assert isinstance(load_named_encoder(options), SentenceEncoder)
 
 
 def test_a_record_tells_where_a_graph_comes_from(encoder: Path) -> None:

@@ -17,11 +17,12 @@ from models.question_generation import (
     PAD,
     QUESTION_TOKENS,
     QuestionGenerator,
-    padded,
+    padded_left,
     padding_of,
 )
-from models.question_learning import batch_of, optimizer_of, question_loss
-from models.question_sampling import Sampling, drawn, sampled, texts_of, worth_keeping
+from models.question_learning import batch_of, question_loss
+from models.question_sampling import Sampling, drawn_tokens, question_texts, sampled, worth_keeping
+from models.training import adamw
 from tests.making_models import tiny_mpnet
 
 TEXTS = [
@@ -64,7 +65,7 @@ def logits_of(model: QuestionGenerator, passage: IntArray, question: IntArray) -
 
 @torch.no_grad()
 def test_the_states_of_passages_are_those_of_transformers(model: QuestionGenerator) -> None:
-    ids = torch.from_numpy(padded(passages(model)))
+    ids = torch.from_numpy(padded_left(passages(model)))
     padding = padding_of(ids, ids.shape[1])
     unhidden = torch.zeros(ids.shape[1], ids.shape[1], dtype=torch.bool)
     mask = model.mask(torch.arange(ids.shape[1]), padding, unhidden)
@@ -140,7 +141,7 @@ def test_the_head_begins_with_how_often_tokens_come(model: QuestionGenerator) ->
 def test_it_learns_questions_by_heart_then_writes_them(model: QuestionGenerator) -> None:
     batch = batch_of(passages(model), model.tokens_of(QUESTIONS, QUESTION_TOKENS))
     kept = {name: value.clone() for name, value in model.state_dict().items()}
-    optimizer = optimizer_of(model, 3e-3)
+    optimizer = adamw(model, 3e-3, body="backbone.")
     losses = []
     for _ in range(80):
         loss = question_loss(model, batch)
@@ -150,7 +151,7 @@ def test_it_learns_questions_by_heart_then_writes_them(model: QuestionGenerator)
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
     (written,) = sampled(model, passages(model), 1, GREEDY, chance())
-    assert texts_of(model, written) == [question.lower() for question in QUESTIONS]
+    assert question_texts(model, written) == [question.lower() for question in QUESTIONS]
     for name in ("backbone.embeddings.word_embeddings.weight", "bias"):
         assert torch.equal(model.state_dict()[name], kept[name]) == (name != "bias")
 
@@ -200,10 +201,11 @@ def test_a_question_has_tokens_that_mean_something(model: QuestionGenerator) -> 
 
 def test_the_nucleus_leaves_out_the_unlikely() -> None:
     logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log().repeat(500, 1)
-    found = drawn(logits, Sampling(temperature=1, top_p=0.75), chance()).bincount(minlength=4)
+    nucleus = Sampling(temperature=1, top_p=0.75)
+    found = drawn_tokens(logits, nucleus, chance()).bincount(minlength=4)
     assert found[2:].tolist() == [0, 0]  # the first two have 0.8 together, the first alone 0.5
     assert found[0] / 500 == pytest.approx(0.5 / 0.8, abs=0.06)
-    every = drawn(logits, Sampling(temperature=1, top_p=1), chance()).bincount(minlength=4)
+    every = drawn_tokens(logits, Sampling(temperature=1, top_p=1), chance()).bincount(minlength=4)
     assert (every / 500).tolist() == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.06)
 
 
@@ -212,7 +214,7 @@ def test_a_question_without_an_end_is_none(model: QuestionGenerator) -> None:
     ended = np.full(QUESTION_TOKENS, END)
     ended[: len(question)] = question
     endless = np.full(QUESTION_TOKENS, question[0])
-    assert texts_of(model, np.stack([ended, endless])) == [QUESTIONS[0].lower(), ""]
+    assert question_texts(model, np.stack([ended, endless])) == [QUESTIONS[0].lower(), ""]
 
 
 def test_bad_questions_are_left_out() -> None:

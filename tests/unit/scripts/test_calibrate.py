@@ -127,13 +127,13 @@ def test_too_few_questions_are_said_before_anything_is_asked(tmp_path: Path) -> 
         path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
         return path
 
-    def asked(few: str) -> calibrate.Questions:
+    def asked(few: str) -> calibrate.CalibrationQuestions:
         files = {
             f"--{name}": str(a_file(name, 2 if name == few else 5))
             for name in ("retrieval-questions", "questions", "off-topic", "retrieval-off-topic")
         }
         arguments = [word for pair in files.items() for word in pair]
-        return calibrate.asked_of(calibrate.parser().parse_args(arguments))
+        return calibrate.calibration_questions(calibrate.parser().parse_args(arguments))
 
     assert len(asked("none").of_reader) == 5
     assert len(asked("retrieval-off-topic").not_of_retrieval) == 1

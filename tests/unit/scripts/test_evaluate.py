@@ -161,8 +161,8 @@ def test_a_mistake_in_a_word_and_its_correction_are_measured() -> None:
     )
     assert (found.n, found.suggested, found.as_meant) == (1, 100, 100)  # "or not" is too short
     right, wrong = (
-        evaluate_spelling.AnswerFigures(100, 100, 0),
-        evaluate_spelling.AnswerFigures(0, 0, 100),
+        evaluate_spelling.WordingFigures(100, 100, 0),
+        evaluate_spelling.WordingFigures(0, 0, 100),
     )
     assert (found.right, found.misspelt, found.corrected) == (right, wrong, right)
     assert "as suggested" in evaluate_spelling.table(found)

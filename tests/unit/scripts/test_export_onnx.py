@@ -18,7 +18,7 @@ from models.onnx.encoder import OnnxEncoder
 from models.onnx.files import GRAPH, RECORD, Record
 from models.span_choice import SPAN_CHOICE, SpanChoice
 from models.span_features import FEATURES
-from scripts.export_onnx import around, f1_lost, from_index, main
+from scripts.export_onnx import f1_lost, from_index, main, near_answer
 from tests.making_models import tiny_encoder, tiny_reader
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import write_two_releases
@@ -139,7 +139,7 @@ def _gold(context: str, answer: str) -> GoldQuestion:
 
 def test_a_long_context_is_cut_around_its_answer() -> None:
     context = "a " * 1000 + "ANSWER" + " b" * 1000
-    part = around(_gold(context, "ANSWER"))
+    part = near_answer(_gold(context, "ANSWER"))
     assert "ANSWER" in part
     assert len(part) == 1400
 

@@ -13,7 +13,7 @@ from index.builder import build_index
 from index.corpora.squad import GoldQuestion
 from index.types import CorpusError
 from models.question_generation import PAD
-from scripts import make_questions, question_training
+from scripts import make_questions, question_training, training_course
 from scripts.passage_files import read_rows, write_rows
 from scripts.question_training import LONGEST, ahead, batches_of, window_of
 from tests.making_models import tiny_mpnet
@@ -69,7 +69,7 @@ def test_an_index_becomes_a_file_of_passages(made: Path) -> None:
 def test_it_learns_and_writes_and_what_it_keeps_writes_the_same(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(question_training, "LOG_SECONDS", 0.0)  # after every step
+    monkeypatch.setattr(training_course, "LOG_SECONDS", 0.0)  # after every step
     monkeypatch.setattr(question_training, "_POOL", 64)
     more = ("--per-passage", "3", "--save", str(tmp_path / "kept"))
     assert make_questions.main(command(made, tmp_path / "new.jsonl.gz", *learnt(made, *more))) == 0

@@ -22,10 +22,10 @@ from index.search import PassageIndex
 from models import contrastive, token_table, training
 from models.contracts import ModelError
 from models.encoder import SentenceEncoder
-from models.late import load
+from models.late import load_head
 from models.token_table import Tokens
 from scripts import encoder_pairs, encoder_training, train_encoder
-from scripts.encoder_training import Aims, EncoderLessons
+from scripts.encoder_training import EncoderLessons
 from scripts.training_runs import Source
 from tests.making_models import HIDDEN, tiny_encoder
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -150,7 +150,7 @@ def test_a_run_goes_on_only_with_its_own_arguments(
 
 
 def test_what_is_published_serves_as_it_was_trained(straight: Trained) -> None:
-    head = load(straight.folder / "encoder")
+    head = load_head(straight.folder / "encoder")
     assert head is not None
     assert (head.config.dimension, head.config.hidden) == (8, HIDDEN)
     assert "the" in head.config.left_out
@@ -348,17 +348,7 @@ def test_a_run_ends_with_its_time(made: Path, tmp_path: Path) -> None:
     assert train_encoder.main(command(made, tmp_path, "--minutes", "0.00001")) == 0  # it was done
     again = load_file(tmp_path / "checkpoint.safetensors")
     assert again["progress.step"] == 1
-    assert load(tmp_path / "encoder") is not None
-
-
-def test_the_rate_falls_with_the_plan_or_the_time() -> None:
-    plain, timed = Aims(1.0), Aims(1.0, minutes=2)
-    assert [plain.share(step, 100, 1e9) for step in (9, 55)] == pytest.approx([1.0, 0.5])
-    # 55 of 100 steps, or 66 of 120 seconds
-    assert timed.share(55, 100, 0) == timed.share(0, 100, 66) == pytest.approx(0.5)
-    assert timed.share(99, 100, 0) == pytest.approx(1 / 90)
-    assert timed.share(0, 100, 120) is None
-    assert timed.share(0, 100, 0) == pytest.approx(0.01)
+    assert load_head(tmp_path / "encoder") is not None
 
 
 def test_an_index_of_the_trained_encoder_answers(straight: Trained, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from models.windows import Windower
 from scripts import reader_lessons, reader_training, train_reader
 from scripts.mined_passages import Mined, kept
 from scripts.reader_examples import Asked, Example, planned
-from scripts.reader_lessons import Lesson, Lessons, Tokens
+from scripts.reader_lessons import Lesson, Lessons, WindowMaker
 from scripts.reader_losses import Teacher
 from scripts.reader_sources import made_up
 from scripts.training_runs import Source
@@ -222,9 +222,9 @@ def test_windows_of_two_models_are_lined_up_token_by_token(
     np.testing.assert_array_equal(again.taught.ids, found.taught.ids)
     np.testing.assert_array_equal(again.column, found.column)
     options.max_length = 10  # the teacher's windows are of so few tokens that none is ours
-    long = Tokens(Windower(load_tokenizer(made / "base"), max_length=250, stride=0), 0)
-    short = Tokens.of(tmp_path / "teacher", 9)
-    monkeypatch.setattr(Tokens, "of", lambda _, most: short if most == 11 else long)
+    long = WindowMaker(Windower(load_tokenizer(made / "base"), max_length=250, stride=0), 0)
+    short = WindowMaker.of(tmp_path / "teacher", 9)
+    monkeypatch.setattr(WindowMaker, "of", lambda _, most: short if most == 11 else long)
     for translate in (lambda *_: None, translation):
         monkeypatch.setattr(reader_lessons, "translation", translate)
         assert (lesson().column == -1).all()

@@ -162,7 +162,7 @@ def test_an_update_that_needs_leave_to_lose(
 def test_a_build_that_cannot_begin_loads_no_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("scripts.build_index.load_encoder", lambda _: pytest.fail("loaded"))
+    monkeypatch.setattr("scripts.build_index.load_named_encoder", lambda _: pytest.fail("loaded"))
     write_two_releases(tmp_path)
     (tmp_path / "file").touch()
     for corpus, index, message in (

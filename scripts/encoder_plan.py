@@ -1,4 +1,4 @@
-"""Which pairs an encoder is trained on, in which order, and how fast. Pure."""
+"""Which pairs an encoder is trained on, and in which order. Pure."""
 
 import random
 from collections import defaultdict
@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from scripts.pairs import Pair, normalised
 
-_WARM_UP = 0.1  # of the steps
-
 
 @dataclass(frozen=True, slots=True)
 class TextBatch:
@@ -21,7 +19,7 @@ class TextBatch:
     passages: tuple[str, ...]
 
 
-def planned(
+def planned_batches(
     pairs: Sequence[tuple[Sequence[Pair], float]], size: int, seed: int
 ) -> list[tuple[int, tuple[int, ...]]]:
     """Return the batches of a whole run: the number of a set of pairs, and which of its pairs.
@@ -45,7 +43,7 @@ def planned(
     return batches
 
 
-def drawn(pairs: Sequence[Pair], places: Sequence[int], seed: int) -> TextBatch:
+def drawn_batch(pairs: Sequence[Pair], places: Sequence[int], seed: int) -> TextBatch:
     """Return a batch of these pairs, with one wrong passage of each drawn at random."""
     chance = random.Random(seed)  # noqa: S311 - nothing secret
     some = [pairs[place] for place in places]
@@ -94,22 +92,3 @@ def excluded(pairs: Sequence[Pair], passages: Sequence[str]) -> NDArray[np.bool_
         found[row, list(columns)] = True
         found[row, row] = False
     return found
-
-
-def rate_at(step: int, steps: int) -> float:
-    """Return the share of the greatest learning rate: a linear rise, then a linear fall to 0.
-
-    >>> [rate_at(step, 100) for step in (0, 9, 55, 100)]
-    [0.1, 1.0, 0.5, 0.0]
-    """
-    rise = max(1, round(_WARM_UP * steps))
-    return (step + 1) / rise if step < rise else (steps - step) / max(1, steps - rise)
-
-
-def rate_after(done: float) -> float:
-    """Return the same after a share of a run whose steps are not counted, such as one of minutes.
-
-    >>> [rate_after(done) for done in (0.099, 0.55, 1.0)]
-    [1.0, 0.5, 0.0]
-    """
-    return rate_at(round(1000 * done), 1000)

@@ -1,12 +1,12 @@
-"""What an encoder is trained on, and when; the training itself is in test_train_encoder."""
+"""What an encoder is trained on; the training itself is in test_train_encoder."""
 
 from collections import Counter
 
 import pytest
 
 from scripts import train_encoder
+from scripts.encoder_plan import drawn_batch, excluded, planned_batches
 from scripts.pairs import Pair, holds_answer, normalised
-from scripts.training_plan import drawn, excluded, planned, rate_at
 
 
 def pair(number: int, *, answer: str = "", negatives: int = 3) -> Pair:
@@ -33,7 +33,7 @@ def pair(number: int, *, answer: str = "", negatives: int = 3) -> Pair:
 def test_every_pair_is_used_as_often_as_asked(
     count: int, passes: float, size: int, used: int
 ) -> None:
-    batches = planned([([pair(n) for n in range(count)], passes)], size, seed=1)
+    batches = planned_batches([([pair(n) for n in range(count)], passes)], size, seed=1)
     places = Counter(place for _, some in batches for place in some)
     assert places.total() == used
     assert set(places) <= set(range(count))
@@ -46,7 +46,7 @@ def test_every_pair_is_used_as_often_as_asked(
 
 def test_a_batch_is_of_one_set_and_batches_are_mixed() -> None:
     sets = [([pair(n) for n in range(40)], 1.0), ([pair(n) for n in range(20)], 2.0)]
-    batches = planned(sets, 4, seed=1)
+    batches = planned_batches(sets, 4, seed=1)
     order = [number for number, _ in batches]
     assert Counter(order) == {0: 10, 1: 10}
     assert order != sorted(order)
@@ -57,17 +57,17 @@ def test_a_batch_is_of_one_set_and_batches_are_mixed() -> None:
 
 def test_a_plan_depends_on_its_arguments_alone() -> None:
     sets = [([pair(n) for n in range(40)], 1.0)]
-    assert planned(sets, 4, seed=1) == planned(sets, 4, seed=1)
-    assert planned(sets, 4, seed=1) != planned(sets, 4, seed=2)
+    assert planned_batches(sets, 4, seed=1) == planned_batches(sets, 4, seed=1)
+    assert planned_batches(sets, 4, seed=1) != planned_batches(sets, 4, seed=2)
     pairs = sets[0][0]
-    assert drawn(pairs, (3, 1, 2), seed=7) == drawn(pairs, (3, 1, 2), seed=7)
-    batches = {drawn(pairs, (3, 1, 2), seed=seed).passages for seed in range(20)}
+    assert drawn_batch(pairs, (3, 1, 2), seed=7) == drawn_batch(pairs, (3, 1, 2), seed=7)
+    batches = {drawn_batch(pairs, (3, 1, 2), seed=seed).passages for seed in range(20)}
     assert len(batches) > 1  # other wrong passages
 
 
 def test_a_batch_holds_each_right_passage_in_its_place() -> None:
     pairs = [pair(n, negatives=n % 2) for n in range(6)]
-    batch = drawn(pairs, (4, 1, 3), seed=0)
+    batch = drawn_batch(pairs, (4, 1, 3), seed=0)
     assert batch.questions == ("Question 4?", "Question 1?", "Question 3?")
     assert batch.passages[:3] == tuple(pairs[place].positive for place in (4, 1, 3))
     assert batch.passages[3:] == (pairs[1].negatives[0], pairs[3].negatives[0])  # 4 has none
@@ -77,7 +77,7 @@ def test_a_batch_holds_each_right_passage_in_its_place() -> None:
 def test_what_holds_the_answer_too_is_excluded() -> None:
     same = Pair("Again?", pair(1).positive, ("Title\nIt is number2 they say.",), (" number1 ",))
     pairs = [pair(1), pair(2), pair(3, answer="number1"), same]
-    passages = drawn(pairs, (0, 1, 2, 3), seed=0).passages
+    passages = drawn_batch(pairs, (0, 1, 2, 3), seed=0).passages
     found = excluded(pairs, passages)
     assert found.shape == (4, len(passages))
     for row in range(4):
@@ -114,18 +114,6 @@ def test_a_made_up_question_excludes_its_passage_under_any_heading() -> None:
     passages = (made.positive, "B\nIt took 5 days.", made.positive, "B\nIt took 6 days.")
     assert excluded([made], passages).tolist() == [[False, True, True, False]]
     assert excluded([gold], passages).tolist() == [[False, False, True, False]]
-
-
-def test_the_rate_rises_and_falls() -> None:
-    # a tenth of 100 steps to rise, 90 to fall
-    assert [rate_at(step, 100) for step in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
-    assert [rate_at(step, 100) for step in (10, 55, 99, 100)] == pytest.approx(
-        [1.0, 0.5, 1 / 90, 0.0]
-    )
-    for steps in (1, 2, 3, 10, 11, 1_000):  # never 0 or above 1 while there are steps to do
-        rates = [rate_at(step, steps) for step in range(steps)]
-        assert all(0 < rate <= 1 for rate in rates)
-        assert max(rates) == 1
 
 
 @pytest.mark.parametrize(
