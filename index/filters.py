@@ -6,7 +6,7 @@ and keys of every paper, so that both searches are restricted to the same passag
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,6 +19,15 @@ _MOST_JOURNALS = 140
 _LONGEST_FACET = 100  # characters of a name; a list of longer ones would bloat the page
 
 
+def name_key(name: str) -> str:
+    """Return what two names that count as the same have in common.
+
+    >>> name_key(" PLoS  ONE") == name_key("PLoS One")
+    True
+    """
+    return " ".join(name.casefold().split())
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """The restrictions on a search; a paper must fulfil all that are given. False when none is.
@@ -29,8 +38,8 @@ class Filters:
     that month. A paper without a date matches no date.
 
     `sources` and `journals` are whole names, and one of each must be the paper's. Letter case and
-    the amount of white space don't count. `full_text` leaves out papers whose title and abstract
-    alone are indexed.
+    the amount of white space don't count; `index.papers.PaperColumns.spelled` adds the other
+    spellings of journals. `full_text` leaves out papers whose title and abstract alone are indexed.
     """
 
     published_from: str = ""
@@ -80,13 +89,24 @@ class Facets:
     journals: tuple[Facet, ...] = ()
 
     @classmethod
-    def of(cls, sources: Mapping[str, int], journals: Mapping[str, int]) -> Self:
-        """Count papers by the `source` and by the `journal` of their records."""
+    def of(
+        cls,
+        sources: Mapping[str, int],
+        journals: Mapping[str, int],
+        journal_of: Callable[[str], Hashable] = name_key,
+    ) -> Self:
+        """Count papers by the `source` and by the `journal` of their records.
+
+        `journal_of` returns what the spellings of a journal have in common; nothing of no name.
+        """
         single: Counter[str] = Counter()
         for source, papers in sources.items():
             for name in split_sources(source):
                 single[name] += papers
-        return cls(_facets(single, _MOST_SOURCES), _facets(journals, _MOST_JOURNALS))
+        return cls(
+            _facets(single, _MOST_SOURCES, name_key),
+            _facets(journals, _MOST_JOURNALS, journal_of),
+        )
 
 
 def days(date: str) -> tuple[int, int]:
@@ -104,15 +124,6 @@ def days(date: str) -> tuple[int, int]:
         return _NEVER
     digits = date.replace("-", "")
     return int(digits.ljust(8, "0")), int(digits.ljust(8, "9"))
-
-
-def name_key(name: str) -> str:
-    """Return what two names that count as the same have in common.
-
-    >>> name_key(" PLoS  ONE") == name_key("PLoS One")
-    True
-    """
-    return " ".join(name.casefold().split())
 
 
 def split_sources(source: str) -> list[str]:
@@ -134,11 +145,13 @@ def journal_keys(journal: str) -> list[str]:
     return [key] if (key := name_key(journal)) else []
 
 
-def _facets(papers: Mapping[str, int], most: int) -> tuple[Facet, ...]:
-    """Bring the spellings of a name together, under the most frequent one."""
-    spellings: dict[str, Counter[str]] = {}
+def _facets(
+    papers: Mapping[str, int], most: int, key_of: Callable[[str], Hashable]
+) -> tuple[Facet, ...]:
+    """Bring the spellings of a name, which have one key, together under the most frequent one."""
+    spellings: dict[Hashable, Counter[str]] = {}
     for name, count in papers.items():
-        spellings.setdefault(name_key(name), Counter())[name] += count
+        spellings.setdefault(key_of(name), Counter())[name] += count
     found = [
         Facet(counts.most_common(1)[0][0], counts.total())
         for key, counts in spellings.items()

@@ -134,7 +134,7 @@ class HybridSearch:
         query = self._keywords.query(question.text)
         allowed = self._store.matching(filters) if filters else None
         nearest = self._vectors.search(question.vector[None], DEPTH, allowed)[0]
-        hits = self._keywords.search(query, DEPTH, filters)
+        hits = self._keywords.search(query, DEPTH, self._store.spelled(filters))
         cosines = {hit.passage_id: hit.score for hit in nearest}
         scores = {hit.passage_id: hit.score for hit in hits}
         cosines |= self._vectors.cosines(question.vector, [i for i in scores if i not in cosines])

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.filters import OPEN, Facets, Filters, days, journal_keys, name_key, source_keys
+from index.journals import Journals
 
 Row = tuple[int, int, str, str, str, int]
 """A paper: its first passage, number of passages, publish_time, source, journal and full_text."""
@@ -42,6 +44,11 @@ class _Names:
                 self._codes_by_key.setdefault(key, []).append(found)
         return found
 
+    @property
+    def names(self) -> Iterable[str]:
+        """The names, by their codes."""
+        return self._codes.keys()
+
     def any_of(self, wanted: Sequence[str]) -> NDArray[np.bool_]:
         """Tell of each code whether its name is one of those `wanted`; shape (codes,)."""
         found = np.zeros(len(self._codes), np.bool_)
@@ -64,11 +71,17 @@ class PaperColumns:
         self._journals = _Names(journal_keys)
         rows = np.fromiter(self._coded(papers), _COLUMNS)
         self._rows = rows[np.argsort(rows["first_passage"])]
+        self._spelled = Journals.of(self._journals.names)
 
     def _coded(self, papers: Iterable[Row]) -> Iterator[tuple[int, ...]]:
         for first, passages, publish_time, source, journal, full_text in papers:
             codes = self._sources.code(source), self._journals.code(journal)
             yield (first, passages, *days(publish_time), *codes, full_text)
+
+    def spelled(self, filters: Filters) -> Filters:
+        """Return filters with all spellings of their journals that the papers have."""
+        names = (key for name in filters.journals for key in self._spelled.spellings(name))
+        return replace(filters, journals=tuple(dict.fromkeys(names)))
 
     def matching(self, filters: Filters) -> NDArray[np.int64]:
         """Return the ids of the passages whose papers match, ascending; shape (matching,)."""
@@ -80,7 +93,7 @@ class PaperColumns:
         if filters.sources:
             match &= self._sources.any_of(filters.sources)[rows["source"]]
         if filters.journals:
-            match &= self._journals.any_of(filters.journals)[rows["journal"]]
+            match &= self._journals.any_of(self.spelled(filters).journals)[rows["journal"]]
         if filters.full_text:
             match &= rows["full_text"]
         return _ranges(rows["first_passage"][match], rows["passages"][match])
@@ -99,6 +112,7 @@ class PaperColumns:
         return Facets.of(
             self._sources.counts(self._rows["source"]),
             self._journals.counts(self._rows["journal"]),
+            self._spelled.journal,
         )
 
 

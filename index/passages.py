@@ -196,6 +196,10 @@ class PassageStore:
         """Return the ids of the passages that match, ascending and read-only; shape (matching,)."""
         return self._remembered(filters)
 
+    def spelled(self, filters: Filters) -> Filters:
+        """Return filters with all spellings of their journals that the papers have."""
+        return self._columns().spelled(filters) if filters.journals else filters
+
     def published_before(self, ids: NDArray[np.int64], date: str) -> NDArray[np.bool_]:
         """Tell of n passages whether their papers were surely published before a date; shape (n,).
 

@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
         dest="journals",
         action="append",
         metavar="NAME",
-        help="in the journal of this whole name; give it again for any of several",
+        help="in the journal of this whole name, however spelled; give it again for any of several",
     )
     add_filter(
         "--full-text",

@@ -210,7 +210,9 @@ class FilterFields(Fields):
         default=[], description=f"From any of these sources: {_NAMES}.", examples=[["PMC"]]
     )
     journals: Names = Field(
-        default=[], description=f"In any of these journals, by their whole names: {_NAMES}."
+        default=[],
+        description=f"In any of these journals, by their whole names: {_NAMES}. Any spelling"
+        " of a name finds the papers of all.",
     )
     full_text: bool = Field(default=False, description="With more than title and abstract.")
 

@@ -57,6 +57,15 @@ function slide(weight) {
   byId("weight").dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+// The form as it was asked, whatever was typed or chosen since; what was not asked yet stays.
+function restore() {
+  const results = byId("resultsView");
+  if (!results && !document.querySelector("main .problem")) return;
+  byId("ask").reset();
+  const asked = new URLSearchParams(location.search).get("weight") ?? results?.dataset.weight;
+  if (results) slide(asked); // the answers are ranked so, and their address says it
+}
+
 // What each main part needs: the first one, and each that takes its place or comes back.
 function start() {
   const results = byId("resultsView");
@@ -202,10 +211,16 @@ for (const kind of ["pointerover", "focusin"]) {
     if (event.target.closest?.(".mark")) document.documentElement.classList.remove("no-tips");
   });
 }
-followHistory({ left: endWork, ready: start });
+function cameBack() {
+  restore();
+  start();
+}
+
+followHistory({ left: endWork, ready: cameBack });
 start();
-window.addEventListener("pageshow", () => {
+window.addEventListener("pageshow", ({ persisted }) => {
   endWork(); // also after "back", which restores the page as it was left
+  if (persisted) restore();
   start();
   slide(byId("weight").value);
   if (document.querySelector(".problem[data-again]")) go(location.href); // it was busy

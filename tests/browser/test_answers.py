@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from service.questions import QUESTIONS
-from tests.browsing import PHONE, Open, Visit
+from tests.browsing import DESKTOP, PHONE, Open, Visit
 from tests.fake_app import ANSWERS, SOURCE, FakeAnswerer, make_answer, make_paper
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>{{ 7*7 }}</template>"""
@@ -44,7 +44,7 @@ def test_answers_that_agree_are_grouped_and_numbers_laid_side_by_side(
     group.click()
     link.click()
     expect(visit.page.locator(f"#a{AGREEING.passage.id}")).to_be_in_viewport()
-    expect(evidence.locator("caption")).to_have_text(
+    expect(evidence.locator("caption")).to_contain_text(
         "Numbers for time differ: 5.1 days to 14 days."
         " They need not measure the same: read the sentences."
     )
@@ -75,6 +75,8 @@ def test_the_caution_about_numbers_stands_above_them(visit_to: Open, medium: str
     visit = visit_to(agreeing(), viewport=PHONE)
     visit.ask("How long?")
     visit.page.emulate_media(media="print" if medium == "print" else "screen")
+    if medium == "screen":
+        visit.page.get_by_text("The 4 numbers").click()
     said = visit.page.get_by_text("They need not measure the same")
     expect(said).to_be_visible()
     below = visit.page.locator(".spread tbody tr").first.bounding_box()
@@ -82,6 +84,29 @@ def test_the_caution_about_numbers_stands_above_them(visit_to: Open, medium: str
     assert above
     assert below
     assert above["y"] < below["y"]
+
+
+@pytest.mark.parametrize("options", [{}, without_javascript], ids=["with JavaScript", "without"])
+def test_numbers_side_by_side_unfold_on_a_phone(visit_to: Open, options: dict[str, bool]) -> None:
+    visit = visit_to(agreeing(), viewport=PHONE, **options)
+    visit.open(question="How long?")
+    page = visit.page
+    rows = page.locator(".spread tbody tr")
+    more = page.get_by_text("The 4 numbers")
+    expect(page.locator("#evidence")).to_contain_text("differ: 5.1 days to 14 days.")
+    expect(rows.first).to_be_hidden()
+    expect(page.locator("#cards mark").first).to_be_in_viewport()
+    more.click()
+    expect(rows.last).to_be_visible()
+    expect(rows).to_have_count(4)
+    evidence = page.locator("#evidence")
+    assert evidence.evaluate("(box) => box.scrollHeight <= box.offsetHeight")  # none scrolls within
+    visit.assert_fits()
+    more.click()
+    expect(rows.first).to_be_hidden()
+    page.set_viewport_size(DESKTOP)
+    expect(rows.first).to_be_visible()
+    expect(more).to_be_hidden()
 
 
 def test_cautions_explain_themselves_to_mouse_and_keyboard(visit_to: Open) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from tests.browsing import PHONE, visiting
+from tests.browsing import DESKTOP, PHONE, visiting
 from tests.serving import FAKE, LIMIT, Server, serving
 
 
@@ -230,6 +230,32 @@ def test_pages_fit_a_phone(page: Page, server: Server, path: str) -> None:
         expect(page.locator("#rows tr")).to_have_count(1)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= page.evaluate("document.documentElement.clientWidth")
+
+
+@on_a_phone
+def test_each_answer_is_a_block_on_a_phone_and_still_a_row(page: Page) -> None:
+    fill(page, "Is it so, in words that take more than one line of a small telephone?\nunsure?\n?!")
+    ask(page)
+    rows = page.locator("#answers").get_by_role("table").get_by_role("row")
+    expect(rows).to_have_count(4)
+    expect(rows.first.get_by_role("columnheader")).to_have_count(5)
+    for row in rows.all()[1:]:
+        expect(row.get_by_role("rowheader")).to_have_count(1)
+        expect(row.get_by_role("cell")).to_have_count(4)
+        bottom = 0.0
+        for cell in row.get_by_role("cell").all():
+            box = cell.bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= PHONE["width"]
+            assert box["y"] >= bottom  # each below the one before
+            bottom = box["y"] + box["height"]
+    wide = page.locator("#answers .wide")
+    assert wide.evaluate("(table) => table.scrollWidth <= table.clientWidth")
+    page.set_viewport_size(DESKTOP)
+    number, question = rows.nth(1).get_by_role("rowheader"), rows.nth(1).get_by_role("cell").first
+    expect(number).to_be_visible()
+    assert number.evaluate("(cell) => getComputedStyle(cell).display") == "table-cell"
+    assert question.evaluate("(cell) => getComputedStyle(cell).display") == "table-cell"
 
 
 def test_the_reference_leads_from_requests_to_their_fields(page: Page, server: Server) -> None:

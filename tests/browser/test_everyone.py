@@ -44,6 +44,9 @@ def test_axe_finds_nothing_to_complain_about(
     visit.open(question="Is xylitol used in Peru?", top_k=10)
     expect(visit.page.locator(".grave")).to_have_count(1)
     assert violations(visit) == []
+    visit.open(question="How long?", top_k=10)
+    expect(visit.page.locator(".spread .unfold")).to_have_count(1)
+    assert violations(visit) == []
     visit.open(question="", weight=7, published_to="x")
     assert violations(visit) == []
     visit.complaints.clear()  # the browser's note of the status 422

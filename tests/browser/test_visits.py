@@ -248,6 +248,96 @@ def test_back_finds_show_top_as_the_answers_are(visit_to: Open, how: str) -> Non
     expect(top_k).to_have_value("8")
 
 
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("how", ["kept", "loaded"])
+def test_back_and_forward_find_the_form_as_the_answers_were_asked(
+    visit_to: Open, how: str, viewport: dict[str, int]
+) -> None:
+    visit = visit_to(viewport=viewport)
+    page = visit.page
+    results = page.locator("#resultsView")
+    fields = page.get_by_label
+
+    def expect_form(question: str, weight: str, top_k: str, published_from: str) -> None:
+        expect(page).to_have_title(f"{question} · CovidQuest")
+        expect(visit.question).to_have_value(question)
+        expect(page.locator("#question_select")).to_have_value("")
+        expect(page.get_by_role("slider")).to_have_value(weight)
+        expect(page.locator("#weight-shown")).to_have_text(weight)
+        expect(fields("Show top")).to_have_value(top_k)
+        expect(fields("From", exact=True)).to_have_value(published_from)
+        expect(fields("With full text only")).not_to_be_checked()
+
+    visit.open(question="Why is it?", published_from="2020")
+    visit.slide(0.3)
+    fields("From", exact=True).fill("2021")
+    fields("With full text only").check()
+    page.locator("#question_select").select_option(index=2)
+    visit.enter("Why is that?")
+    expect(page).to_have_title("Why is that? · CovidQuest")
+    visit.question.fill("Something else?")
+    page.get_by_role("slider").fill("0.9")
+    page.wait_for_url("**weight=0.9**")
+    fields("With full text only").uncheck()
+    if how == "loaded":
+        page.reload()
+        expect(visit.question).to_have_value("Why is that?")
+    page.go_back()
+    expect_form("Why is it?", "0.3", "5", "2020")
+    page.go_forward()
+    expect(page).to_have_title("Why is that? · CovidQuest")
+    expect(visit.question).to_have_value("Why is that?")
+    expect(fields("With full text only")).to_be_checked()
+    expect(page.get_by_role("slider")).to_have_value("0.9")
+    page.go_back()
+    expect_form("Why is it?", "0.3", "5", "2020")
+    fields("Show top").select_option("10")
+    expect(results).to_have_attribute("data-top-k", "10")
+    expect_form("Why is it?", "0.3", "10", "2020")
+    assert "weight=0.3" in page.url
+
+
+def test_back_from_another_page_finds_the_form_as_the_answers_were_asked(visit_to: Open) -> None:
+    visit = visit_to()
+    page = visit.page
+    visit.open(question="Why is it?", published_from="2020", weight="0.4")
+    shown = visit.order
+    visit.question.fill("Why is that?")
+    page.get_by_label("With full text only").check()
+    page.get_by_label("From", exact=True).fill("2021")
+    page.locator("#question_select").select_option(index=2)
+    page.get_by_role("link", name="Many questions").click()
+    expect(page.get_by_role("heading", name="Ask many questions at once")).to_be_visible()
+    page.go_back()
+    expect(page).to_have_title("Why is it? · CovidQuest")
+    expect(visit.question).to_have_value("Why is it?")
+    expect(page.get_by_label("With full text only")).not_to_be_checked()
+    expect(page.get_by_label("From", exact=True)).to_have_value("2020")
+    expect(page.locator("#question_select")).to_have_value("")
+    expect(page.get_by_role("slider")).to_have_value("0.4")
+    assert visit.order == shown
+
+
+def test_a_page_without_answers_stays_as_it_was_typed(visit_to: Open) -> None:
+    visit = visit_to()
+    page = visit.page
+    visit.ask("Why is it?")
+    page.go_back()
+    expect(page).to_have_title("CovidQuest")
+    expect(visit.question).to_have_value("Why is it?")
+
+
+def test_a_refused_question_stands_in_the_field_after_back(visit_to: Open) -> None:
+    visit = visit_to()
+    visit.enter("?!")
+    expect(visit.page.get_by_role("alert")).to_be_focused()
+    visit.ask("Why is it?")
+    visit.page.go_back()
+    expect(visit.page.get_by_role("alert")).to_be_visible()
+    expect(visit.question).to_have_value("?!")
+    visit.complaints.clear()  # the browser itself notes that the status was 422
+
+
 def test_a_refused_question_has_the_focus_at_its_problem(visit_to: Open) -> None:
     visit = visit_to()
     page = visit.page

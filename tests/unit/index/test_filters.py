@@ -85,6 +85,28 @@ def test_a_journal_matches_as_a_whole_in_any_case_and_spacing() -> None:
     assert name_key("Straße\u00a0 J.") == name_key("STRASSE j.")
 
 
+SPELLINGS: list[Row] = [
+    (0, 2, "2020", "PMC", "J. Med. Virol.", 0),
+    (2, 1, "2020", "PMC", "Journal of Medical Virology", 0),
+    (3, 1, "2020", "PMC", "J Med Virol", 0),
+    (4, 1, "2021", "PMC", "J Med Virol", 0),
+    (5, 1, "2020", "PMC", "Virology", 0),
+]
+
+
+@pytest.mark.parametrize("name", ["J. med. virol", "journal of medical virology", "J Med Virol"])
+def test_a_journal_matches_in_all_its_spellings(name: str) -> None:
+    columns = PaperColumns(SPELLINGS)
+    assert columns.matching(Filters(journals=(name,))).tolist() == [0, 1, 2, 3, 4]
+    assert columns.matching(Filters("2021", journals=(name,))).tolist() == [4]
+    assert columns.matching(Filters(journals=(name, "virology"))).tolist() == [0, 1, 2, 3, 4, 5]
+    spelled = columns.spelled(Filters("2021", journals=(name, "Nature")))
+    keys = ("j med virol", "j. med. virol.", "journal of medical virology")
+    assert spelled == Filters("2021", journals=(*keys, "nature"))
+    assert columns.spelled(spelled) == spelled
+    assert columns.facets().journals == (Facet("J Med Virol", 4), Facet("Virology", 1))
+
+
 def test_all_that_is_asked_for_must_match() -> None:
     assert first_passages(full_text=True) == [0, 5, 12]
     assert first_passages(full_text=True, sources=("Medline",), journals=("PLoS One",)) == [5]

@@ -110,7 +110,9 @@ def test_a_loading_service_takes_no_batch(loading_client: FlaskClient) -> None:
 def test_the_page_shows_the_answers_in_a_table(client: FlaskClient) -> None:
     with client.post("/batch", data={"questions": "Why?\n\n unsure?\nnothing?\n?!"}) as response:
         page = unescape(response.text)
-    rows = re.findall(r"<tr[^>]*>\s*<th scope=\"row\">(.*?)</tr>", page, re.DOTALL)
+    rows = re.findall(
+        r"<tr role=\"row\"[^>]*>\s*<th role=\"rowheader\" scope=\"row\">(.*?)</tr>", page, re.DOTALL
+    )
     assert [row[0] for row in rows] == ["1", "2", "3", "4"]
     assert "estimated to be <mark>5.1 days (95% CI, 4.5 to 5.8 days)</mark>, and" in rows[0]
     assert 'href="https://doi.org/10.7326/M20-0504"' in rows[0]

@@ -101,7 +101,7 @@ def test_how_likely_an_answer_is_goes_with_it_at_any_weight() -> None:
         }
         assert told == {"likely": 0.6, "possible": 0.3, "doubtful": 0.1}
     shown = client.post("/batch", data={"questions": "Why?", "weight": "0"}).text
-    assert '<tr class="doubtful">' in shown
+    assert '<tr role="row" class="doubtful">' in shown
     asked = {"question": "unsure?"}  # where no reliable answer was found none has a word
     row = next(csv.DictReader(io.StringIO(client.get("/export.csv", query_string=asked).text)))
     assert row["chance"] == ""
