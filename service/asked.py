@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from service.amounts import AGE, COUNT, DOSE, asks_amount, gives_amount, kind_asked, other_kind
 from service.cautions import Caution, Rule, mark_of
+from service.diseases import FIRST_YEAR, other_disease
 from service.fusion import sentence_of
 from service.naming import COVID, Words, is_named, names_in
 from service.types import Answer
@@ -20,7 +21,6 @@ NO_COVID = Caution(
 NOT_NAMED = "Not named"
 _NOT_NAMED = "Neither this passage nor the paper's title names it: it may be about something else."
 _PANDEMIC = re.compile(r"\b(?:pandemic|lockdown)\b", re.IGNORECASE)
-_FIRST_YEAR = "2020"
 
 NO_NUMBER = Caution(
     "No number", "", "The question asks for a number, and the marked words give none."
@@ -79,18 +79,27 @@ _ASKS_FOR_METHODS = re.compile(
 
 def asked_cautions(question: str, answer: Answer) -> tuple[Caution, ...]:
     """Return the marks that an answer has because of its question; none without a question."""
-    return (*_unnamed(question, answer), *_of_amount(question, answer), *_aims(question, answer))
+    other = other_disease(question, answer)
+    return (
+        *([other] if other else []),
+        *_unnamed(question, answer, elsewhere=bool(other)),
+        *_of_amount(question, answer),
+        *_aims(question, answer),
+    )
 
 
-def _unnamed(question: str, answer: Answer) -> Iterator[Caution]:
-    """Yield marks for what the question names, and neither the passage nor what heads it does."""
+def _unnamed(question: str, answer: Answer, *, elsewhere: bool) -> Iterator[Caution]:
+    """Yield marks for what the question names, and neither the passage nor what heads it does.
+
+    Of an answer from elsewhere, about another disease, that it does not name COVID-19 is told.
+    """
     names, covid = names_in(question), COVID.search(question)
     if not (names or covid):
         return
     paper, passage = answer.paper, answer.passage
     text = f"{paper.title}\n{passage.section}\n{passage.text}"
-    of_pandemic = _PANDEMIC.search(text) and paper.publish_time >= _FIRST_YEAR
-    if covid and not (COVID.search(text) or of_pandemic):
+    of_pandemic = _PANDEMIC.search(text) and paper.publish_time >= FIRST_YEAR
+    if covid and not (elsewhere or COVID.search(text) or of_pandemic):
         yield NO_COVID
     if not names:
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from index.keywords import STOPWORDS
 from service.cards import cautions_of
 from service.cautions import ANIMALS, ASKED, CLAIM, LABORATORY, NEGATION
+from service.diseases import OTHER_DISEASE, other_disease
 from service.fusion import answer_sentence, sentence_of
 from service.naming import shortens
 from service.quantities import Quantity, in_digits, numbers_in, quantity_of
@@ -21,7 +22,10 @@ _SAYS_NOTHING = re.compile(
     r"|th(?:at|ere|ese|ey|is|ose)|we|yes|yet"
 )
 _ARTICLES = re.compile(r"^(?:the|an?|about|approximately|around|nearly|almost) ")
-_KEPT_APART = {rule.name for rule in (NEGATION, CLAIM, ASKED, ANIMALS, LABORATORY)}
+_KEPT_APART = {
+    OTHER_DISEASE,
+    *(rule.name for rule in (NEGATION, CLAIM, ASKED, ANIMALS, LABORATORY)),
+}
 _COMPOUND = re.compile(r"(?<=[a-z]{4})-(?=[a-z]{4})|(?<=[a-z]{6})-(?=\d)")
 _R0 = re.compile(r"\br(?: 0|₀)(?![\d.])")
 _SIGNED = re.compile(r"(?<=[<>=]) (?=\d)")
@@ -58,7 +62,8 @@ class Statement:
 
     `words` are the stems of those of its words that say something, in their order: no stop words,
     none that the question names. `short` is whether they alone count, `marks` names those marks of
-    its sentence that answers must have in common to say the same.
+    its sentence that answers must have in common to say the same, and `disease` is the other
+    disease that it is about, "" where it is none.
     """
 
     answer: Answer
@@ -68,6 +73,7 @@ class Statement:
     words: tuple[str, ...]
     short: bool
     marks: tuple[str, ...]
+    disease: str
 
     @property
     def tells(self) -> bool:
@@ -75,8 +81,9 @@ class Statement:
         return bool(self.words)
 
 
-def statement_of(answer: Answer, asked: set[str]) -> Statement:
+def statement_of(answer: Answer, asked: set[str], question: str = "") -> Statement:
     """Take an answer to a question whose words tell nothing; `asked` are these, see `asked_by`."""
+    other = other_disease(question, answer)
     begin, _ = answer_sentence(answer)
     sentence = sentence_of(answer)
     place = answer.start - begin, answer.end - begin
@@ -89,7 +96,12 @@ def statement_of(answer: Answer, asked: set[str]) -> Statement:
         numbers=numbers_in(sentence, *place),
         words=tuple(stem for word in words if _says(word) and (stem := _stem(word)) not in known),
         short=len(words) <= SHORT,
-        marks=tuple(mark.name for mark in cautions_of(answer) if mark.name in _KEPT_APART),
+        marks=tuple(
+            mark.name
+            for mark in (*([other] if other else []), *cautions_of(answer))
+            if mark.name in _KEPT_APART
+        ),
+        disease=other.words if other else "",
     )
 
 

@@ -18,8 +18,8 @@ def marks(question: str, text: str, section: str = "", **paper: str) -> list[str
 @pytest.mark.parametrize(
     ("text", "title", "time", "marked"),
     [
-        ("It lasts [[5 days]] in measles.", "Measles", "", True),
-        ("It lasts [[5 days]] in MERS.", "SARS-CoV of 2003", "2004", True),  # others
+        ("It lasts [[5 days]] in gout.", "Gout", "", True),
+        ("It lasts [[5 days]] in gout.", "SARS-CoV of 2003", "2004", True),  # others
         ("It lasts [[5 days]]. COVID-19 does.", "Illness", "", False),  # elsewhere in the passage
         ("It lasts [[5 days]].", "The 2019-nCoV", "", False),
         ("In the pandemic it lasts [[5 days]].", "Illness", "2020-05", False),  # there is but one
