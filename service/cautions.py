@@ -98,6 +98,11 @@ ANIMALS = Rule(
     ),
     "The sentence speaks of animals. What holds for them need not hold for people.",
 )
+_OF_ANIMALS = re.compile(
+    r"\b(?:species|reservoirs?|zoono\w+|origin(?:s|ates?|ated|ating)?|wildlife|livestock|pets?"
+    r"|(?:intermediate|natural) hosts?|(?:come|came|jump(?:s|ed)?) from|spill-?over|RaTG13)\b",
+    re.IGNORECASE,
+)
 _VETERINARY = re.compile(r"\bVet(?:erinary)?\b", re.IGNORECASE)
 _ANIMALS_STUDIED = re.compile(
     r"\b(?:in|of) (?:[\w-]+ ){0,3}?"
@@ -194,6 +199,15 @@ def retraction(title: str) -> Caution | None:
     if found["concern"]:
         return Caution(CONCERN, "", _CONCERN, grave=True)
     return Caution(RETRACTED, "", _RETRACTED, grave=True)
+
+
+def asks_of_animals(question: str) -> bool:
+    """Tell whether a question is about animals, so that they are what its answers should be about.
+
+    >>> asks_of_animals("Where did it originate?"), asks_of_animals("Do cats have it?")
+    (True, True)
+    """
+    return bool(_OF_ANIMALS.search(question) or ANIMALS.words.search(question))
 
 
 def animals_studied(journal: str, title: str) -> str:
