@@ -36,7 +36,6 @@ _SPELT_OUT: dict[str, str | tuple[str, ...]] = {
     "icu": ("critical", "intensive"),
     "ifn": "interferon",
     "il": "interleukin",
-    "kd": ("affinit", "dissociation"),
     "rna": ("genom", "nucleic", "pcr", "rtpcr", "ribonucleic", "shed"),
     "r0": "reproducti",
     "uk": "brit",

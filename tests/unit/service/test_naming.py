@@ -71,7 +71,6 @@ def test_a_question_names_what_has_capitals_digits_or_a_drugs_ending(
         ("R0", "the reproductive number"),
         ("RNA", "viral shedding in stool"),  # that is what is measured
         ("RNA", "a positive RT-PCR"),
-        ("Kd", "the binding affinity"),
         ("Italy", "Italian patients"),
         ("Wuhan", "in Wuhan's hospitals"),
         ("mRNA", "messenger RNA"),
