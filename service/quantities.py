@@ -41,7 +41,8 @@ _BARE = re.compile(
     rf"(?! ?(?:[*/×=]|\+(?!/?[{MINUS}]))| [-−] )"  # it goes on as a formula
 )
 _LISTED = re.compile(
-    rf"(?<![\w.-])(?!(?:19|20)\d\d\b){NUMBER}(?: ?\([^()]{{0,20}}\))? ?(?:,|,? (?:and|or)|&| (?:vs\.?|versus)) ?$",
+    rf"(?<![\w.-])(?!(?:19|20)\d\d\b){NUMBER}(?: ?\([^()]{{0,20}}\))?"
+    r" ?(?:,|,? (?:and|or)|&| (?:vs\.?|versus)) ?$",
     re.IGNORECASE,
 )
 _BOUNDS = {
