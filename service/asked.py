@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from service.amounts import AGE, COUNT, DOSE, asks_amount, gives_amount, kind_asked, other_kind
-from service.cautions import Caution, Rule, mark_of
+from service.cautions import NEGATION, Caution, Rule, mark_of
 from service.diseases import FIRST_YEAR, other_disease
 from service.fusion import sentence_of
 from service.naming import COVID, Words, is_named, names_in
@@ -35,6 +35,28 @@ _KINDS = {
     COUNT: "a count",
     AGE: "an age",
 }
+
+NOT_NEGATED = Caution(
+    "Not negated",
+    "",
+    "The question asks for what is not so, and the sentence denies nothing: it may tell what is.",
+)
+_ASKS_FOR_NOT = re.compile(
+    r"^\W*(?:which|what|who)\b(?: [\w'’-]+){0,5}?(?:"
+    r" (?:are|can|could|did|do|does|had|has|have|is|may|might|must|should|was|were|will|would)"
+    r"(?:(?: [\w-]+){0,2}? (?:not|never)\b(?! (?:only|yet)\b)|n['’]t\b)"
+    r"| cannot\b| fail(?:s|ed)? to\b| (?:ha(?:s|d|ve)|show(?:s|ed)?) no\b"
+    r"| (?:is|are|was|were) (?:ineffective|unable)\b)",
+    re.IGNORECASE,
+)
+_DENIES_OTHERWISE = re.compile(
+    r"\b(?:comparable|except|exclud\w+|few(?:er)?|free|inactive|independent(?:ly)?|insensitive"
+    r"|ineffective\w*|less|low(?:er)?|minimal(?:ly)?|negative\w*|no|non|not|only|poor(?:ly)?|rarely"
+    r"|regardless|rejected|resist\w+|seldom|similar(?:ly)?|stopped"
+    r"|un(?:able|affected|altered|changed|common|detect\w+|involved|related|successful|tested)"
+    r"|weak(?:ly)?|without|withdrawn|worse)\b",
+    re.IGNORECASE,
+)
 
 _OURS = r"(?:we|(?:this|the|our|the present) (?:article|paper|review|study|trial|work))"
 _STUDYING = (
@@ -83,6 +105,7 @@ def asked_cautions(question: str, answer: Answer) -> tuple[Caution, ...]:
     return (
         *([other] if other else []),
         *_unnamed(question, answer, elsewhere=bool(other)),
+        *_denials(question, answer),
         *_of_amount(question, answer),
         *_aims(question, answer),
     )
@@ -107,6 +130,15 @@ def _unnamed(question: str, answer: Answer, *, elsewhere: bool) -> Iterator[Caut
     missing = dict.fromkeys(name.text for name in names if not is_named(name, words))
     if missing:
         yield Caution(NOT_NAMED, ", ".join(missing), _NOT_NAMED)
+
+
+def _denials(question: str, answer: Answer) -> Iterator[Caution]:
+    """Yield a mark where the question asks for what is not so, and the sentence denies nothing."""
+    if not _ASKS_FOR_NOT.search(question):
+        return
+    sentence = sentence_of(answer)
+    if not (NEGATION.words.search(sentence) or _DENIES_OTHERWISE.search(sentence)):
+        yield NOT_NEGATED
 
 
 def _of_amount(question: str, answer: Answer) -> Iterator[Caution]:

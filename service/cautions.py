@@ -50,7 +50,7 @@ _AVOIDED = (  # as advice: who washes hands to avoid an infection denies nothing
 NEGATION = Rule(
     "Negated",
     re.compile(
-        r"\bnot\b(?! (?:only|negligible|the exception|well understood"
+        r"\b(?:(?<!\bor )not|not(?= at all))\b(?! (?:only|negligible|the exception|well understood"
         r"|(?:infrequent|insignificant|rare|surprising|uncommon|unexpected|unusual)(?:ly)?)\b)"
         r"|n['’]t\b"
         r"|\b(?:cannot|never(?![ -]smok)|neither|nor|none)\b"

@@ -100,6 +100,41 @@ def test_an_aim_is_no_finding(question: str, text: str, mark: str | None) -> Non
         assert found[0].startswith(f"Aim or method: “{mark or ''}")
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "marked"),
+    [
+        ("Which drugs do not inhibit it?", "[[Zinc]] inhibits it.", True),
+        ("Which drugs don’t inhibit it?", "[[Zinc]] inhibits it.", True),
+        ("Which of these drugs cannot inhibit it?", "[[Zinc]] inhibits it.", True),
+        ("Which drugs fail to inhibit it?", "[[Zinc]] inhibits it.", True),
+        ("Which drugs have no effect?", "[[Zinc]] has an effect.", True),
+        ("Which drugs are ineffective?", "[[Zinc]] is effective.", True),
+        ("What is not a symptom?", "[[Fever]] is a symptom.", True),
+        ("Who should not be vaccinated?", "[[All]] should be vaccinated.", True),
+        ("Which surfaces does the virus not survive on?", "It survives on [[steel]].", True),
+        ("Which drugs do not inhibit it?", "[[Zinc]] does not inhibit it.", False),
+        ("Which drugs do not inhibit it?", "It is resistant to [[zinc]].", False),
+        ("Which drugs do not inhibit it?", "With [[zinc]] it was unaffected.", False),
+        ("Which drugs inhibit it?", "[[Zinc]] inhibits it.", False),
+        ("Which drugs inhibit not only this one?", "[[Zinc]] inhibits it.", False),
+        ("Which drugs are not only cheap?", "[[Zinc]] inhibits it.", False),
+        ("Why do children not have it?", "[[Few receptors]] are there.", False),  # asks for a cause
+        ("Is it not so?", "[[It]] is so.", False),  # may be answered either way
+        ("Which drugs help those without fever?", "[[Zinc]] helps.", False),
+    ],
+)
+def test_who_asks_for_what_is_not_so_is_told_where_nothing_is_denied(
+    question: str, text: str, marked: bool
+) -> None:
+    assert marks(question, text) == ["Not negated"] * marked
+
+
+def test_long_texts_take_no_longer_than_they_must() -> None:
+    for hostile in ("which " * 40_000, "which do " + "a " * 40_000, "who " + "-" * 80_000):
+        assert marks(hostile[:1000], "[[Zinc]] helps.") == []
+        assert marks("Which do not help?", f"[[Zinc]] {hostile} helps.") == ["Not negated"]
+
+
 def test_a_question_brings_its_marks_before_those_of_the_sentence() -> None:
     answer = make_answer(make_paper(title="[Retracted: Flu]"), "", "It may be [[5 days]] in mice.")
     names = [mark.name for mark in cautions_of(answer, "What is the dose for COVID-19 in Peru?")]
