@@ -6,8 +6,18 @@ docs/decisions/0026-marks-that-know-the-question.md tells how often each is righ
 import re
 from collections.abc import Iterator
 
-from service.amounts import AGE, COUNT, DOSE, asks_amount, gives_amount, kind_asked, other_kind
+from service.amounts import (
+    AGE,
+    COUNT,
+    DOSE,
+    asks_amount,
+    gives_amount,
+    kind_asked,
+    other_kind,
+    without_line_numbers,
+)
 from service.cautions import NEGATION, Caution, Rule, mark_of
+from service.citations import is_preprint
 from service.diseases import FIRST_YEAR, other_disease
 from service.fusion import sentence_of
 from service.naming import COVID, Words, is_named, names_in
@@ -146,8 +156,15 @@ def _of_amount(question: str, answer: Answer) -> Iterator[Caution]:
     kind = kind_asked(question)
     if given := other_kind(kind, answer.text):
         yield Caution(f"Not {_KINDS[kind]}", given, _OTHER_KIND.format(_KINDS[kind]))
-    elif asks_amount(question) and not gives_amount(answer.text):
+    elif asks_amount(question) and not gives_amount(_told(answer)):
         yield NO_NUMBER
+
+
+def _told(answer: Answer) -> str:
+    """Return the marked words, of a preprint without the numbers of its printed lines."""
+    if not is_preprint(answer.paper):
+        return answer.text
+    return without_line_numbers(answer.passage.text, answer.start, answer.end)
 
 
 def _aims(question: str, answer: Answer) -> Iterator[Caution]:

@@ -65,6 +65,20 @@ def test_names_of_the_question_must_be_there() -> None:
         ("What is the basic reproduction number?", "R 0", "No number"),
         ("What is the efficacy of it?", "higher than before", ""),  # says how much in words
         ("What is the dose of it?", "chloroquine", "No number"),
+        ("zinc dose in children", "chloroquine", "No number"),  # put as to a search
+        ("zinc dose in children", "3 days", "Not a dose: “3 days”"),
+        ("zinc dose in children", "3 mg", ""),
+        ("second dose of zinc", "chloroquine", ""),
+        ("serial interval", "a time between onsets", "No number"),
+        ("What is the binding affinity of zinc?", "its receptor", "No number"),
+        ("What is the viral load in stool?", "its receptor", "No number"),
+        ("What is the viral load in stool?", "highest at first", ""),
+        ("What is the odds ratio of death?", "gout", "No number"),
+        ("What is the mutation rate?", "a substitution", "No number"),
+        ("What is the time from onset to death?", "onset", "No number"),
+        ("What is the effect of zinc on mortality?", "good", ""),  # asks for no amount
+        ("effect of zinc dose on children", "good", ""),
+        ("Does zinc dose in children matter?", "It does", ""),
         ("Why did they die?", "old age", ""),
         ("When was it found?", "lately", ""),  # asks for no amount
     ],
@@ -73,6 +87,24 @@ def test_an_amount_must_be_of_the_kind_that_is_asked_for(
     question: str, answer: str, mark: str
 ) -> None:
     assert marks(question, f"It was [[{answer}]].") == ([mark] if mark else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "marked"),
+    [
+        ("[[from symptom 26 onset]] to that of {} the next 27 one.", "BioRxiv", True),
+        ("That of the 25 first, {} the next [[is symptom 26 onset]] of it.", "MedRxiv", True),
+        ("[[from symptom 26 onset]] to that of {} the next 27 one.", "PMC", False),
+        ("[[from symptom 26 onset]] to that of the next 27 one.", "BioRxiv", False),  # too near
+        ("[[from symptom 26 onset]] to that of {} the next 28 one.", "BioRxiv", False),
+        ("[[from 26 patients]] to that of {} the next 27 one.", "BioRxiv", False),
+        ("[[from symptom 26 to 3 ]]onset of {} the next 27 one.", "BioRxiv", False),
+    ],
+)
+def test_the_number_of_a_printed_line_is_no_amount(text: str, source: str, marked: bool) -> None:
+    passage = text.format("infectors " * 6)
+    found = marks("What is the serial interval?", passage, source=source)
+    assert found == ["No number"] * marked
 
 
 @pytest.mark.parametrize(
