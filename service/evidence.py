@@ -19,6 +19,7 @@ from service.statements import (
     asked_by,
     normalised,
     share_words,
+    shortened_by,
     statement_of,
 )
 from service.types import Answer
@@ -168,7 +169,8 @@ def _groups(
 ) -> list[Group]:
     """Put each answer to the first group whose best answer says the same, best answers first."""
     asked = asked_by(question)
-    statements = [statement_of(answer, asked, question) for answer in answers]
+    short_for = shortened_by((answer.passage.text for answer in answers), asked)
+    statements = [statement_of(answer, asked, question, short_for) for answer in answers]
     compared = _to_compare(statements)
     vector_of = {}
     if len(compared) > 1:
