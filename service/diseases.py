@@ -4,15 +4,15 @@ docs/decisions/0026-marks-that-know-the-question.md tells how often that is righ
 """
 
 import re
-from collections.abc import Iterable
 
 from service.cautions import ANIMALS, Caution
 from service.fusion import answer_sentence
-from service.naming import COVID, names_in
+from service.naming import COVID
 from service.types import Answer
 
 OTHER_DISEASE = "Another disease"
 _MEANING = "The sentence names it and not COVID-19: what it says may hold for it alone."
+_OF_PAPER = "The paper is about it, and does not name COVID-19 here: it may hold for it alone."
 
 FIRST_YEAR = "2020"
 """Papers from this year on mean COVID-19 by "the pandemic"."""
@@ -38,7 +38,6 @@ _KINDS = (
     r"HIV(?:-1)?|cholera|plague|norovirus|rotavirus|pertussis",
     r"RSV|respiratory syncytial virus|(?:rhino|metapneumo|parainfluenza ?|boca)virus(?:es)?",
     r"(?:HCoV[- ]?)?(?:229E|OC43|NL63|HKU1)",
-    r"PEDV|TGEV|FIPV|MHV|mouse hepatitis virus|infectious bronchitis virus",
 )
 _OTHER = re.compile(
     rf"(?<!\w)(?<!anti-)(?<!anti )(?<!non-)(?<!negative for )(?:{'|'.join(_KINDS)})s?"
@@ -88,19 +87,24 @@ _NOT_OF_COVID = re.compile(
 
 
 def other_disease(question: str, answer: Answer) -> Caution | None:
-    """Return the mark of an answer whose sentence names other diseases, and not COVID-19.
+    """Return the mark of an answer that is about other diseases, and not about COVID-19.
 
-    There is none where the question names one of them or asks of diseases in general, none
-    without a question, and none for what something is only compared with: "lower than in SARS".
+    Its sentence names them and not COVID-19, or it names neither, the title names them, and
+    neither title nor passage names COVID-19. There is none where the question names one of them or
+    asks of diseases in general, none without a question, and none for what something is only
+    compared with: "lower than in SARS".
     """
     if not question or _asks_of_others(question):
         return None
     start, end = answer_sentence(answer)
     sentence = answer.passage.text[start:end]
-    named = _named(sentence, answer.start - start)
-    if not named or _is_of_covid(sentence, answer) or _abbreviates(question, named):
+    if _is_of_covid(sentence, answer):
         return None
-    return Caution(OTHER_DISEASE, ", ".join(named), _MEANING)
+    named, meaning = _named(sentence, answer.start - start), _MEANING
+    title = answer.paper.title
+    if not named and not _is_of_covid(f"{title}\n{answer.passage.text}", answer):
+        named, meaning = _named(title, 0), _OF_PAPER
+    return Caution(OTHER_DISEASE, ", ".join(named), meaning) if named else None
 
 
 def _asks_of_others(question: str) -> bool:
@@ -109,11 +113,6 @@ def _asks_of_others(question: str) -> bool:
         return True
     elsewhere = _NOT_OF_COVID.search(question) or ANIMALS.words.search(question)
     return bool(elsewhere and not COVID.search(question))
-
-
-def _abbreviates(question: str, named: Iterable[str]) -> bool:
-    """Tell whether a question has the beginning of a name: FIP, where its virus is FIPV."""
-    return any(one.startswith(name.text) for name in names_in(question) for one in named)
 
 
 def _named(sentence: str, start: int) -> list[str]:

@@ -19,11 +19,11 @@ def marks(question: str, text: str, section: str = "", **paper: str) -> list[str
     ("text", "title", "time", "marked"),
     [
         ("It lasts [[5 days]] in gout.", "Gout", "", True),
-        ("It lasts [[5 days]] in gout.", "SARS-CoV of 2003", "2004", True),  # others
+        ("It lasts [[5 days]] in gout.", "Gout of 2003", "2004", True),
         ("It lasts [[5 days]]. COVID-19 does.", "Illness", "", False),  # elsewhere in the passage
         ("It lasts [[5 days]].", "The 2019-nCoV", "", False),
         ("In the pandemic it lasts [[5 days]].", "Illness", "2020-05", False),  # there is but one
-        ("In the pandemic it lasts [[5 days]].", "Influenza", "2010", True),  # another
+        ("In the pandemic it lasts [[5 days]].", "Illness", "2010", True),  # another
     ],
 )
 def test_covid_must_be_named_where_it_is_asked_for(
@@ -168,7 +168,7 @@ def test_long_texts_take_no_longer_than_they_must() -> None:
 
 
 def test_a_question_brings_its_marks_before_those_of_the_sentence() -> None:
-    answer = make_answer(make_paper(title="[Retracted: Flu]"), "", "It may be [[5 days]] in mice.")
+    answer = make_answer(make_paper(title="[Retracted: Gout]"), "", "It may be [[5 days]] in mice.")
     names = [mark.name for mark in cautions_of(answer, "What is the dose for COVID-19 in Peru?")]
     assert names == [
         *("Retracted", "COVID-19 not named", "Not named", "Not a dose"),

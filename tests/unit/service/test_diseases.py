@@ -109,7 +109,6 @@ def test_what_is_only_compared_with_is_not_what_a_sentence_is_about(text: str, f
         ("How long does hantavirus last?", False),
         ("How long does parvovirus last?", False),
         ("How long does the coronavirus last?", True),
-        ("How long does MER last?", False),  # its virus may be MERS
         ("How long does it last in bats?", False),
         ("How long does COVID-19 last in bats?", True),
         ("Who is at risk of co-infection with COVID-19?", False),
@@ -119,6 +118,24 @@ def test_what_is_only_compared_with_is_not_what_a_sentence_is_about(text: str, f
 )
 def test_the_question_may_be_of_others(question: str, marked: bool) -> None:
     assert words("In MERS it lasts [[5 days]].", question) == ("MERS" if marked else "")
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "found"),
+    [
+        ("It lasts [[5 days]].", "MERS in Korea", "MERS"),
+        ("It lasts [[5 days]].", "The stay in MERS-CoV and influenza", "MERS-CoV, influenza"),
+        ("It lasts [[5 days]].", "The stay in gout", ""),
+        ("It lasts [[5 days]].", "COVID-19, SARS and MERS", ""),
+        ("It lasts [[5 days]]. So it is in COVID-19.", "MERS in Korea", ""),
+        ("It lasts [[5 days]]. So it is in the pandemic.", "MERS in Korea", ""),
+        ("In Ebola it lasts [[5 days]].", "MERS in Korea", "Ebola"),  # of the sentence first
+        ("It lasts [[5 days]].", "Longer than in SARS", ""),
+    ],
+)
+def test_the_title_names_another_disease(text: str, title: str, found: str) -> None:
+    assert words(text, title=title) == found
+    assert words(text, "How long does MERS last?", title=title) == ""
 
 
 def test_one_mark_tells_that_it_is_not_about_covid() -> None:
