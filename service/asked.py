@@ -61,8 +61,8 @@ _ASKS_FOR_NOT = re.compile(
 )
 _DENIES_OTHERWISE = re.compile(
     r"\b(?:comparable|except|exclud\w+|few(?:er)?|free|inactive|independent(?:ly)?|insensitive"
-    r"|ineffective\w*|less|low(?:er)?|minimal(?:ly)?|negative\w*|no|non|not|only|poor(?:ly)?|rarely"
-    r"|regardless|rejected|resist\w+|seldom|similar(?:ly)?|stopped"
+    r"|ineffective\w*|less|low(?:er)?|minimal(?:ly)?|negative\w*|(?<!not )only|poor(?:ly)?|rarely"
+    r"|refus\w+|regardless|rejected|resist\w+|seldom|similar(?:ly)?|stopped"
     r"|un(?:able|affected|altered|changed|common|detect\w+|involved|related|successful|tested)"
     r"|weak(?:ly)?|without|withdrawn|worse)\b",
     re.IGNORECASE,

@@ -144,6 +144,8 @@ def test_an_aim_is_no_finding(question: str, text: str, mark: str | None) -> Non
         ("What is not a symptom?", "[[Fever]] is a symptom.", True),
         ("Who should not be vaccinated?", "[[All]] should be vaccinated.", True),
         ("Which surfaces does the virus not survive on?", "It survives on [[steel]].", True),
+        ("Who should not be vaccinated?", "[[All]] must not only be vaccinated.", True),
+        ("What do patients not take?", "They refuse to take [[tablets]].", False),
         ("Which drugs do not inhibit it?", "[[Zinc]] does not inhibit it.", False),
         ("Which drugs do not inhibit it?", "It is resistant to [[zinc]].", False),
         ("Which drugs do not inhibit it?", "With [[zinc]] it was unaffected.", False),
