@@ -32,10 +32,11 @@ _KINDS = (
     ),
     rf"(?:avian |bird |seasonal |Spanish |swine )?(?:influenza|flu){_FLU}",
     r"H\d{1,2}N\d{1,2}(?:v|pdm\d*)?",
-    r"Ebola(?: virus)?|EBOV|Marburg|Lassa|Crimean[- ]Congo|CCHF|Nipah|Hendra|hantavirus",
-    r"dengue|chikungunya|Zika|West Nile|yellow fever|Japanese encephalitis|Rift Valley",
+    r"Ebola(?: virus)?|EBOV|Marburg (?:disease|virus)|Lassa|Crimean[- ]Congo|CCHF",
+    r"Nipah|Hendra|hantavirus",
+    r"dengue|chikungunya|Zika|West Nile|yellow fever|Japanese encephalitis|Rift Valley fever",
     r"measles|mumps|rubella|smallpox|chickenpox|varicella|polio(?:virus|myelitis)?",
-    r"HIV(?:-1)?|cholera|plague|norovirus|rotavirus|pertussis",
+    r"HIV(?:-1)?(?! protease)|cholera|plague|norovirus|rotavirus|pertussis",
     r"RSV|respiratory syncytial virus|(?:rhino|metapneumo|parainfluenza ?|boca)virus(?:es)?",
     r"(?:HCoV[- ]?)?(?:229E|OC43|NL63|HKU1)",
 )
@@ -46,6 +47,12 @@ _OTHER = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(rf"(?<!\w)(?:{'|'.join(_KINDS)})", re.IGNORECASE)
+_CHRONIC = re.compile(
+    r"\b(?:asthma|cancers?|chronic|comorbidit\w+|COPD|diabet\w+|hypertension|immuno(?:compromis"
+    r"|deficien|suppress)\w+|malignan\w+|obes\w+)\b(?! virus)",
+    re.IGNORECASE,
+)
+"""What patients with COVID-19 may have besides, as they may have HIV."""
 _COMPARED = re.compile(
     r"\b(?:than|unlike|(?<!diseases )(?<!infections )(?<!viruses )(?<!virus )like|versus|vs\.?"
     r"|compar(?:ed|able|ison) (?:to|with)|in contrast (?:to|with)|contrary to|opposed to"
@@ -125,6 +132,7 @@ def _named(sentence: str, start: int) -> list[str]:
         name, place = found[0].casefold(), found.start()
         compared = _COMPARED.finditer(sentence, max(0, place - _COMPARED_FOR), place)
         beside = any(not one.start() < start < place for one in compared)
+        beside |= name.startswith("hiv") and bool(_CHRONIC.search(sentence))
         told = any(name in one.casefold() or one.casefold() in name for one in names)
         if len(names) < _SHOWN and not (beside or told):
             names.append(found[0])

@@ -41,6 +41,11 @@ def words(text: str, question: str = LAST, title: str = "A paper", time: str = "
         ("Human coronavirus 229E lasts [[5 days]].", "229E"),
         ("It lasts [[5 days]].", ""),
         ("In gout it lasts [[5 days]].", ""),
+        ("In HIV it lasts [[5 days]].", "HIV"),
+        ("In those with HIV, diabetes or cancer it lasts [[5 days]].", ""),  # what they have, too
+        ("Given HIV protease inhibitors it lasts [[5 days]].", ""),
+        ("In Marburg, Germany, it lasts [[5 days]].", ""),
+        ("In Marburg virus disease it lasts [[5 days]].", "Marburg virus"),
         ("Influenza-like symptoms last [[5 days]].", ""),
         ("The influenza vaccine lasts [[5 days]].", ""),
         ("A SARS-like virus lasts [[5 days]].", ""),
