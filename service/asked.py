@@ -6,8 +6,19 @@ docs/decisions/0026-marks-that-know-the-question.md tells how often each is righ
 import re
 from collections.abc import Iterator
 
-from service.amounts import AGE, COUNT, DOSE, asks_amount, gives_amount, kind_asked, other_kind
-from service.cautions import Caution, Rule, mark_of
+from service.amounts import (
+    AGE,
+    COUNT,
+    DOSE,
+    asks_amount,
+    gives_amount,
+    kind_asked,
+    other_kind,
+    without_line_numbers,
+)
+from service.cautions import NEGATION, Caution, Rule, mark_of
+from service.citations import is_preprint
+from service.diseases import FIRST_YEAR, other_disease
 from service.fusion import sentence_of
 from service.naming import COVID, Words, is_named, names_in
 from service.types import Answer
@@ -20,7 +31,6 @@ NO_COVID = Caution(
 NOT_NAMED = "Not named"
 _NOT_NAMED = "Neither this passage nor the paper's title names it: it may be about something else."
 _PANDEMIC = re.compile(r"\b(?:pandemic|lockdown)\b", re.IGNORECASE)
-_FIRST_YEAR = "2020"
 
 NO_NUMBER = Caution(
     "No number", "", "The question asks for a number, and the marked words give none."
@@ -35,6 +45,28 @@ _KINDS = {
     COUNT: "a count",
     AGE: "an age",
 }
+
+NOT_NEGATED = Caution(
+    "Not negated",
+    "",
+    "The question asks for what is not so, and the sentence denies nothing: it may tell what is.",
+)
+_ASKS_FOR_NOT = re.compile(
+    r"^\W*(?:which|what|who)\b(?: [\w'’-]+){0,5}?(?:"
+    r" (?:are|can|could|did|do|does|had|has|have|is|may|might|must|should|was|were|will|would)"
+    r"(?:(?: [\w-]+){0,2}? (?:not|never)\b(?! (?:only|yet)\b)|n['’]t\b)"
+    r"| cannot\b| fail(?:s|ed)? to\b| (?:ha(?:s|d|ve)|show(?:s|ed)?) no\b"
+    r"| (?:is|are|was|were) (?:ineffective|unable)\b)",
+    re.IGNORECASE,
+)
+_DENIES_OTHERWISE = re.compile(
+    r"\b(?:comparable|except|exclud\w+|few(?:er)?|free|inactive|independent(?:ly)?|insensitive"
+    r"|ineffective\w*|less|low(?:er)?|minimal(?:ly)?|negative\w*|(?<!not )only|poor(?:ly)?|rarely"
+    r"|refus\w+|regardless|rejected|resist\w+|seldom|similar(?:ly)?|stopped"
+    r"|un(?:able|affected|altered|changed|common|detect\w+|involved|related|successful|tested)"
+    r"|weak(?:ly)?|without|withdrawn|worse)\b",
+    re.IGNORECASE,
+)
 
 _OURS = r"(?:we|(?:this|the|our|the present) (?:article|paper|review|study|trial|work))"
 _STUDYING = (
@@ -79,18 +111,28 @@ _ASKS_FOR_METHODS = re.compile(
 
 def asked_cautions(question: str, answer: Answer) -> tuple[Caution, ...]:
     """Return the marks that an answer has because of its question; none without a question."""
-    return (*_unnamed(question, answer), *_of_amount(question, answer), *_aims(question, answer))
+    other = other_disease(question, answer)
+    return (
+        *([other] if other else []),
+        *_unnamed(question, answer, elsewhere=bool(other)),
+        *_denials(question, answer),
+        *_of_amount(question, answer),
+        *_aims(question, answer),
+    )
 
 
-def _unnamed(question: str, answer: Answer) -> Iterator[Caution]:
-    """Yield marks for what the question names, and neither the passage nor what heads it does."""
+def _unnamed(question: str, answer: Answer, *, elsewhere: bool) -> Iterator[Caution]:
+    """Yield marks for what the question names, and neither the passage nor what heads it does.
+
+    Of an answer from elsewhere, about another disease, that it does not name COVID-19 is told.
+    """
     names, covid = names_in(question), COVID.search(question)
     if not (names or covid):
         return
     paper, passage = answer.paper, answer.passage
     text = f"{paper.title}\n{passage.section}\n{passage.text}"
-    of_pandemic = _PANDEMIC.search(text) and paper.publish_time >= _FIRST_YEAR
-    if covid and not (COVID.search(text) or of_pandemic):
+    of_pandemic = _PANDEMIC.search(text) and paper.publish_time >= FIRST_YEAR
+    if covid and not (elsewhere or COVID.search(text) or of_pandemic):
         yield NO_COVID
     if not names:
         return
@@ -100,13 +142,29 @@ def _unnamed(question: str, answer: Answer) -> Iterator[Caution]:
         yield Caution(NOT_NAMED, ", ".join(missing), _NOT_NAMED)
 
 
+def _denials(question: str, answer: Answer) -> Iterator[Caution]:
+    """Yield a mark where the question asks for what is not so, and the sentence denies nothing."""
+    if not _ASKS_FOR_NOT.search(question):
+        return
+    sentence = sentence_of(answer)
+    if not (NEGATION.words.search(sentence) or _DENIES_OTHERWISE.search(sentence)):
+        yield NOT_NEGATED
+
+
 def _of_amount(question: str, answer: Answer) -> Iterator[Caution]:
     """Yield a mark where the question asks for an amount, and the answer gives none such."""
     kind = kind_asked(question)
     if given := other_kind(kind, answer.text):
         yield Caution(f"Not {_KINDS[kind]}", given, _OTHER_KIND.format(_KINDS[kind]))
-    elif asks_amount(question) and not gives_amount(answer.text):
+    elif asks_amount(question) and not gives_amount(_told(answer)):
         yield NO_NUMBER
+
+
+def _told(answer: Answer) -> str:
+    """Return the marked words, of a preprint without the numbers of its printed lines."""
+    if not is_preprint(answer.paper):
+        return answer.text
+    return without_line_numbers(answer.passage.text, answer.start, answer.end)
 
 
 def _aims(question: str, answer: Answer) -> Iterator[Caution]:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from index.types import Paper
 from service.asked import asked_cautions
-from service.cautions import Caution, cautions, retraction
+from service.cautions import ANIMALS, Caution, asks_of_animals, cautions, retraction
 from service.citations import authors_of, cite, doi_of, is_preprint
 from service.emphasis import Piece, pieces
 from service.fusion import answer_sentence, sentence_of
@@ -130,7 +130,8 @@ class Card:
 def cautions_of(answer: Answer, question: str = "") -> tuple[Caution, ...]:
     """Return the marks that an answer has: for its paper, its question and its sentence.
 
-    What the introduction of a paper tells need not be of its own matter.
+    What the introduction of a paper tells need not be of its own matter. Who asks about animals is
+    not told that an answer is about them.
     """
     paper = answer.paper
     introduces = _INTRODUCES.search(answer.passage.section)
@@ -142,6 +143,8 @@ def cautions_of(answer: Answer, question: str = "") -> tuple[Caution, ...]:
         title="" if introduces else paper.title,
     )
     of_question = asked_cautions(question, answer) if question else ()
+    if asks_of_animals(question):
+        of_sentence = tuple(mark for mark in of_sentence if mark.name != ANIMALS.name)
     return (*([grave] if grave else []), *of_question, *of_sentence)
 
 

@@ -50,7 +50,7 @@ _AVOIDED = (  # as advice: who washes hands to avoid an infection denies nothing
 NEGATION = Rule(
     "Negated",
     re.compile(
-        r"\bnot\b(?! (?:only|negligible|the exception|well understood"
+        r"\b(?:(?<!\bor )not|not(?= at all))\b(?! (?:only|negligible|the exception|well understood"
         r"|(?:infrequent|insignificant|rare|surprising|uncommon|unexpected|unusual)(?:ly)?)\b)"
         r"|n['’]t\b"
         r"|\b(?:cannot|never(?![ -]smok)|neither|nor|none)\b"
@@ -97,6 +97,11 @@ ANIMALS = Rule(
         # RAT is a test, CAT a scan, and Cat# of a catalogue
     ),
     "The sentence speaks of animals. What holds for them need not hold for people.",
+)
+_OF_ANIMALS = re.compile(
+    r"\b(?:species|reservoirs?|zoono\w+|origin(?:s|ates?|ated|ating)?|wildlife|livestock|pets?"
+    r"|(?:intermediate|natural) hosts?|(?:come|came|jump(?:s|ed)?) from|spill-?over|RaTG13)\b",
+    re.IGNORECASE,
 )
 _VETERINARY = re.compile(r"\bVet(?:erinary)?\b", re.IGNORECASE)
 _ANIMALS_STUDIED = re.compile(
@@ -194,6 +199,15 @@ def retraction(title: str) -> Caution | None:
     if found["concern"]:
         return Caution(CONCERN, "", _CONCERN, grave=True)
     return Caution(RETRACTED, "", _RETRACTED, grave=True)
+
+
+def asks_of_animals(question: str) -> bool:
+    """Tell whether a question is about animals, so that they are what its answers should be about.
+
+    >>> asks_of_animals("Where did it originate?"), asks_of_animals("Do cats have it?")
+    (True, True)
+    """
+    return bool(_OF_ANIMALS.search(question) or ANIMALS.words.search(question))
 
 
 def animals_studied(journal: str, title: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from index.types import Paper
 from models.contracts import FloatArray
 from service.citations import doi_of
+from service.diseases import OTHER_DISEASE
 from service.fusion import LONG, ranges_touched, sentence_of
 from service.quantities import Quantity
 from service.statements import (
@@ -18,6 +19,7 @@ from service.statements import (
     asked_by,
     normalised,
     share_words,
+    shortened_by,
     statement_of,
 )
 from service.types import Answer
@@ -112,7 +114,7 @@ def evidence_of(
     agreeing = tuple(group for group in groups if len(group.answers) > 1)
     kinds: dict[tuple[str, tuple[str, ...]], list[Group]] = {}
     for group in sorted(groups, key=lambda group: bool(group.setting)):  # people first
-        if group.quantity:
+        if group.quantity and OTHER_DISEASE not in group.marks:
             kind = _kind(group, group.quantity.unit, question)
             kinds.setdefault((kind, group.setting), []).append(group)
     numbers = ((key, _counted(mine, answers)) for key, mine in kinds.items())
@@ -167,7 +169,8 @@ def _groups(
 ) -> list[Group]:
     """Put each answer to the first group whose best answer says the same, best answers first."""
     asked = asked_by(question)
-    statements = [statement_of(answer, asked) for answer in answers]
+    short_for = shortened_by((answer.passage.text for answer in answers), asked)
+    statements = [statement_of(answer, asked, question, short_for) for answer in answers]
     compared = _to_compare(statements)
     vector_of = {}
     if len(compared) > 1:
@@ -175,7 +178,7 @@ def _groups(
         vector_of = {one.answer.passage.id: rows[at] for at, one in enumerate(compared)}
 
     def alike(one: Statement, other: Statement) -> bool:
-        if one.marks != other.marks:
+        if (one.marks, one.disease) != (other.marks, other.disease):
             return False
         if one.quantity or other.quantity or one.numbers != other.numbers:
             return _same_quantity(one, other)

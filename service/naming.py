@@ -34,6 +34,7 @@ _SPELT_OUT: dict[str, str | tuple[str, ...]] = {
     "icu": ("critical", "intensive"),
     "ifn": "interferon",
     "il": "interleukin",
+    "rna": ("genom", "nucleic", "pcr", "rtpcr", "ribonucleic", "shed"),
     "r0": "reproducti",
     "uk": "brit",
     "united kingdom": "brit",

@@ -23,7 +23,7 @@ _SPELT = (
 )
 MINUS = "-−–"  # an en dash is what typesetters often put
 NUMBER = (
-    r"(?:\d{1,3}(?:,\d{3}){1,4}(?!\d)(?:\.\d+)?|\d{1,15}(?!\d)(?:[.·]\d+| [.·] \d+)?"
+    r"(?:\d{1,3}(?:,\d{3}){1,4}(?!\d)(?:\.\d+)?|\d{1,15}(?!\d)(?:[.·]\d+| [.·] ?\d+)?"
     rf"|(?ai:{_SPELT}))"
 )
 """The pattern of a number. Words are understood below two thousand: "one hundred and four"."""

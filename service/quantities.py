@@ -40,7 +40,11 @@ _BARE = re.compile(
     rf"(?P<low>{NUMBER})(?:{_TO}(?P<high>{NUMBER}))?(?![\w%-])(?![.,·]\d)"
     rf"(?! ?(?:[*/×=]|\+(?!/?[{MINUS}]))| [-−] )"  # it goes on as a formula
 )
-_LISTED = re.compile(rf"(?<![\w.-])(?!(?:19|20)\d\d\b){NUMBER} ?(?:,|,? (?:and|or)|&) ?$")
+_LISTED = re.compile(
+    rf"(?<![\w.-])(?!(?:19|20)\d\d\b){NUMBER}(?: ?\([^()]{{0,20}}\))?"
+    r" ?(?:,|,? (?:and|or)|&| (?:vs\.?|versus)) ?$",
+    re.IGNORECASE,
+)
 _BOUNDS = {
     "<": r"(?:less|fewer|lower|shorter|smaller|younger) than|below|under|<",
     ">": r"(?:more|greater|higher|longer|larger|older) than|above|exceed(?:s|ed|ing)?|>",
@@ -78,7 +82,12 @@ _FILLING = re.compile(
     r"|rang(?:e|ed|es|ing)|roughly|than|the|to|under|up|was|were|with"
 )
 _ASIDE = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?")
-_LISTS = re.compile(r" ?(?:,|,? (?:and|or)) [~∼≈]?(?!95 ?%)\d")
+_LISTS = re.compile(
+    r"(?: ?[(\[][^()\[\]]{0,40}[)\]])?"
+    r" ?(?:,|,? (?:and|or|vs\.?|versus|compared (?:to|with))) [~∼≈]?(?!95 ?%)\d",
+    re.IGNORECASE,
+)
+_TORN = re.compile(rf"\d \d[\d.·]{{0,6}}{_TO}$")  # a range, whose lower end is not to be read
 _CLOSES = re.compile(r"[^(\[]*[)\]]\W*\w")  # a bracket that the number stands in
 _BESIDE = 4
 """Words that may stand beside the number of an answer which is one."""
@@ -228,6 +237,7 @@ def _quantities(sentence: str) -> Iterator[re.Match[str]]:
         begins = before.lower().endswith("from ") and not found["high"]
         other = (
             _LISTED.search(before)
+            or _TORN.search(before)
             or is_rest(found["low"].lstrip(MINUS), before)
             or (begins and _RANGE_GOES_ON.match(sentence, found.end()))
         )

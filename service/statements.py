@@ -1,12 +1,14 @@
 """What an answer states, as it is compared with other answers. No HTML here."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from index.keywords import STOPWORDS
+from service.abbreviations import definitions
 from service.cards import cautions_of
 from service.cautions import ANIMALS, ASKED, CLAIM, LABORATORY, NEGATION
+from service.diseases import OTHER_DISEASE, other_disease
 from service.fusion import answer_sentence, sentence_of
 from service.naming import shortens
 from service.quantities import Quantity, in_digits, numbers_in, quantity_of
@@ -21,7 +23,10 @@ _SAYS_NOTHING = re.compile(
     r"|th(?:at|ere|ese|ey|is|ose)|we|yes|yet"
 )
 _ARTICLES = re.compile(r"^(?:the|an?|about|approximately|around|nearly|almost) ")
-_KEPT_APART = {rule.name for rule in (NEGATION, CLAIM, ASKED, ANIMALS, LABORATORY)}
+_KEPT_APART = {
+    OTHER_DISEASE,
+    *(rule.name for rule in (NEGATION, CLAIM, ASKED, ANIMALS, LABORATORY)),
+}
 _COMPOUND = re.compile(r"(?<=[a-z]{4})-(?=[a-z]{4})|(?<=[a-z]{6})-(?=\d)")
 _R0 = re.compile(r"\br(?: 0|₀)(?![\d.])")
 _SIGNED = re.compile(r"(?<=[<>=]) (?=\d)")
@@ -46,10 +51,48 @@ def words_of(text: str) -> list[str]:
     >>> words_of("Six: the Coronavirus-2, R 0 and SARS-CoV-2")
     ['6', 'the', 'coronavirus', '2', 'r0', 'and', 'sars-cov-2']
     """
-    named = re.sub(r"\bWHO\b", "World Health Organization", in_digits(text))  # who is a stop word
+    digits = re.sub(r"\bII\b", "2", in_digits(text))
+    named = re.sub(r"\bWHO\b", "World Health Organization", digits)  # who is a stop word
     one = _COMPOUND.sub(" ", normalised(named))
     words = _SIGNED.sub("", _R0.sub("r0", one)).split()
     return [kept for word in words if (kept := word.strip(".-/"))]
+
+
+Shortened = dict[tuple[str, ...], str]
+"""Stems of long forms, and what they are shortened to."""
+
+
+def shortened_by(texts: Iterable[str], asked: set[str]) -> Shortened:
+    """Return the abbreviations that texts define, but for those that are asked about.
+
+    >>> shortened_by(["Angiotensin-converting enzyme II (ACE2) is one."], set())
+    {('angiotensin', 'convert', 'enzym', '2'): 'ace2'}
+    """
+    numbered = (re.sub(r"\bII\b", "2", text) for text in texts)
+    defined = definitions(numbered).items()
+    stems = {tuple(map(_stem, words_of(long))): _joined(short) for short, long in defined}
+    known = set(map(_joined, asked))
+    kept = ((long, one) for long, one in stems.items() if long and _stem(one) not in known)
+    return dict(sorted(kept, key=lambda pair: -len(pair[0])))  # the longest is looked for first
+
+
+def _shortened(words: list[str], short_for: Shortened) -> list[str]:
+    """Put short forms in the place of long ones, and one spelling in that of theirs."""
+    stems, shorts = [_stem(word) for word in words], set(short_for.values())
+    kept: list[str] = []
+    at = 0
+    while at < len(words):
+        long = next((long for long in short_for if long == tuple(stems[at : at + len(long)])), None)
+        joined = _joined(words[at])
+        word = short_for[long] if long else joined if joined in shorts else words[at]
+        if not (word in shorts and kept[-1:] == [word]):  # "ACE2 (angiotensin-converting enzyme 2)"
+            kept.append(word)
+        at += len(long) if long else 1
+    return kept
+
+
+def _joined(short: str) -> str:
+    return short.lower().replace("-", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +101,8 @@ class Statement:
 
     `words` are the stems of those of its words that say something, in their order: no stop words,
     none that the question names. `short` is whether they alone count, `marks` names those marks of
-    its sentence that answers must have in common to say the same.
+    its sentence that answers must have in common to say the same, and `disease` is the other
+    disease that it is about, "" where it is none.
     """
 
     answer: Answer
@@ -68,6 +112,7 @@ class Statement:
     words: tuple[str, ...]
     short: bool
     marks: tuple[str, ...]
+    disease: str
 
     @property
     def tells(self) -> bool:
@@ -75,12 +120,18 @@ class Statement:
         return bool(self.words)
 
 
-def statement_of(answer: Answer, asked: set[str]) -> Statement:
-    """Take an answer to a question whose words tell nothing; `asked` are these, see `asked_by`."""
+def statement_of(
+    answer: Answer, asked: set[str], question: str = "", short_for: Shortened | None = None
+) -> Statement:
+    """Take an answer to a question whose words tell nothing; `asked` are these, see `asked_by`.
+
+    `short_for` are the abbreviations that stand for their long forms, see `shortened_by`.
+    """
+    other = other_disease(question, answer)
     begin, _ = answer_sentence(answer)
     sentence = sentence_of(answer)
     place = answer.start - begin, answer.end - begin
-    words = words_of(_BRACKETED.sub(r"\1", answer.text))
+    words = _shortened(words_of(_BRACKETED.sub(r"\1", answer.text)), short_for or {})
     known = asked | set(_abbreviated(sentence, asked))
     return Statement(
         answer=answer,
@@ -89,7 +140,12 @@ def statement_of(answer: Answer, asked: set[str]) -> Statement:
         numbers=numbers_in(sentence, *place),
         words=tuple(stem for word in words if _says(word) and (stem := _stem(word)) not in known),
         short=len(words) <= SHORT,
-        marks=tuple(mark.name for mark in cautions_of(answer) if mark.name in _KEPT_APART),
+        marks=tuple(
+            mark.name
+            for mark in (*([other] if other else []), *cautions_of(answer))
+            if mark.name in _KEPT_APART
+        ),
+        disease=other.words if other else "",
     )
 
 

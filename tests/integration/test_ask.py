@@ -257,7 +257,7 @@ def test_a_file_may_have_more_questions_than_a_batch_of_the_service(
 
 
 def test_marks_stand_below_the_passage(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = make_answer(make_paper(title="RETRACTED: Flu"), "", "It may last [[5 days]].")
+    answer = make_answer(make_paper(title="RETRACTED: Gout"), "", "It may last [[5 days]].")
     monkeypatch.setattr("scripts.ask.load_answerer", lambda _: FakeAnswerer((answer,)))
     lines = main("What is the dose in Peru?")[1].splitlines()
     marks = "Retracted · Not named: “Peru” · Not a dose: “5 days” · Hedged: “may”"

@@ -18,12 +18,12 @@ def marks(question: str, text: str, section: str = "", **paper: str) -> list[str
 @pytest.mark.parametrize(
     ("text", "title", "time", "marked"),
     [
-        ("It lasts [[5 days]] in measles.", "Measles", "", True),
-        ("It lasts [[5 days]] in MERS.", "SARS-CoV of 2003", "2004", True),  # others
+        ("It lasts [[5 days]] in gout.", "Gout", "", True),
+        ("It lasts [[5 days]] in gout.", "Gout of 2003", "2004", True),
         ("It lasts [[5 days]]. COVID-19 does.", "Illness", "", False),  # elsewhere in the passage
         ("It lasts [[5 days]].", "The 2019-nCoV", "", False),
         ("In the pandemic it lasts [[5 days]].", "Illness", "2020-05", False),  # there is but one
-        ("In the pandemic it lasts [[5 days]].", "Influenza", "2010", True),  # another
+        ("In the pandemic it lasts [[5 days]].", "Illness", "2010", True),  # another
     ],
 )
 def test_covid_must_be_named_where_it_is_asked_for(
@@ -65,6 +65,20 @@ def test_names_of_the_question_must_be_there() -> None:
         ("What is the basic reproduction number?", "R 0", "No number"),
         ("What is the efficacy of it?", "higher than before", ""),  # says how much in words
         ("What is the dose of it?", "chloroquine", "No number"),
+        ("zinc dose in children", "chloroquine", "No number"),  # put as to a search
+        ("zinc dose in children", "3 days", "Not a dose: “3 days”"),
+        ("zinc dose in children", "3 mg", ""),
+        ("second dose of zinc", "chloroquine", ""),
+        ("serial interval", "a time between onsets", "No number"),
+        ("What is the binding affinity of zinc?", "its receptor", "No number"),
+        ("What is the viral load in stool?", "its receptor", "No number"),
+        ("What is the viral load in stool?", "highest at first", ""),
+        ("What is the odds ratio of death?", "gout", "No number"),
+        ("What is the mutation rate?", "a substitution", "No number"),
+        ("What is the time from onset to death?", "onset", "No number"),
+        ("What is the effect of zinc on mortality?", "good", ""),  # asks for no amount
+        ("effect of zinc dose on children", "good", ""),
+        ("Does zinc dose in children matter?", "It does", ""),
         ("Why did they die?", "old age", ""),
         ("When was it found?", "lately", ""),  # asks for no amount
     ],
@@ -73,6 +87,24 @@ def test_an_amount_must_be_of_the_kind_that_is_asked_for(
     question: str, answer: str, mark: str
 ) -> None:
     assert marks(question, f"It was [[{answer}]].") == ([mark] if mark else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "marked"),
+    [
+        ("[[from symptom 26 onset]] to that of {} the next 27 one.", "BioRxiv", True),
+        ("That of the 25 first, {} the next [[is symptom 26 onset]] of it.", "MedRxiv", True),
+        ("[[from symptom 26 onset]] to that of {} the next 27 one.", "PMC", False),
+        ("[[from symptom 26 onset]] to that of the next 27 one.", "BioRxiv", False),  # too near
+        ("[[from symptom 26 onset]] to that of {} the next 28 one.", "BioRxiv", False),
+        ("[[from 26 patients]] to that of {} the next 27 one.", "BioRxiv", False),
+        ("[[from symptom 26 to 3 ]]onset of {} the next 27 one.", "BioRxiv", False),
+    ],
+)
+def test_the_number_of_a_printed_line_is_no_amount(text: str, source: str, marked: bool) -> None:
+    passage = text.format("infectors " * 6)
+    found = marks("What is the serial interval?", passage, source=source)
+    assert found == ["No number"] * marked
 
 
 @pytest.mark.parametrize(
@@ -100,8 +132,45 @@ def test_an_aim_is_no_finding(question: str, text: str, mark: str | None) -> Non
         assert found[0].startswith(f"Aim or method: “{mark or ''}")
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "marked"),
+    [
+        ("Which drugs do not inhibit it?", "[[Zinc]] inhibits it.", True),
+        ("Which drugs don’t inhibit it?", "[[Zinc]] inhibits it.", True),
+        ("Which of these drugs cannot inhibit it?", "[[Zinc]] inhibits it.", True),
+        ("Which drugs fail to inhibit it?", "[[Zinc]] inhibits it.", True),
+        ("Which drugs have no effect?", "[[Zinc]] has an effect.", True),
+        ("Which drugs are ineffective?", "[[Zinc]] is effective.", True),
+        ("What is not a symptom?", "[[Fever]] is a symptom.", True),
+        ("Who should not be vaccinated?", "[[All]] should be vaccinated.", True),
+        ("Which surfaces does the virus not survive on?", "It survives on [[steel]].", True),
+        ("Who should not be vaccinated?", "[[All]] must not only be vaccinated.", True),
+        ("What do patients not take?", "They refuse to take [[tablets]].", False),
+        ("Which drugs do not inhibit it?", "[[Zinc]] does not inhibit it.", False),
+        ("Which drugs do not inhibit it?", "It is resistant to [[zinc]].", False),
+        ("Which drugs do not inhibit it?", "With [[zinc]] it was unaffected.", False),
+        ("Which drugs inhibit it?", "[[Zinc]] inhibits it.", False),
+        ("Which drugs inhibit not only this one?", "[[Zinc]] inhibits it.", False),
+        ("Which drugs are not only cheap?", "[[Zinc]] inhibits it.", False),
+        ("Why do children not have it?", "[[Few receptors]] are there.", False),  # asks for a cause
+        ("Is it not so?", "[[It]] is so.", False),  # may be answered either way
+        ("Which drugs help those without fever?", "[[Zinc]] helps.", False),
+    ],
+)
+def test_who_asks_for_what_is_not_so_is_told_where_nothing_is_denied(
+    question: str, text: str, marked: bool
+) -> None:
+    assert marks(question, text) == ["Not negated"] * marked
+
+
+def test_long_texts_take_no_longer_than_they_must() -> None:
+    for hostile in ("which " * 40_000, "which do " + "a " * 40_000, "who " + "-" * 80_000):
+        assert marks(hostile[:1000], "[[Zinc]] helps.") == []
+        assert marks("Which do not help?", f"[[Zinc]] {hostile} helps.") == ["Not negated"]
+
+
 def test_a_question_brings_its_marks_before_those_of_the_sentence() -> None:
-    answer = make_answer(make_paper(title="[Retracted: Flu]"), "", "It may be [[5 days]] in mice.")
+    answer = make_answer(make_paper(title="[Retracted: Gout]"), "", "It may be [[5 days]] in mice.")
     names = [mark.name for mark in cautions_of(answer, "What is the dose for COVID-19 in Peru?")]
     assert names == [
         *("Retracted", "COVID-19 not named", "Not named", "Not a dose"),

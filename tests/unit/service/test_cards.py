@@ -86,6 +86,25 @@ def test_an_answer_is_marked_for_the_animals_of_its_paper_but_not_in_its_introdu
 
 
 @pytest.mark.parametrize(
+    ("question", "marked"),
+    [
+        ("How long does fever last?", True),
+        ("What is the origin of it?", False),
+        ("Do dogs have fever?", False),
+        ("Where did the fever come from?", False),
+        ("Which species have it?", False),
+        ("What is its intermediate host?", False),
+        ("Is it zoonotic?", False),
+        ("Which host proteins cause fever?", True),
+        ("", True),
+    ],
+)
+def test_who_asks_about_animals_is_not_told_of_them(question: str, marked: bool) -> None:
+    answer = make_answer(make_paper(title="Fever in dogs"), "", "It lasts [[5 days]] in mice.")
+    assert [mark.name for mark in cautions_of(answer, question)] == ["Animals"] * marked
+
+
+@pytest.mark.parametrize(
     ("changes", "kind"),
     [
         ({}, "Journal article"),

@@ -94,6 +94,9 @@ def names(sentence: str) -> list[str]:
         ("There is no doubt that it helps.", []),
         ("Treat it no later than 5 days after.", []),
         ("It was shorter than in no LPV/r treatment group.", []),  # those who were given none
+        ("Atazanavir, combined or not with ritonavir, helped.", []),  # in either case
+        ("Ask whether or not it helps.", []),
+        ("It came late, or not at all.", ["Negated"]),
         ("There was no doubt, but no benefit.", ["Negated"]),
         ("It is not the cause.", ["Negated"]),
         ("Is it the best choice?", ["Asked"]),

@@ -206,6 +206,40 @@ def test_what_was_not_asked_is_an_answer(question: str, answer: str) -> None:
     assert evidence_of(answers, never, question).agreeing
 
 
+def test_short_and_long_forms_are_one_answer_where_a_paper_defines_them() -> None:
+    defined = "The angiotensin-converting enzyme 2 (ACE2) it is."
+    answers = [
+        of(1, defined, "angiotensin-converting enzyme 2"),
+        of(2, "So ACE2 it is.", "ACE2"),
+        of(3, "So ACE-2 it was.", "ACE-2"),
+        of(4, "Angiotensin converting enzyme II was it.", "Angiotensin converting enzyme II"),
+        of(
+            5,
+            "ACE2 (angiotensin-converting enzyme 2) is it.",
+            "ACE2 (angiotensin-converting enzyme 2)",
+        ),
+        of(6, "The angiotensin-converting enzyme (ACE) it is.", "angiotensin-converting enzyme"),
+        of(7, "So ACE2 and furin it is.", "ACE2 and furin"),
+    ]
+    (group,) = evidence_of(answers, never, "Which receptor is it?").agreeing
+    assert [answer.passage.id for answer in group.answers] == [1, 2, 3, 4, 5]
+    undefined = [
+        answers[1],
+        of(8, "So angiotensin-converting enzyme 2 it is.", "angiotensin-converting enzyme 2"),
+    ]
+    assert not evidence_of(undefined, never, "Which receptor is it?")
+
+
+@pytest.mark.parametrize("answer", ["COVID-19", "ARDS"])
+def test_an_abbreviation_that_is_asked_about_is_not_put_for_its_long_form(answer: str) -> None:
+    long = {"COVID-19": "Coronavirus disease 2019", "ARDS": "Acute respiratory distress syndrome"}
+    text = f"{long[answer]} ({answer}) it is."
+    answers = [of(1, text, long[answer]), of(2, f"So, {text}", long[answer])]
+    assert evidence_of(answers, never, f"What does {answer} stand for?").agreeing
+    alone = [of(1, f"{text} So {answer}.", answer), of(2, f"Or {text}", answer)]
+    assert not evidence_of(alone, never, f"What does {answer} stand for?")
+
+
 def test_a_question_may_name_its_answers() -> None:
     answers = [of(1, "By droplets.", "droplets"), of(2, "Droplets spread it.", "Droplets")]
     assert evidence_of(answers, never, "Is it spread by droplets or by aerosols?").agreeing

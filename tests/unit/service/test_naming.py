@@ -69,6 +69,8 @@ def test_a_question_names_what_has_capitals_digits_or_a_drugs_ending(
         ("USA", "in the United States of America"),
         ("IL-6", "interleukin 6"),
         ("R0", "the reproductive number"),
+        ("RNA", "viral shedding in stool"),  # that is what is measured
+        ("RNA", "a positive RT-PCR"),
         ("Italy", "Italian patients"),
         ("Wuhan", "in Wuhan's hospitals"),
         ("mRNA", "messenger RNA"),

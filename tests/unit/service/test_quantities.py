@@ -72,6 +72,8 @@ from service.quantities import quantity_in, quantity_of
         ("less than 2 m or 15 min", "<2 m"),
         ("As a result R 0 = 2 . 6 ( 95 % CI, 2 . 4 - 2 . 9)", "2.6"),  # spaced by the extraction
         ("It took 3 . 5 days.", "3.5 days"),
+        ("It took 10 .5 days.", "10.5 days"),
+        ("It took 3. 5 days went by.", "5 days"),
         ("droplets of 0.3 µm or 300 nm", "0.3 µm"),  # the same, said twice
         ("with COVID-19, 14 days", "14 days"),
         ("In 2019, 5% of them", "5%"),
@@ -236,6 +238,17 @@ def test_only_what_the_answer_touches_counts() -> None:
         ("fever (13 [52%]), and dry cough (11 [44%])", "None"),
         ("cough (50%) followed by fever (40%)", "None"),
         ("1,023 deaths (2.3%)", "2.3%"),
+        ("78.5% vs 66.7%, respectively", "None"),  # two, neither of which is asked for by itself
+        ("40 % vs. 69.7 %, p = 0.008", "None"),
+        ("21.9% versus 13.2%", "None"),
+        ("19% VS 1.5%", "None"),
+        ("95.7 vs. 62.5 %", "None"),
+        ("2.3% compared with 1.2%", "None"),
+        ("2.3% (162/7119) and 1.4% (80/5785)", "None"),
+        ("15 (range: 4-129) and 26 (range: 5-430) days", "None"),
+        ("2.3% versus controls", "2.3%"),
+        ("120 1 to 12 days", "None"),  # with the number of a line
+        ("10 .0 days", "10 days"),
         ("5 days, and most of the patients then had fever, cough or fatigue", "None"),
     ],
 )

@@ -59,7 +59,7 @@ def test_every_file_has_the_marks_of_an_answer() -> None:
 
 
 def test_marks_of_the_question_go_everywhere() -> None:
-    answer = make_answer(make_paper(title="RETRACTED: Flu"), "", "It lasts [[5 days]].")
+    answer = make_answer(make_paper(title="RETRACTED: Gout"), "", "It lasts [[5 days]].")
     client = create_app(Settings(), FakeAnswerer((answer,))).test_client()
     question = "What is the dose for COVID-19 in Peru?"
     names = ["Retracted", "COVID-19 not named", "Not named", "Not a dose"]
