@@ -7,7 +7,7 @@ from index.hybrid import FEATURES
 from index.packing import CALIBRATION
 from models.calibration import LogisticCalibration
 from models.contracts import ENCODER, READER, ModelError
-from models.loading import DEFAULT, encoder_folder, reader_folder
+from models.loading import DEFAULT, encoder_folder, identity, reader_folder
 from service.calibrations import (
     READER_FEATURES,
     Calibrations,
@@ -44,9 +44,9 @@ class Fitted:
 
         A reader that has no calibration of its own is taken to score like the default reader.
         """
-        own = reader_folder(settings.reader) / READER_CALIBRATION
+        own, default = reader_folder(settings.reader) / READER_CALIBRATION, encoder_folder(DEFAULT)
         known = {
-            ENCODER: encoder_folder(settings.encoder) == encoder_folder(DEFAULT),
+            ENCODER: encoder_folder(settings.encoder) == default or encoder == identity(default),
             READER: own.exists(),
         }
         self._unknown = [kind for kind, is_known in known.items() if not is_known]

@@ -1,8 +1,9 @@
 """The files of a model for ONNX Runtime, and what is known about them.
 
 `model.int8.onnx` lies in a model's folder, beside the weights that it was made from or without
-them; `model.int8.json` tells which weights those were, the file's checksum and how far it is from
-them. Where the weights are there too, the names must agree.
+them; `model.int8.json` tells which weights those were, the checksums of the file and of the
+tokenizer, and how far the file is from the weights. Where these are there too, the names must
+agree.
 """
 
 import json
@@ -18,6 +19,7 @@ from models.onnx.parity import check
 
 GRAPH = "model.int8.onnx"
 RECORD = "model.int8.json"
+TOKENIZER = "tokenizer.json"
 OPSET = 17
 FORMAT = 1
 
@@ -30,7 +32,8 @@ class Record:
     """What the JSON file beside a graph says.
 
     `model` is the `identity` of the weights that it was made from, `sha256` the graph's checksum,
-    `parity` what was measured when it was made (see `models.onnx.parity`).
+    `parity` what was measured when it was made (see `models.onnx.parity`). `tokenizer` is the
+    checksum of the tokenizer.json that it goes with; a record made before has none.
     """
 
     kind: str
@@ -39,6 +42,7 @@ class Record:
     opset: int = OPSET
     format: int = FORMAT
     parity: dict[str, float] = field(default_factory=dict)
+    tokenizer: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -82,7 +86,8 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
     `weights` is the identity of the weights in the same folder, or None where there are none.
 
     Raises ModelError: a file is missing, damaged, of another version or of other weights, the
-    graph is of another kind of model, or was found too far from its weights.
+    graph is of another kind of model, or was found too far from its weights, or the tokenizer is
+    another: its numbers would mean other words.
     """
     for name in (GRAPH, RECORD):
         if not (folder / name).is_file():
@@ -100,5 +105,11 @@ def verified(folder: Path, kind: str, weights: str | None) -> Record:
         raise ModelError(
             f"{folder / GRAPH} was made from {record.model}, and the weights beside it are "
             f"{weights}: {AGAIN}"
+        )
+    tokenizer = folder / TOKENIZER
+    if record.tokenizer and tokenizer.is_file() and sha256(tokenizer) != record.tokenizer:
+        raise ModelError(
+            f"{tokenizer} is not the one that {RECORD} describes: copy it there from the model's "
+            f"source, or, where it was changed on purpose, {AGAIN}"
         )
     return record

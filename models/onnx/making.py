@@ -18,7 +18,7 @@ from models.loading import longest_window, read_config, weights_identity
 from models.onnx.calibrating import calibrate
 from models.onnx.encoder import OnnxEncoder
 from models.onnx.exporting import encoder_graph, reader_graph
-from models.onnx.files import GRAPH, RECORD, Record
+from models.onnx.files import GRAPH, RECORD, TOKENIZER, Record
 from models.onnx.parity import check, span_parity, vector_parity
 from models.onnx.quantising import quantised
 from models.onnx.reader import OnnxReader
@@ -119,7 +119,7 @@ def _write(
         _copy(source, trial, target)
         onnx.save(model, trial / GRAPH)
         say(f"rounded to {(trial / GRAPH).stat().st_size / 1e6:.1f} MB; comparing with torch")
-        record = Record(kind, name, sha256(trial / GRAPH))
+        record = Record(kind, name, sha256(trial / GRAPH), tokenizer=sha256(trial / TOKENIZER))
         record.write(trial)
         with _expected_to_run(source):
             parity = figures(trial)

@@ -195,6 +195,10 @@ def _of_a_later_opset(folder: Path) -> None:
     _record(folder, sha256=sha256(folder / GRAPH))
 
 
+def _of_other_words(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text("{")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -215,8 +219,9 @@ def _of_a_later_opset(folder: Path) -> None:
         (_of_a_later_format, "ONNX Runtime can't run .*export the model again"),
         (_of_a_later_opset, "ONNX Runtime can't run .*export the model again"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "has no tokenizer"),
+        (_of_other_words, "tokenizer.json is not the one that model.int8.json describes"),
         (
-            lambda folder: (folder / "tokenizer.json").write_text("{"),
+            lambda folder: (_of_other_words(folder), _record(folder, tokenizer="")),
             "tokenizer .* can't be loaded",
         ),
     ],

@@ -93,6 +93,10 @@ def test_those_beside_an_index_come_first(settings: Settings) -> None:
 
 def test_models_that_nothing_was_fitted_to_are_named(settings: Settings, tmp_path: Path) -> None:
     assert chosen(settings).cautions() == []
+    copy = shutil.copytree(
+        encoder_folder("default"), tmp_path / "encoder", copy_function=os.symlink
+    )
+    assert chosen(replace(settings, encoder=str(copy))).cautions() == []
     reader = tmp_path / "reader"
     shutil.copytree(reader_folder("default"), reader, copy_function=os.symlink)
     (reader / READER_CALIBRATION).unlink()
