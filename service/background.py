@@ -23,6 +23,10 @@ PAUSE = 5.0
 
 _ever_ready = mmap.mmap(-1, 1)
 """A byte that this process shares with those that it forks: 1 once one of them was ready."""
+_token, _other_end = os.pipe()
+"""Likewise a pipe with one byte: the worker that takes it is the one that stops the master."""
+os.write(_other_end, b"1")
+os.set_blocking(_token, False)
 _replaced = Event()  # this worker could not load, and ends to be replaced
 
 ANSWERER = "covidquest.answerer"
@@ -116,7 +120,19 @@ def stop_server(error: BaseException) -> None:
         logging.shutdown()
         sys.stderr.flush()
     finally:
-        os._exit(WORKER_BOOT_ERROR)  # sys.exit would end only the thread that loads
+        os._exit(_exit_code())  # sys.exit would end only the thread that loads
+
+
+def _exit_code() -> int:
+    """Return the exit code that stops the master, to one worker only.
+
+    At a second one the master, which is stopping the others by then, ends with a traceback.
+    """
+    try:
+        os.read(_token, 1)
+    except BlockingIOError:
+        return 0
+    return WORKER_BOOT_ERROR
 
 
 def pause() -> None:
