@@ -13,6 +13,7 @@ from pathlib import Path
 from files.writing import write_durably
 from models.contracts import ModelError
 from scripts.arguments import numbered, some_path
+from scripts.outputs import refusal
 
 _MOST_PASSES = 100
 
@@ -68,16 +69,21 @@ def share(most: float) -> Callable[[str], float]:
 def expect_to_replace(output: Path, *kept: Path | None) -> None:
     """Raise ModelError now, rather than after a training, where no folder can become `output`.
 
-    Nor may one that holds something else than a model, for it would be lost, or one of the folders
-    that are to be `kept`.
+    Nor may one that holds something else than a model, for it would be lost, one that holds what is
+    to be `kept`, which is what the command reads besides, or one in an index.
     """
     if not output.name:
         raise ModelError(f"{output} can't be replaced: name a folder in it")
     if output.exists() and not output.is_dir():
         raise ModelError(f"{output} is a file: name a folder")
-    for folder in filter(None, kept):
-        if folder.resolve().is_relative_to(output.resolve()):
-            raise ModelError(f"{folder} would be lost with what {output} holds: keep it elsewhere")
+    if wrong := refusal(output):
+        raise ModelError(wrong)
+    for one in filter(None, kept):
+        if one.resolve().is_relative_to(output.resolve()):
+            raise ModelError(
+                f"{one} is needed too, and would be lost with what {output} holds: name another "
+                "folder to write"
+            )
     if output.is_dir() and any(output.iterdir()) and not _is_one_model(output):
         raise ModelError(f"{output} holds something else than a model: name another folder")
     _expect_room(output.absolute().parent, output)
