@@ -87,6 +87,23 @@ def prepare() -> None:
         line_buffering=True,
     )
     atexit.register(_finish)
+    _expect_command()
+
+
+def _expect_command() -> None:
+    """Raise SystemExit where a module is run that is none: it would say nothing and succeed."""
+    name = _command()
+    try:
+        with open(f"{os.path.dirname(__file__)}/{name}.py", encoding="utf-8") as file:  # noqa: PTH120, PTH123 - no pathlib
+            if '\nif __name__ == "__main__":\n' in file.read():
+                return
+    except OSError:
+        return  # Python says what is not there
+    print(
+        f"scripts.{name} is a part of commands and none itself: `python -m scripts` lists them",
+        file=sys.stderr,
+    )
+    raise SystemExit(2)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

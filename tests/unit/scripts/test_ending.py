@@ -1,6 +1,7 @@
 """How a command ends that is stopped, or whose output cannot be written."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,6 +110,30 @@ def test_an_output_that_cannot_be_written_is_no_traceback(
 def test_a_character_that_the_terminal_lacks_is_replaced() -> None:
     with python("-c", _PRINTS, PYTHONIOENCODING="ascii") as process:
         assert process.communicate(timeout=60) == ("?x" * 9999 + "\n", "")
+
+
+@pytest.mark.parametrize("name", ["benchmark_service", "outputs", "ending", "__init__"])
+def test_a_module_that_is_no_command_says_so(name: str) -> None:
+    with python("-m", f"scripts.{name}", "--help") as process:
+        out, error = process.communicate(timeout=60)
+    said = f"scripts.{name} is a part of commands and none itself: `python -m scripts` lists them\n"
+    assert (out, error) == ("", said)
+    assert process.returncode == 2
+
+
+def test_what_is_not_there_is_told_by_python() -> None:
+    with python("-m", "scripts.nothing") as process:
+        assert "No module named scripts.nothing" in process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+
+
+def test_the_commands_are_listed() -> None:
+    with python("-m", "scripts") as process:
+        listed, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    for module in (ROOT / "scripts").glob("[!_]*.py"):
+        shown = re.search(rf"^python -m scripts\.{module.stem} +\w.*\.$", listed, re.MULTILINE)
+        assert bool(shown) == ("def parser()" in module.read_text()), module
 
 
 def test_help_that_cannot_be_written_is_told() -> None:
