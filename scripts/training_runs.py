@@ -91,6 +91,8 @@ def expect_to_replace(output: Path, *kept: Path | None) -> None:
 
 def expect_to_keep(work: Path) -> None:
     """Raise ModelError now, rather than after mining, where a run can't keep anything in `work`."""
+    if wrong := refusal(work):
+        raise ModelError(wrong)
     _expect_room(work.absolute(), work)
 
 

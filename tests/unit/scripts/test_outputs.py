@@ -16,6 +16,7 @@ from scripts import (
     make_large_corpus,
     make_questions,
     pack_index,
+    screenshots,
     train_encoder,
     train_reader,
 )
@@ -72,6 +73,8 @@ def refused(
         (average_readers, "~/reader=0.5 ~/teacher=0.5 --output"),
         (train_reader, "--questions ~/q.json --base ~/reader --work ~/work --output"),
         (train_encoder, "--questions ~/q.json --base ~/encoder --work ~/work --output"),
+        (train_encoder, "--questions ~/q.json --base ~/encoder --output ~/out --work"),
+        (screenshots, "--index ~/index --output"),
         (export_onnx, "encoder --model ~/encoder --index ~/index --output"),
         (make_large_corpus, "--records 3 --output"),
         (download_cord19, "--date 2022-06-02 --url http://127.0.0.1:9/ --output"),
