@@ -81,8 +81,8 @@ def expect_to_replace(output: Path, *kept: Path | None) -> None:
     for one in filter(None, kept):
         if one.resolve().is_relative_to(output.resolve()):
             raise ModelError(
-                f"{one} is needed too, and would be lost with what {output} holds: name another "
-                "folder to write"
+                f"{one} is needed too, and what is written to {output} would replace it: name "
+                "another folder"
             )
     if output.is_dir() and any(output.iterdir()) and not _is_one_model(output):
         raise ModelError(f"{output} holds something else than a model: name another folder")

@@ -102,7 +102,7 @@ def test_nothing_is_written_into_an_index(
         (
             train_reader,
             "--questions ~/q.json --base ~/reader --work ~/work --output ~/reader",
-            "reader is needed too, and would be lost with what",
+            "reader is needed too, and what is written to",
         ),
         (
             train_reader,
