@@ -69,9 +69,11 @@ def build_index(
     is not exact, its recall is measured by the `questions`.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that cannot
-    be written; what `index_dir` had published before stays as it was.
+    be written, or lies in the corpus or around it; what `index_dir` had published before stays as
+    it was.
     """
     started = time.monotonic()
+    expect_apart(corpus, index_dir)
     arguments = arguments_of("build_index", corpus, encoder.name, limit)
     with alone(index_dir):
         folder = just_published(index_dir, arguments) if resume else None
@@ -93,11 +95,29 @@ def build_index(
         return report
 
 
+def expect_apart(corpus: Path, index_dir: Path) -> None:
+    """Raise IndexingError where the folders of corpus and index are one, or one is in the other.
+
+    Whoever replaces or removes the one would do so with the other, too.
+    """
+    of_corpus, of_index = corpus.resolve(), index_dir.resolve()
+    how = "lies in" if of_corpus in of_index.parents else "lies around"
+    if of_corpus == of_index:
+        how = "is"
+    elif of_corpus not in of_index.parents and of_index not in of_corpus.parents:
+        return
+    raise IndexingError(
+        f"the index {index_dir} {how} the corpus {corpus}: give --index a folder apart from it (an "
+        "index that is there can be moved as a whole)"
+    )
+
+
 def expect_to_build(corpus: Path, index_dir: Path) -> None:
     """See that a build can begin, before a model is loaded for it.
 
     Raises CorpusError and IndexingError as `build_index` does, and as little is written.
     """
+    expect_apart(corpus, index_dir)
     next(read_metadata(corpus / "metadata.csv"), None)
     with alone(index_dir):
         pass

@@ -109,6 +109,20 @@ def current_version(index_dir: Path) -> Path:
     return index_dir / name
 
 
+def index_around(path: Path) -> Path | None:
+    """Return the index, or the version of one, that `path` is or lies in, None where in none.
+
+    A link is looked at where it lies and where it leads to.
+    """
+    for place in (path.parent.resolve() / path.name, path.resolve()):
+        for folder in (place, *place.parents):
+            if (folder / CURRENT).is_file() or (
+                _VERSION.fullmatch(folder.name) and (folder / MANIFEST).is_file()
+            ):
+                return folder
+    return None
+
+
 def _way_back(index_dir: Path) -> str:
     """Return how to point CURRENT at the newest version that is whole, "" when none is.
 

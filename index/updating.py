@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.builder import BuildReport, arguments_of, complete, report_of
+from index.builder import BuildReport, arguments_of, complete, expect_apart, report_of
 from index.changes import Changes, Counts, changes
 from index.chunking import Chunker
 from index.embedding import Encode, EncoderSpec
@@ -70,11 +70,12 @@ def update_index(
     chosen stays, as it may have been chosen for a machine's memory.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that is not
-    there, is damaged, is of another encoder or chunker, or cannot be written; and, unless
-    `allow_loss`, when so much would be lost that the corpus seems not to be all there. What is
-    published stays as it was.
+    there, is damaged, is of another encoder or chunker, cannot be written, or lies in the corpus or
+    around it; and, unless `allow_loss`, when so much would be lost that the corpus seems not to be
+    all there. What is published stays as it was.
     """
     started = time.monotonic()
+    expect_apart(corpus, index_dir)
     arguments = arguments_of("update_index", corpus, encoder)
     current_version(index_dir)  # before `alone` would make the folder
     aside = dry_run and scratch is not None

@@ -64,11 +64,12 @@ def main(argv: list[str] | None = None) -> int:
     if abs(sum(one.share for one in parts) - 1) > _ONE:
         commands.error("the shares have to add up to 1")
     try:
+        folders = [reader_folder(one.name) for one in parts]
+        expect_to_replace(options.output, *folders)
+        _expect_same_tokens(folders)
+
         from models.finetuning import blend, load_network  # noqa: PLC0415 - seconds for --help
 
-        expect_to_replace(options.output)
-        folders = [reader_folder(one.name) for one in parts]
-        _expect_same_tokens(folders)
         network = load_network(folders[0], "cpu", new_head=False)
         counted = parts[0].share
         for one, folder in zip(parts[1:], folders[1:], strict=True):

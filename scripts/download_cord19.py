@@ -8,8 +8,10 @@ from datetime import date
 
 from index.corpora.download import OFFICIAL, download
 from index.corpora.fetching import Patience
+from index.types import CorpusError
 from scripts.arguments import at_least, command, some_path
 from scripts.indexing import TerminalProgress, reported
+from scripts.outputs import refusal
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
 
     def work(progress: TerminalProgress) -> str:
+        if wrong := refusal(options.output):
+            raise CorpusError(wrong)
         done = download(
             options.date,
             options.output,

@@ -16,13 +16,14 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from files.writing import temporary, write_durably
+from files.writing import write_durably
 from index.passages import digest
 from scripts.arguments import command, some_path
+from scripts.outputs import refusal
 from service.feedback import FeedbackError
 
 _WAIT = 10.0  # seconds for another process to finish writing
-_DATABASE = b"SQLite format 3"  # what each begins with
+_BEGINNING = '{\n "version": "v2.0",\n "data": ['
 _ALTERED = "the answer does not stand in the passage where it should"
 _DOUBTED = "no more people found the answer good than bad"
 # Texts are compared by their checksums: a file may be larger than the memory there is for it.
@@ -81,7 +82,7 @@ class Votes:
 
     def squad(self) -> Iterator[str]:
         """Yield the pieces of a data set in JSON, passage by passage."""
-        yield '{\n "version": "v2.0",\n "data": ['
+        yield _BEGINNING
         papers = 0
         for paper, of_paper in groupby(self._db.execute(_IN_ORDER), itemgetter(0)):
             yield ",\n" if papers else "\n"
@@ -140,16 +141,17 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise FeedbackError(f"{path} is not a file of feedback ({error})") from error
 
 
-def refuse_database(feedback: Path, output: Path) -> None:
-    """Raise FeedbackError where the output would replace the feedback, or another database."""
+def expect_to_export(feedback: Path, output: Path) -> None:
+    """Raise FeedbackError where the output would replace the feedback, or what is no export."""
     source = feedback.resolve()
-    kept = {source, *(source.with_name(source.name + end) for end in ("-wal", "-shm"))}
-    taken = kept & {output.resolve(), temporary(output).resolve()}
-    if not taken and output.is_file():
-        with output.open("rb") as file:
-            taken = {output} if file.read(len(_DATABASE)) == _DATABASE else set()
-    if taken:
-        raise FeedbackError(f"{output} would replace a database: name another file to write")
+    inputs = [feedback, *(source.with_name(source.name + end) for end in ("-wal", "-shm"))]
+    if wrong := refusal(output, inputs, made=_is_export, what="exported feedback"):
+        raise FeedbackError(wrong)
+
+
+def _is_export(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING.encode()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -168,7 +170,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
-        refuse_database(options.feedback, options.output)
+        expect_to_export(options.feedback, options.output)
         with opened(options.feedback) as db:
             votes = Votes(db)
             write_durably(options.output, votes.squad())

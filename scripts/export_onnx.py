@@ -14,9 +14,10 @@ from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError, IndexingError
 from models.contracts import ENCODER, READER, ModelError
-from models.loading import DEFAULT, model_folder
+from models.loading import DEFAULT, has_weights, model_folder
 from models.onnx.files import GRAPH, Record
 from scripts.arguments import at_least, command, expect_use, some_path
+from scripts.outputs import refusal
 from service.questions import QUESTIONS
 from service.settings import Settings, StartError
 
@@ -125,6 +126,13 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
         )
     source = model_folder(options.kind, options.model)
     target = options.output or source
+    if options.output and (wrong := refusal(target)):
+        raise ModelError(wrong)
+    if target.resolve() != source.resolve() and has_weights(target):
+        raise ModelError(
+            f"{target} holds a model of its own, whose files would be replaced: name another "
+            "folder to write"
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

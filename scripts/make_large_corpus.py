@@ -25,6 +25,7 @@ from tqdm import tqdm
 from files.writing import whole_file
 from index.corpora.tar import forget_members
 from scripts.arguments import at_least, command, some_path
+from scripts.outputs import refusal
 
 COLUMNS = (
     *("cord_uid", "sha", "source_x", "title", "doi", "pmcid", "pubmed_id", "license", "abstract"),
@@ -255,6 +256,9 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 1
     try:
+        if wrong := refusal(options.output):
+            print(f"make_large_corpus: {wrong}", file=sys.stderr)
+            return 1
         write(
             options.output, options.records, options.parses, options.seed, archive=options.archive
         )

@@ -160,9 +160,10 @@ def make(options: argparse.Namespace) -> None:
     device = pick_device(options.device)
     options.batch_tokens = options.batch_tokens or _BATCH_TOKENS[device]
     base = encoder_folder(options.base)
-    expect_to_write(options.output)
+    read = [options.passages, *(one.path for one in options.sources)]
+    expect_to_write(options.output, *read)
     if options.save:
-        expect_to_replace(options.save, options.output, options.passages)
+        expect_to_replace(options.save, options.output, base, *read)
     rows = read_rows(options.passages, options.limit)
     asked = asked_of(options.sources)
     model = QuestionGenerator.load(base)
@@ -211,6 +212,7 @@ def main(argv: list[str] | None = None) -> int:
             commands.error(f"--questions: of no use with {name}, which writes passages alone")
     try:
         if unasked:
+            expect_to_write(options.output, *(options.contexts or ()))
             rows = of_index(options.index) if options.index else of_contexts(options.contexts)
             count = write_rows(options.output, rows)
             print(f"{count:,} passages written to {options.output}")

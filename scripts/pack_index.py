@@ -2,13 +2,17 @@
 
 import argparse
 import sys
+import tarfile
+from pathlib import Path
 
+from index.manifest import CURRENT
 from index.packing import pack
 from index.types import IndexingError
 from models.contracts import ModelError
 from scripts.arguments import command, some_path
 from scripts.calibrations_beside import wrong_calibrations
 from scripts.ending import stopped
+from scripts.outputs import refusal
 from scripts.served import add_served_encoder, served_encoder
 from service.settings import StartError
 
@@ -28,12 +32,25 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
+def _is_packed(path: Path) -> bool:
+    """Return whether a file is what this command writes, as far as its beginning tells."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            first = tar.next()
+    except tarfile.TarError:
+        return False
+    return first is not None and first.name == CURRENT
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
-        if wrong := wrong_calibrations(options.index):
-            raise IndexingError("; ".join(wrong))  # noqa: TRY301 - as what `pack` raises
+        wrong = refusal(options.output, made=_is_packed, what="a packed index") or "; ".join(
+            wrong_calibrations(options.index)
+        )
+        if wrong:
+            raise IndexingError(wrong)  # noqa: TRY301 - as what `pack` raises
         sha256, manifest = pack(options.index, options.output, served_encoder(options.encoder))
         size = options.output.stat().st_size
     except (IndexingError, ModelError, StartError) as error:

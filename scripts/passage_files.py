@@ -12,6 +12,7 @@ from files.writing import expect_file, temporary, whole_file
 from index.corpora.text_files import opened_text
 from index.types import CorpusError
 from models.pieces import without_surrogates
+from scripts.outputs import refusal
 
 Row: TypeAlias = dict[str, Any]
 """One passage: a JSON object with its "text", and more."""
@@ -75,15 +76,27 @@ def _row(line: str, place: str) -> Row:
     return row
 
 
-def expect_to_write(path: Path) -> None:
-    """See that a file can be written, before long work for it. Raises CorpusError."""
+def expect_to_write(path: Path, *inputs: Path | None) -> None:
+    """See that a file can be written, before long work for it, and replaces nothing but its like.
+
+    Raises CorpusError.
+    """
     try:
+        if wrong := refusal(path, inputs, made=_has_passages, what="passages"):
+            raise CorpusError(wrong)
         expect_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary(path).touch()
         temporary(path).unlink()
     except OSError as error:
         raise CorpusError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _has_passages(path: Path) -> bool:
+    try:
+        return bool(read_rows(path, 1))
+    except CorpusError:
+        return False
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from scripts.arguments import command, some_path
 from scripts.benchmark_processes import MeasuringError, serving
+from scripts.outputs import refusal
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -73,6 +74,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(argv)
     try:
+        if wrong := refusal(options.output):
+            raise MeasuringError(wrong)  # noqa: TRY301 - as what cannot be measured
         options.output.mkdir(parents=True, exist_ok=True)
         index = {"COVIDQUEST_INDEX": str(options.index.absolute())}
         with chromium() as browser, serving(index) as server:

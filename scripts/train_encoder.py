@@ -219,19 +219,21 @@ def main(argv: list[str] | None = None) -> int:
     if not options.anchor:
         expect_use(commands, options, "without --anchor", "anchor_weight")
     try:
-        expect_to_replace(options.output, options.work)
-        expect_to_keep(options.work)
         base = encoder_folder(options.base)
-        if options.anchor:
-            _expect_comparable(base, encoder_folder(options.anchor))
+        anchor = encoder_folder(options.anchor) if options.anchor else None
+        sources = (one.path for one in options.sources)
+        expect_to_replace(options.output, options.work, base, anchor, *sources)
+        expect_to_keep(options.work)
+        if anchor:
+            _expect_comparable(base, anchor)
         held_out, sets = mined(options, base)
         if not options.mine_only:
             read = {
                 "base (its weights)": identity(base),
                 "pairs": checksum(pair for some in sets for pair in some.pairs),
             }
-            if options.anchor:
-                read["anchor (its weights)"] = identity(encoder_folder(options.anchor))
+            if anchor:
+                read["anchor (its weights)"] = identity(anchor)
             same_run(options, read, free=_FREE)
             _train(options, base, held_out, sets)
     except (CorpusError, IndexingError, ModelError, OSError) as error:

@@ -83,6 +83,13 @@ def _read(options: argparse.Namespace, base: Path, asked: Sequence[Asked]) -> di
     return found
 
 
+def _needed(options: argparse.Namespace, base: Path) -> list[Path | None]:
+    """Return what a run reads, and where it keeps what it makes. Raises ModelError."""
+    teacher = reader_folder(options.teacher) if options.teacher else None
+    questions = [one.path for one in options.sources]
+    return [options.work, options.mined_passages, base, teacher, *questions]
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command's arguments."""
     arguments = command("train_reader", __doc__, as_written=True)
@@ -188,7 +195,8 @@ def main(argv: list[str] | None = None) -> int:
     if not options.teacher:
         expect_use(commands, options, "without --teacher", "teacher_weight")
     try:
-        expect_to_replace(options.output, options.work, options.mined_passages)
+        base = resolve_base(options.base)
+        expect_to_replace(options.output, *_needed(options, base))
         expect_to_keep(options.work)
         import torch  # noqa: PLC0415 - seconds that --help need not wait
 
@@ -197,7 +205,7 @@ def main(argv: list[str] | None = None) -> int:
         from scripts.reader_training import train  # noqa: PLC0415 - likewise
 
         torch.manual_seed(options.seed)
-        base, device = resolve_base(options.base), pick_device(options.device)
+        device = pick_device(options.device)
         teacher = Teacher.load(options, device) if options.teacher else None
         network = load_network(base, device, new_head=options.new_head)
         asked = asked_of(options.sources, options)

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from files.writing import write_durably
 from models.contracts import ModelError
 from scripts.arguments import numbered, some_path
+from scripts.outputs import refusal
 
 Kind: TypeAlias = Literal["corpus", "contexts", "made"]
 """Of a file of questions: where its passages come from, or that its questions were made up."""
@@ -64,16 +65,21 @@ def source(*, corpus: bool = False, made: bool = False) -> Callable[[str], Sourc
 def expect_to_replace(output: Path, *kept: Path | None) -> None:
     """Raise ModelError now, rather than after a training, where no folder can become `output`.
 
-    Nor may one that holds something else than a model, for it would be lost, or one of the folders
-    that are to be `kept`.
+    Nor may one that holds something else than a model, for it would be lost, one that holds what is
+    to be `kept`, which is what the command reads besides, or one in an index.
     """
     if not output.name:
         raise ModelError(f"{output} can't be replaced: name a folder in it")
     if output.exists() and not output.is_dir():
         raise ModelError(f"{output} is a file: name a folder")
-    for folder in filter(None, kept):
-        if folder.resolve().is_relative_to(output.resolve()):
-            raise ModelError(f"{folder} would be lost with what {output} holds: keep it elsewhere")
+    if wrong := refusal(output):
+        raise ModelError(wrong)
+    for one in filter(None, kept):
+        if one.resolve().is_relative_to(output.resolve()):
+            raise ModelError(
+                f"{one} is needed too, and what is written to {output} would replace it: name "
+                "another folder"
+            )
     if output.is_dir() and any(output.iterdir()) and not _is_one_model(output):
         raise ModelError(f"{output} holds something else than a model: name another folder")
     _expect_room(output.absolute().parent, output)
@@ -81,6 +87,8 @@ def expect_to_replace(output: Path, *kept: Path | None) -> None:
 
 def expect_to_keep(work: Path) -> None:
     """Raise ModelError now, rather than after mining, where a run can't keep anything in `work`."""
+    if wrong := refusal(work):
+        raise ModelError(wrong)
     _expect_room(work.absolute(), work)
 
 

@@ -50,14 +50,12 @@ def read_metadata(
             f"{path} cannot be read ({error.strerror}): give --corpus the folder of a CORD-19 "
             "release, the one that holds metadata.csv"
         ) from error
-    except csv.Error as error:
-        raise CorpusError(f"{path} is not a readable CSV file ({error}): fetch it again") from error
 
 
 def _records(path: Path, file: TextIO, limit: int | None, malformed: Malformed) -> Iterator[Record]:
-    lines = _Lines(file)
-    rows = csv.reader(lines)
-    columns = next((row for row in rows if row), [])
+    lines = _Lines(path, file)
+    rows = _rows(path, lines)
+    _, columns = next(rows)
     missing = [name for name in _REQUIRED if name not in columns]
     if missing:
         if other := _other_delimiter(columns):
@@ -66,24 +64,36 @@ def _records(path: Path, file: TextIO, limit: int | None, malformed: Malformed) 
             f"{path} has no column {', '.join(missing)}: is it the metadata.csv of a CORD-19 "
             "release?"
         )
-    number = 0
-    ended = rows.line_num  # the last line that a row took
-    for row in rows:
-        begins, ended = ended + 1, rows.line_num
+    for number, (begins, row) in enumerate(rows):
         if row == [_END] or number == limit:
             return
-        if not row:
-            continue
         if row[-1].endswith(_END) or (lines.last_is_open and len(row) < len(columns)):
             raise CorpusError(
                 f"{path} is cut off in record {number + 1:,}, the last one: fetch the file again, "
                 "or delete that record to do without what followed it"
             )
-        number += 1
         if len(row) != len(columns):
             malformed.add(begins)
         values = [_value(text) for text in row[: len(columns)]]
         yield dict(zip(columns, values + [""] * (len(columns) - len(values)), strict=True))
+
+
+def _rows(path: Path, lines: "_Lines") -> Iterator[tuple[int, list[str]]]:
+    """Yield each row that is not empty, with the line in which it begins. Raises CorpusError."""
+    rows = csv.reader(lines)
+    number = ended = 0  # of the record that is read, and of the last line that a row took
+    try:
+        for row in rows:
+            begins, ended = ended + 1, rows.line_num
+            if row:
+                yield begins, row
+                number += 1
+    except csv.Error as error:
+        where = f"record {number:,}" if number else "the header"
+        raise CorpusError(
+            f"{path} cannot be read in {where}, which begins at line {ended + 1:,} ({error}): a "
+            "quotation mark there may stand alone; remove it or the record"
+        ) from error
 
 
 def _refuse_other_bytes(path: Path) -> None:
@@ -108,14 +118,20 @@ def _other_delimiter(columns: Sequence[str]) -> str:
 class _Lines:
     """The lines of a file, and one more at the end: inside a quoted field it becomes part of it."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path = path
         self._file = file
         self.last_is_open = False  # whether the last line was read, and has no line end
 
     def __iter__(self) -> Iterator[str]:
+        number = 0
         while line := self._file.readline(_LONGEST_LINE):
+            number += 1
             if len(line) == _LONGEST_LINE:
-                raise csv.Error(f"a line has {_LONGEST_LINE:,} characters or more")
+                raise CorpusError(
+                    f"{self._path} has {_LONGEST_LINE:,} characters or more in line {number:,}: is "
+                    "it the metadata.csv of a CORD-19 release, each record on a line of its own?"
+                )
             self.last_is_open = not line.endswith(("\n", "\r"))
             yield line.replace("\x00", " ")
         yield _END

@@ -111,8 +111,32 @@ def test_no_database_is_replaced(
         output.symlink_to(feedback)
     before = feedback.read_bytes()
     assert main([str(feedback), str(output)]) == 1
-    assert "would replace a database: name another" in capsys.readouterr().err
+    said = "holds something else than exported feedback" if end == "-other" else "would replace"
+    assert said in (error := capsys.readouterr().err)
+    assert "name another file" in error
     assert feedback.read_bytes() == before
+
+
+def test_only_an_export_is_replaced_and_nothing_of_an_index(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    FeedbackStore(tmp_path / "feedback.sqlite").add(UP)
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index/CURRENT").write_text("some version\n")
+    (tmp_path / "notes.json").write_text('{"version": "mine"}')
+    for name, said in [
+        ("index/CURRENT", "lies in the index"),
+        ("index/new.json", "lies in the index"),
+        ("notes.json", "holds something else than exported feedback: name another"),
+    ]:
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        assert main([str(tmp_path / "feedback.sqlite"), str(tmp_path / name)]) == 1
+        assert said in capsys.readouterr().err
+        assert before == {path: path.read_bytes() for path in before}
+    (tmp_path / "squad.json").touch()
+    for _ in range(2):
+        assert main([str(tmp_path / "feedback.sqlite"), str(tmp_path / "squad.json")]) == 0
+    assert len(list(read_squad(tmp_path / "squad.json"))) == 1
 
 
 def test_papers_passages_and_questions_come_in_the_order_of_their_first_good_answer() -> None:

@@ -100,7 +100,7 @@ def test_only_a_model_is_replaced(tmp_path: Path) -> None:
     for name in ("config.json", "tokenizer.json", "1_Pooling/config.json"):
         (output / name).write_text("{}")
     expect_to_replace(output, tmp_path / "work", None)
-    with pytest.raises(ModelError, match=r"work would be lost with what .* holds: keep it"):
+    with pytest.raises(ModelError, match=r"work is needed too, and what is written to"):
         expect_to_replace(output, output / "work")
     (output / "1_Pooling" / "tokenizer.json").write_text("{}")  # another model inside
     for folder in (output, tmp_path):

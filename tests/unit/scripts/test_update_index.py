@@ -196,3 +196,26 @@ def test_a_dry_run_may_work_elsewhere(
     with pytest.raises(SystemExit):
         run(tmp_path / "new", index, "--scratch", str(scratch))
     assert "--scratch: of no use without --dry-run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["is", "lies in", "lies around"])
+def test_an_index_and_its_corpus_have_folders_of_their_own(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    inner, outer = tmp_path / "outer/inner", tmp_path / "outer"
+    corpus, place = {
+        "is": (outer, outer),
+        "lies in": (outer, inner),
+        "lies around": (inner, outer),
+    }[how]
+    records = [{"cord_uid": "u1", "title": "Masks", "abstract": "Masks were worn by all nurses."}]
+    write_release(corpus, records, {})
+    shutil.copytree(index, place, dirs_exist_ok=True)
+    before = sorted(outer.rglob("*"))
+    link = tmp_path / "link"
+    link.symlink_to(place)
+    for command in (main, build_main):
+        assert command(["--corpus", str(corpus), "--index", str(link)]) == 1
+        said = f"the index {link} {how} the corpus {corpus}: give --index a folder apart"
+        assert said in capsys.readouterr().err
+    assert sorted(outer.rglob("*")) == before
