@@ -18,7 +18,7 @@ from scripts.benchmark_processes import Memory, memory_of_family, serving
 from scripts.benchmark_table import Table
 from service.types import AnswererProtocol, Query
 
-LOOKED_AT = 1.0
+LOOKED_AT = 0.3
 """Seconds that somebody looks at the answers before the slider is moved."""
 
 _STEP = 0.19  # that the slider is moved at least; 0.7 - 0.5 is a little less than 0.2
