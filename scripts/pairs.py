@@ -149,7 +149,8 @@ def context_pairs(questions: Sequence[GoldQuestion]) -> list[Pair]:
 
     contexts = list(dict.fromkeys(gold.context for gold in questions))
     pairs = []
-    with TemporaryDirectory() as scratch:
+    # a thread of tantivy may lock a file there, anew, while the folder is removed
+    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         build_keywords(
             (("", "", context, Attributes()) for context in contexts), Path(scratch) / KEYWORDS
         )
