@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -19,15 +19,16 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """
     expect_file(path)
     beside = temporary(path)
-    with beside.open("wb") as file:
-        try:
+    try:  # before it is opened: a signal may come as soon as it is there
+        with beside.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
             beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+    except BaseException:
+        with suppress(OSError):  # where it could not be opened
+            beside.unlink()
+        raise
     sync(path.parent)
 
 

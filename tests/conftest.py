@@ -87,8 +87,9 @@ def hostile_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.writeheader()
         writer.writerow(record)
     (corpus / "document_parses").mkdir()
-    build_by_command(corpus, corpus / "index")
-    return corpus / "index"
+    index = tmp_path_factory.mktemp("hostile-index")
+    build_by_command(corpus, index)
+    return index
 
 
 def build_by_command(corpus: Path, folder: Path) -> None:
