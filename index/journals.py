@@ -20,10 +20,8 @@ Words = tuple[str, ...]
 _WORD = re.compile(r"[^\W_]+")
 _LEFT_OUT = frozenset({"and", "for", "in", "of", "the"})
 _CUT = range(2, 9)  # letters that an abbreviation leaves out: "vaccine" is not short for "vaccines"
-_LEAST, _VOWELS = (
-    3,
-    "aeiou",
-)  # it has so many letters, and ends before a vowel: "virol", not "neuro"
+_LEAST = 3  # letters that it has
+_VOWELS = "aeiou"  # it ends before one of them: "virol", not "neuro"
 _MANY = 20  # names that one may be short for; more are not looked at
 _AFTER_ALL = "\U0010ffff"
 _SHORT = {
@@ -96,9 +94,8 @@ def written_out(names: Iterable[Words]) -> dict[Words, Words]:
         full = [name for name in alike if length > 1 and _SHORT.keys().isdisjoint(name)]
         for name in alike:
             longer = _longer(name, full)
-            between = {
-                one for one in longer if longer & _longer(one, full)
-            }  # short for one of them
+            # what is itself short for another of them
+            between = {one for one in longer if longer & _longer(one, full)}
             if len(longer - between) == 1:
                 (found[name],) = longer - between
     return {name: found.get(longer, longer) for name, longer in found.items()}
