@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from files.reading import one_line
 from files.writing import write_durably
 from index.corpora.fetching import Patience, fetch
 from index.corpora.megabytes import MEGABYTE, sha256_watched
@@ -63,7 +64,7 @@ def fetch_index(
             "room, on a volume that the service may write to, and restart"
         ) from error
     except (CorpusError, IndexingError, ModelError) as error:
-        raise IndexUnavailableError(" ".join(str(error).split())) from error
+        raise IndexUnavailableError(one_line(error)) from error
 
 
 @contextmanager
@@ -107,7 +108,7 @@ def _whole(index_dir: Path, encoder: str) -> str | None:
     except (MisfitError, ShortageError):
         raise
     except IndexingError as error:
-        log.warning("fetching the index again: %s", " ".join(str(error).split()))
+        log.warning("fetching the index again: %s", one_line(error))
         return None
 
 

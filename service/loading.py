@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from files.reading import one_line
 from index.hybrid import FEATURES, PLAIN_FEATURES
 from index.manifest import CURRENT
 from index.search import PassageIndex, described
@@ -175,4 +176,4 @@ def _start_errors() -> Iterator[None]:
     try:
         yield
     except (IndexingError, ModelError) as error:
-        raise StartError(" ".join(str(error).split())) from error
+        raise StartError(one_line(error)) from error
