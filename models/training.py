@@ -1,7 +1,7 @@
 """What all trainings share: steps, checkpoints, and that no number overflows (torch)."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -76,9 +76,20 @@ class Training:
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
 
-    def keep(self, progress: Mapping[str, int | float], *, at_once: bool = False) -> None:
-        """Write a checkpoint where the last one is five minutes old, or `at_once`."""
+    def keep(
+        self,
+        progress: Mapping[str, int | float],
+        *,
+        at_once: bool = False,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Write a checkpoint where the last one is five minutes old, or `at_once`.
+
+        What `before` writes is then there when the checkpoint is.
+        """
         if self._folder and (at_once or time.monotonic() - self._kept > _CHECKPOINT_SECONDS):
+            if before:
+                before()
             save_checkpoint(self._folder, self._network, self._optimizer, progress)
             self._kept = time.monotonic()
 

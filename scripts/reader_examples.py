@@ -91,8 +91,11 @@ class Plan:
         return [Draw(one, question, KINDS[kind], seed) for one, question, kind, seed in rows]
 
 
-def planned(sets: Sequence[Asked], seed: int) -> Plan:
-    """Return the examples of a whole run, shuffled; the same arguments give the same ones."""
+def planned(sets: Sequence[Asked], seed: int, rounds: int = 1) -> Plan:
+    """Return the examples of a whole run, shuffled; the same arguments give the same ones.
+
+    They come in so many `rounds`: the same examples each time, shuffled anew.
+    """
     chance = np.random.default_rng(seed)
     of_sets, of_questions, of_kinds = [], [], []
     for number, asked in enumerate(sets):
@@ -117,9 +120,10 @@ def planned(sets: Sequence[Asked], seed: int) -> Plan:
     questions = np.concatenate(of_questions)
     order = chance.permutation(len(questions))
     seeds = chance.integers(2**32, size=len(questions))
-    return Plan(
-        np.concatenate(of_sets)[order], questions[order], np.concatenate(of_kinds)[order], seeds
-    )
+    columns = np.concatenate(of_sets)[order], questions[order], np.concatenate(of_kinds)[order]
+    again = [chance.permutation(len(questions)) for _ in range(1, rounds)]
+    places = np.concatenate([np.arange(len(questions)), *again])
+    return Plan(*(column[places] for column in (*columns, seeds)))
 
 
 def drawn(asked: Asked, draw: Draw) -> list[Example]:

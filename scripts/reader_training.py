@@ -46,6 +46,7 @@ def train(
     """
     training = Training(network, adamw(network, options.rate), options.work)
     progress = RunProgress.of(training.progress)
+    said = teacher.taught.write if teacher and teacher.taught is not None else None
     log: RunLog | None = None
     for lesson, after in _steps(lessons, progress, options.processes):
         # only now: the first windows may have taken a minute to make
@@ -61,7 +62,7 @@ def train(
         )
         if len(log.losses) == _LOG_STEPS:
             _tell(log, progress, options.minutes)
-        training.keep(asdict(progress))
+        training.keep(asdict(progress), before=said)
     if log and log.losses:
         _tell(log, progress, options.minutes)
     if not progress.examples:
@@ -69,7 +70,7 @@ def train(
             f"there is nothing to learn: no answer fits into a window of {options.max_length} "
             "tokens; give other questions, or a greater --max-length"
         )
-    training.keep(asdict(progress), at_once=True)
+    training.keep(asdict(progress), at_once=True, before=said)
 
 
 def _steps(

@@ -28,6 +28,7 @@ from scripts.ending import stopped
 from scripts.reader_examples import Asked, planned
 from scripts.reader_lessons import Lessons
 from scripts.reader_sources import asked_of
+from scripts.taught import Taught
 from scripts.training_arguments import add_base_share, add_course, add_output, add_sources
 from scripts.training_runs import (
     TOKENIZER_FILES,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from models.finetuning import Network
 
 
-_FREE = ("device", "index", "mined_passages", "output", "processes", "work")
+_FREE = ("device", "index", "mined_passages", "output", "processes", "taught", "work")
 """Options that change nothing of what is learnt: a run may go on with others."""
 
 
@@ -87,7 +88,15 @@ def _needed(options: argparse.Namespace, base: Path) -> list[Path | None]:
     """Return what a run reads, and where it keeps what it makes. Raises ModelError."""
     teacher = reader_folder(options.teacher) if options.teacher else None
     questions = [one.path for one in options.sources]
-    return [options.work, options.mined_passages, base, teacher, *questions]
+    return [options.work, options.mined_passages, options.taught, base, teacher, *questions]
+
+
+def _taught(options: argparse.Namespace, base: Path) -> Taught | None:
+    """Return where what the teacher says is kept, if it is. Raises ModelError for damage."""
+    if not options.taught and options.rounds == 1:
+        return None
+    folder = options.taught or options.work / "taught"
+    return Taught.of(folder, base, reader_folder(options.teacher))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -156,6 +165,20 @@ def parser() -> argparse.ArgumentParser:
     add("--teacher", metavar="DIR_OR_ID", help="a larger reader whose distributions are learnt too")
     add("--teacher-weight", type=up_to(1), default=0.5, metavar="W", help="its share of the loss")
     add(
+        "--rounds",
+        type=at_least(1),
+        default=1,
+        metavar="N",
+        help="go through the same windows N times; a teacher reads each once (default: 1)",
+    )
+    add(
+        "--taught",
+        type=some_path,
+        metavar="DIR",
+        help="where what the teacher says of windows is kept, for other runs too (default: in "
+        "--work, with --rounds)",
+    )
+    add(
         "--drop-words",
         type=up_to(0.9),
         default=0.0,
@@ -193,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
             without = "without --corpus-questions or --made-questions"
             expect_use(commands, options, without, "mined")
     if not options.teacher:
-        expect_use(commands, options, "without --teacher", "teacher_weight")
+        expect_use(commands, options, "without --teacher", "teacher_weight", "taught")
     try:
         base = resolve_base(options.base)
         expect_to_replace(options.output, *_needed(options, base))
@@ -206,11 +229,11 @@ def main(argv: list[str] | None = None) -> int:
 
         torch.manual_seed(options.seed)
         device = pick_device(options.device)
-        teacher = Teacher.load(options, device) if options.teacher else None
+        teacher = Teacher.load(options, device, _taught(options, base)) if options.teacher else None
         network = load_network(base, device, new_head=options.new_head)
         asked = asked_of(options.sources, options)
         same_run(options, _read(options, base, asked), free=_FREE)
-        plan = planned(asked, options.seed)
+        plan = planned(asked, options.seed, options.rounds)
         print(f"{len(plan):,} examples", flush=True)
         train(network, Lessons(base, asked, plan, options), options, teacher)
         publish_reader(network, base, options.output, options.base_share)

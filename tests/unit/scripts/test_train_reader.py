@@ -28,13 +28,14 @@ from models import training
 from models.finetuning import load_network, logits_of
 from models.reader import TransformersReader
 from models.tokenizer import load_tokenizer, translation
-from models.windows import Windower
+from models.windows import Batch, Windower
 from scripts import reader_lessons, reader_training, train_reader
 from scripts.mined_passages import Mined, kept
 from scripts.reader_examples import Asked, Example, planned
 from scripts.reader_lessons import Lesson, Lessons, WindowMaker
 from scripts.reader_losses import Teacher
 from scripts.reader_sources import made_up
+from scripts.taught import Taught, keys_of
 from scripts.training_runs import Source
 from tests.making_models import tiny_encoder, tiny_reader
 from tests.unit.index.fake_encoder import ENCODER, Silent
@@ -247,6 +248,71 @@ def test_the_teacher_tells_of_the_tokens_that_both_have(made: Path) -> None:
     with torch.no_grad():
         expected, _ = logits_of(load_network(made / "teacher", "cpu", new_head=False), own)
     assert torch.equal(start[0, begin : begin + 4], expected[0, begin : begin + 4])
+
+
+def test_rounds_go_through_the_same_windows_and_the_teacher_reads_each_once(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    original = Teacher._read
+
+    def watched(teacher: Teacher, windows: Batch, column: Any) -> Any:
+        read.extend(keys_of(windows))
+        return original(teacher, windows, column)
+
+    monkeypatch.setattr(Teacher, "_read", watched)
+    more = ["--teacher", str(made / "teacher"), "--rounds", "3", "--seed", "4"]
+    assert train_reader.main([*command(made, tmp_path), *more]) == 0
+    *_, last = (tmp_path / "log.jsonl").read_text().splitlines()
+    examples = json.loads(last)["examples"]
+    assert examples % 3 == 0
+    assert len(read) <= examples // 3  # a question's short passage may come whole more than once
+    assert len(set(read)) == len(read)
+    kept_in = Taught.of(tmp_path / "taught", made / "base", made / "teacher")
+    assert len(kept_in) == len(read)
+    # another run of the same windows, with another rate, needs no teacher at all
+    read.clear()
+    again = command(made, tmp_path / "again", *more, "--taught", str(tmp_path / "taught"))
+    again[again.index("--rate") + 1] = "1e-3"
+    assert train_reader.main(again) == 0
+    assert not read
+
+
+def test_a_run_of_rounds_that_was_stopped_goes_on_to_the_same_weights(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ["--teacher", str(made / "teacher"), "--rounds", "2"]
+    assert train_reader.main([*command(made, tmp_path / "straight"), *more]) == 0
+    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", -1)  # after every step
+    original = reader_training.loss_of
+    calls = 0
+
+    def interrupted(*args: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls in {4, 20}:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    monkeypatch.setattr(reader_training, "loss_of", interrupted)
+    stopped = [*command(made, tmp_path / "stopped"), *more]
+    assert [train_reader.main(stopped) for _ in range(3)] == [130, 130, 0]
+    alone = load_file(tmp_path / "straight" / "reader" / "model.safetensors")
+    for name, value in load_file(tmp_path / "stopped" / "reader" / "model.safetensors").items():
+        assert torch.equal(value, alone[name]), name
+
+
+def test_what_was_taught_and_is_damaged_is_one_line(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--teacher", str(made / "teacher"), "--taught", str(tmp_path / "taught")]
+    assert train_reader.main([*command(made, tmp_path / "run"), *more]) == 0
+    (path,) = (tmp_path / "taught").glob("*/*")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert train_reader.main([*command(made, tmp_path / "other"), *more]) == 1
+    assert "is damaged" in capsys.readouterr().err
+    path.unlink()
+    assert train_reader.main([*command(made, tmp_path / "other"), *more]) == 0
 
 
 def test_windows_made_by_other_processes_are_the_same(
