@@ -59,16 +59,17 @@ def load_network(folder: Path, device: str, *, new_head: bool) -> Network:
 def logits_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
     """Return start and end logits, float32 of shape (windows, tokens), the least on padding.
 
-    Computes in bfloat16 where the device is made for it.
+    Computes in bfloat16 where the device is made for it, or the network is in it.
     """
-    device = next(network.parameters()).device
+    weights = next(network.parameters())
+    device = weights.device
     arrays = {"input_ids": batch.ids, "attention_mask": batch.mask}
     if takes_types(network):
         arrays["token_type_ids"] = batch.type_ids
     moved = on_device(torch.from_numpy(np.stack(list(arrays.values()))), device)
     inputs = dict(zip(arrays, moved, strict=True))
-    narrow = fast_in_bfloat16(device)
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=narrow):
+    mixed = weights.dtype == torch.float32 and fast_in_bfloat16(device)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
         output: Any = network(**inputs)
     padding = inputs["attention_mask"] == 0
     least = torch.finfo(torch.float32).min

@@ -18,7 +18,7 @@ from models.finetuning import (
     span_loss,
 )
 from models.loading import reader_folder
-from models.tensors import on_device
+from models.tensors import fast_in_bfloat16, on_device
 from models.windows import Batch
 from scripts.reader_lessons import Lesson
 from scripts.taught import Taught, keys_of
@@ -36,6 +36,8 @@ class Teacher:
     def load(cls, options: argparse.Namespace, device: str, taught: Taught | None = None) -> Self:
         """Load the teacher that the options name. Raises ModelError."""
         network = load_network(reader_folder(options.teacher), device, new_head=False).eval()
+        if device == "cpu" and fast_in_bfloat16(torch.device(device)):
+            network = network.bfloat16()
         return cls(network, options.teacher_weight, taught)
 
     def targets(self, lesson: Lesson) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,6 +7,7 @@ from typing import Self
 
 from index.types import CorpusError
 from models.finetuning import Network
+from models.tensors import fast_in_bfloat16
 from models.training import Training, adamw
 from scripts.reader_lessons import Lesson, Lessons
 from scripts.reader_losses import Teacher, loss_of
@@ -44,7 +45,9 @@ def train(
 
     Raises CorpusError where no example can be learnt, and ModelError where the loss overflows.
     """
-    training = Training(network, adamw(network, options.rate), options.work)
+    device = next(network.parameters()).device
+    narrow = device.type == "cpu" and fast_in_bfloat16(device)
+    training = Training(network, adamw(network, options.rate), options.work, narrow=narrow)
     progress = RunProgress.of(training.progress)
     said = teacher.taught.write if teacher and teacher.taught is not None else None
     log: RunLog | None = None
@@ -54,7 +57,7 @@ def train(
         done = share_done(progress.planned, progress.seconds, options.minutes)
         if done >= 1:
             break
-        loss = loss_of(network, lesson, teacher)
+        loss = loss_of(training.computes, lesson, teacher)
         training.learn(loss, rate_after(done))
         log.add(len(lesson.first), loss)
         progress = replace(

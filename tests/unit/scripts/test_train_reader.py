@@ -25,7 +25,7 @@ from index.manifest import current_version
 from index.passages import PASSAGES, PassageStore
 from index.types import CorpusError
 from models import training
-from models.finetuning import load_network, logits_of
+from models.finetuning import logits_of
 from models.reader import TransformersReader
 from models.tokenizer import load_tokenizer, translation
 from models.windows import Batch, Windower
@@ -238,7 +238,8 @@ def test_the_teacher_tells_of_the_tokens_that_both_have(made: Path) -> None:
     asked = [Asked([question], [[]], 1, own=0, mined=0)]
     lessons = Lessons(made / "base", asked, planned(asked, seed=7), options)
     ((lesson,),) = lessons.in_order(0, 0)
-    start, end, known = Teacher.load(options, "cpu").targets(lesson)
+    teacher = Teacher.load(options, "cpu")
+    start, end, known = teacher.targets(lesson)
     assert start.shape == end.shape == known.shape == lesson.batch.ids.shape
     assert known[0].sum() == 1 + lesson.count[0]
     begin = int(lesson.begin[0])
@@ -246,7 +247,7 @@ def test_the_teacher_tells_of_the_tokens_that_both_have(made: Path) -> None:
     own = lesson.taught
     assert own is not None
     with torch.no_grad():
-        expected, _ = logits_of(load_network(made / "teacher", "cpu", new_head=False), own)
+        expected, _ = logits_of(teacher.network, own)
     assert torch.equal(start[0, begin : begin + 4], expected[0, begin : begin + 4])
 
 
