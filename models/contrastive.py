@@ -38,6 +38,7 @@ _CHUNK_TOKENS = 65_536  # likewise on a GPU, padding counted, which is soon busy
 _MULTIPLE = 8  # of tokens: what the fast kernels of a GPU are made for
 _LIKENESSES = 2**28  # pairs of words that are compared at once: 1 GiB
 _GPU = "cuda"
+_FUSED = "sdpa"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,12 @@ class TrainedEncoder(nn.Module):
         self.transformer = load_pretrained(
             AutoModel,
             folder,
-            # the gradient of the fused attention costs a third more on a CPU
-            attention="sdpa" if torch.cuda.is_available() else "eager",
+            # the gradient of the fused attention costs a third more on a CPU; on a GPU the default
+            # is the fused one, where transformers has it for an architecture
+            attention=None if torch.cuda.is_available() else "eager",
         )
         without_dropout(self.transformer)
+        self._fused = self.transformer.config._attn_implementation == _FUSED  # noqa: SLF001 - no other
         self.longest = longest_text(folder)
         self.tokenizer: Any = load_tokenizer(folder)
         self.tokenizer.no_padding()
@@ -119,7 +122,7 @@ class TrainedEncoder(nn.Module):
 
     def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the hidden states, shape (n, tokens, hidden), float32; bfloat16 inside."""
-        if ids.device.type == _GPU:
+        if ids.device.type == _GPU and self._fused:
             # every token's row of the mask: given only the texts' lengths, transformers looks
             # whether any is short, and waits for the GPU to say
             mask = mask.bool()[:, None, None, :].expand(-1, 1, ids.shape[1], -1).contiguous()

@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
             counted += one.share
             blend(network, folder, one.share / counted)
         publish_reader(network, folders[0], options.output, base_share=0.0)
-    except ModelError as error:
+    except (ModelError, OSError) as error:
         print(f"average_readers: {error}", file=sys.stderr)
         return 1
     print(f"written to {options.output}")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from index.corpora.squad import read_squad
 from index.parallel import cores
-from index.types import CorpusError
+from index.types import CorpusError, IndexingError
 from models.contracts import ModelError
 from scripts.arguments import at_least, command, some_path
 from scripts.benchmark_processes import MeasuringError
@@ -186,7 +186,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.haystack:
             expect_python(options.haystack)
         table = measure(options)
-    except (CorpusError, MeasuringError, ModelError, StartError) as error:
+    except (CorpusError, IndexingError, MeasuringError, ModelError, StartError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1
     if options.json:

@@ -207,11 +207,11 @@ def is_loopback(url: str) -> bool:
     >>> is_loopback("http://127.0.0.1:8000"), is_loopback("http://example.org")
     (True, False)
     """
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname:
-        return False
     try:
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname or parts.port == 0:
+            return False
         found = socket.getaddrinfo(parts.hostname, None)
-    except OSError:
+    except (OSError, ValueError):  # no such name; no such port, or no URL
         return False
     return all(address[4][0] in {"127.0.0.1", "::1"} for address in found)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from models.contracts import Reader
+from models.contracts import ModelError, Reader
 from models.loading import read_config, reader_folder
 from models.tokenizer import load_tokenizer
 from models.windows import Windower
@@ -112,4 +112,12 @@ def floor(table: Table, cases: Sequence[Case], weights: str, columns: Sequence[s
 def network_of(folder: Path) -> Network:
     """Return the sizes of the network in a model's folder."""
     config = read_config(folder)
-    return Network(config["num_hidden_layers"], config["hidden_size"], config["intermediate_size"])
+    named = (  # the second ones are DistilBERT's
+        ("num_hidden_layers", "n_layers"),
+        ("hidden_size", "dim"),
+        ("intermediate_size", "hidden_dim"),
+    )
+    try:
+        return Network(*(config.get(one) or config[other] for one, other in named))
+    except KeyError as error:
+        raise ModelError(f"{folder / 'config.json'} does not tell {error}") from error

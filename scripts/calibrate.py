@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from index.corpora.squad import GoldQuestion, read_squad
-from index.types import CorpusError
+from index.corpora.squad import GoldQuestion, answered, read_squad
+from index.types import CorpusError, IndexingError
+from models.contracts import ModelError
 from models.loading import reader_folder
 from scripts.arguments import at_least, command, some_path
 from scripts.calibration_samples import (
@@ -151,14 +152,12 @@ def calibration_questions(options: argparse.Namespace) -> CalibrationQuestions:
     of_retrieval = [
         gold
         for gold in read_squad(options.retrieval_questions)
-        if papers is None or gold.cord_uid in papers
+        if gold.answers and (papers is None or gold.cord_uid in papers)
     ][: options.limit]
     if not of_retrieval:
         about = f" about the papers of {options.papers}" if options.papers else ""
-        raise CorpusError(f"{options.retrieval_questions} has no question{about}")
-    questions = list(read_squad(options.questions, options.limit))
-    if not questions:
-        raise CorpusError(f"{options.questions} has no question")
+        raise CorpusError(f"{options.retrieval_questions} has no question with an answer{about}")
+    questions = answered(options.questions, options.limit)
     off_topic = _drawn(read_squad(options.off_topic), len(questions))
     for few, file in (
         (of_retrieval, options.retrieval_questions),
@@ -238,7 +237,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.write:
             folder, of_reader = _targets(options.write, settings, answerer)
         fitted = fit_all(answerer, asked, settings.no_answer_threshold)
-    except (CorpusError, OSError, StartError) as error:
+    except (CorpusError, IndexingError, ModelError, OSError, StartError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 1
     if not options.write:

@@ -67,8 +67,9 @@ def misspelt(question: str, chance: random.Random) -> str | None:
     letter = chance.choice(ascii_lowercase)
     before, this, after = word[:place], word[place], word[place + 1 :]
     mistakes = (after, letter + after, letter + this + after, after[0] + this + after[1:])
-    wrong = before + chance.choice(mistakes)
-    return question[: found.start()] + wrong + question[found.end() :] if wrong != word else None
+    # a letter may be drawn for itself, and two equal ones change places: that is no mistake
+    wrong = before + chance.choice([one for one in mistakes if before + one != word])
+    return question[: found.start()] + wrong + question[found.end() :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,8 @@ def main(argv: list[str] | None = None) -> int:
         expect_use(commands, options, f"with {name}, which writes passages alone", *_OF_WRITING)
         if options.sources:
             commands.error(f"--questions: of no use with {name}, which writes passages alone")
+    elif not options.sources:
+        expect_use(commands, options, "without --questions to learn from", "rate", "minutes")
     try:
         if unasked:
             expect_to_write(options.output, *(options.contexts or ()))

@@ -69,7 +69,7 @@ class Teacher:
 
         Also the first time, so that a run that was stopped goes on with the same numbers.
         """
-        keys = keys_of(windows)
+        keys = keys_of(windows, theirs)
         new = {key: row for row, key in enumerate(keys) if key not in taught}
         if new:
             rows = list(new.values())

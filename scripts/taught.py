@@ -1,6 +1,7 @@
 """Keeps what a teacher says of each window, so that it reads each of them once."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -19,8 +20,6 @@ from models.windows import Batch
 Said: TypeAlias = NDArray[np.float16]
 """A teacher's start and end logits of a window, shape (2, tokens that it has of the student's)."""
 
-_KEY_BYTES = 8
-
 
 class Taught:
     """What a teacher said of windows: in memory, a kilobyte each, and in the files of a folder.
@@ -33,8 +32,7 @@ class Taught:
         self._folder = folder
         self._said: dict[int, Said] = {}
         self._new: list[int] = []
-        self._files = sorted(folder.glob("*.safetensors"))
-        for path in self._files:
+        for path in sorted(folder.glob("*.safetensors")):
             self._said.update(_read(path))
 
     @classmethod
@@ -66,7 +64,7 @@ class Taught:
             return
         said = [self._said[key] for key in self._new]
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{len(self._files):05}.safetensors"
+        path = self._folder / f"{_number(self._new):016x}.safetensors"
         with whole_file(path) as file:
             file.write(
                 save(
@@ -77,19 +75,25 @@ class Taught:
                     }
                 )
             )
-        self._files.append(path)
         self._new = []
 
 
-def keys_of(batch: Batch) -> list[int]:
-    """Return a number for each window of a batch that no other window has: of its tokens."""
-    lengths = batch.mask.sum(1)
+def keys_of(ours: Batch, theirs: Batch) -> list[int]:
+    """Return a number for each window that no other has: of its tokens, and of the teacher's.
+
+    Texts that are the same to a student may not be so to a teacher.
+    """
+    lengths = zip(ours.mask.sum(1), theirs.mask.sum(1), strict=True)
     return [
-        int.from_bytes(
-            hashlib.blake2b(ids[:length].tobytes(), digest_size=_KEY_BYTES).digest(), signed=True
-        )
-        for ids, length in zip(batch.ids, lengths, strict=True)
+        _number((*ours.ids[row, :own], -1, *theirs.ids[row, :other]))
+        for row, (own, other) in enumerate(lengths)
     ]
+
+
+def _number(numbers: Sequence[int]) -> int:
+    """Return 63 bits that tell these numbers from others."""
+    found = hashlib.blake2b(np.array(numbers, np.int64).tobytes(), digest_size=8)
+    return int.from_bytes(found.digest()) >> 1
 
 
 def _read(path: Path) -> dict[int, Said]:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from models.contrastive import TrainedEncoder
 
 _HEAD_TEXTS = 256
+_DIMENSION = 64
 _FREE = ("index", "output", "work", "device", "num_workers", "mine_only")
 """Arguments that may differ where a run goes on: its pairs are found already."""
 
@@ -128,7 +129,12 @@ def parser() -> argparse.ArgumentParser:
         help="leave N papers out, named in its held_out.json: scores are calibrated on them; those "
         "that a base names in its own stay left out",
     )
-    add("--dimension", type=_dimension, default=64, metavar="N", help="length of a word's vector")
+    add(
+        "--dimension",
+        type=_dimension,
+        metavar="N",
+        help=f"length of a word's vector (default: that of the base, or {_DIMENSION})",
+    )
     add("--batch", type=at_least(2), default=32, metavar="N", help="questions in a batch")
     add_course(arguments, rate="5e-5")
     add(
@@ -156,7 +162,12 @@ def _train(
     device = pick_device(options.device)
     if device == "cuda":
         torch.set_float32_matmul_precision("high")
-    model = TrainedEncoder(base, options.dimension, _stopwords(base)).to(device)
+    model = TrainedEncoder(base, options.dimension or _DIMENSION, _stopwords(base)).to(device)
+    if options.dimension and model.head.config.dimension != options.dimension:
+        raise ModelError(
+            f"{base} has a head whose vectors are of {model.head.config.dimension} numbers: do "
+            "without --dimension"
+        )
     if not model.has_trained_head:
         passages = [pair.positive for some in sets for pair in some.pairs]
         chance = random.Random(options.seed)  # noqa: S311 - nothing secret

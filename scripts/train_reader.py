@@ -183,7 +183,8 @@ def parser() -> argparse.ArgumentParser:
         type=up_to(0.9),
         default=0.0,
         metavar="S",
-        help="leave out this share of the words, but for the answer, anew each time (default: 0)",
+        help="leave out this share of the words, but for the answer, anew in each pass, not in each "
+        "round (default: 0)",
     )
     add("--batch-tokens", type=at_least(64), default=5400, metavar="N", help="tokens in a batch")
     add("--max-length", type=at_least(32), default=384, metavar="N", help="tokens of a window")
@@ -198,6 +199,19 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
+def _expect_use(commands: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End with a usage error where options were given that count for nothing."""
+    if all(one.kind != "contexts" for one in options.sources):
+        expect_use(commands, options, "without --questions", "mined_elsewhere")
+    if all(one.kind != "corpus" for one in options.sources):
+        expect_use(commands, options, "without --corpus-questions", "own", "together")
+        if all(one.kind != "made" for one in options.sources):
+            without = "without --corpus-questions or --made-questions"
+            expect_use(commands, options, without, "mined")
+    if not options.teacher:
+        expect_use(commands, options, "without --teacher", "teacher_weight", "taught")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     commands = parser()
@@ -210,13 +224,7 @@ def main(argv: list[str] | None = None) -> int:
         commands.error("--made-questions needs --teacher")
     if options.base_share and options.new_head:
         commands.error("--base-share is a share of a base that has a head")
-    if not any(one.corpus for one in options.sources):
-        expect_use(commands, options, "without --corpus-questions", "own", "together")
-        if not any(one.made for one in options.sources):
-            without = "without --corpus-questions or --made-questions"
-            expect_use(commands, options, without, "mined")
-    if not options.teacher:
-        expect_use(commands, options, "without --teacher", "teacher_weight", "taught")
+    _expect_use(commands, options)
     try:
         base = resolve_base(options.base)
         expect_to_replace(options.output, *_needed(options, base))

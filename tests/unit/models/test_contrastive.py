@@ -23,7 +23,7 @@ from models.contrastive import (
 from models.late import late_scores
 from models.token_table import Tokens, TokenTable
 from models.training import load_checkpoint, save_checkpoint
-from tests.making_models import HIDDEN, tiny_encoder
+from tests.making_models import HIDDEN, tiny_encoder, tiny_mpnet
 
 QUESTIONS = ("How long is the incubation period?", "Do masks help?")
 PASSAGES = ("It takes 5.1 days.", "Masks lowered the risk of the nurses.", "Cats slept.")
@@ -55,6 +55,20 @@ def found(model: TrainedEncoder) -> Tokens:
 
 def none(questions: int, passages: int) -> torch.Tensor:
     return torch.zeros(questions, passages, dtype=torch.bool)
+
+
+def test_an_architecture_without_fused_attention_trains_where_there_is_a_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_mpnet(tmp_path / "mpnet", [*QUESTIONS, *PASSAGES] * 5)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    model = make(folder)
+    monkeypatch.setattr(contrastive, "_GPU", "cpu")  # as if this were one: it may take other masks
+    with torch.no_grad():
+        ids, mask = torch.full((1, 8), 7), torch.tensor([[1, 1, 1, 1, 1, 0, 0, 0]])
+        states = model.hidden(ids, mask)
+        ids[0, 5:] = 9  # padding is not read
+        torch.testing.assert_close(model.hidden(ids, mask)[:, :5], states[:, :5])
 
 
 def test_the_loss_of_hand_written_scores() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from models.contracts import ModelError
 from models.reader import TransformersReader
 from scripts.benchmark import main
 from scripts.benchmark_baselines import PlainReading, agreement, ours
@@ -21,6 +22,7 @@ from scripts.benchmark_processes import (
     serving,
 )
 from scripts.benchmark_reading import Read, compare
+from scripts.benchmark_sections import network_of
 from scripts.benchmark_service import ask, titles_as_questions
 from scripts.benchmark_table import Table
 from scripts.haystack_client import Range
@@ -35,6 +37,18 @@ PASSAGES = [
     "Fever was seen in 83% of patients.",
 ]
 needs_linux = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="reads /proc")
+
+
+def test_the_sizes_of_a_network_by_either_name(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    bert = {"num_hidden_layers": 6, "hidden_size": 384, "intermediate_size": 1536}
+    distilbert = {"n_layers": 6, "dim": 768, "hidden_dim": 3072}
+    for written, expected in ((bert, Network(6, 384, 1536)), (distilbert, Network(6, 768, 3072))):
+        config.write_text(json.dumps(written))
+        assert network_of(tmp_path) == expected
+    config.write_text(json.dumps({"dim": 768}))
+    with pytest.raises(ModelError, match="does not tell 'n_layers'"):
+        network_of(tmp_path)
 
 
 @needs_linux

@@ -122,6 +122,8 @@ def test_too_few_questions_are_said_before_anything_is_asked(tmp_path: Path) -> 
             {"id": str(n), "question": f"How long {n}?", "answers": [place]}
             for n in range(questions)
         ]
+        # as SQuAD 2.0 has them: there is no span to be right
+        asked.insert(0, {"id": "none", "question": "Who?", "answers": [], "is_impossible": True})
         path = tmp_path / name
         paragraph = {"context": "5.1 days", "cord_uid": "gold", "qas": asked}
         path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
@@ -135,10 +137,14 @@ def test_too_few_questions_are_said_before_anything_is_asked(tmp_path: Path) -> 
         arguments = [word for pair in files.items() for word in pair]
         return calibrate.calibration_questions(calibrate.parser().parse_args(arguments))
 
-    assert len(asked("none").of_reader) == 5
+    found = asked("none")
+    assert (len(found.of_reader), len(found.of_retrieval), len(found.off_topic)) == (5, 5, 5)
+    assert all(gold.answers for gold in (*found.of_reader, *found.of_retrieval))
     assert len(asked("retrieval-off-topic").not_of_retrieval) == 1
     for name in ("retrieval-questions", "questions", "off-topic"):
-        with pytest.raises(CorpusError, match=f"{name} has 2 questions to use: 5 are the fewest"):
+        with pytest.raises(
+            CorpusError, match=rf"{name} has [23] questions to use: 5 are the fewest"
+        ):
             asked(name)
 
 

@@ -178,9 +178,11 @@ def test_a_mistake_in_a_word_and_its_correction_are_measured() -> None:
 def test_a_mistake_changes_one_letter_or_two() -> None:
     for seed in range(60):
         wrong = evaluate_spelling.misspelt("about incubation", random.Random(seed))
-        if wrong is not None:  # a letter may be exchanged for itself
-            assert wrong.startswith("about i")
-            assert OSA.distance(wrong, "about incubation") == 1
+        assert wrong is not None
+        assert wrong.startswith("about i")
+        assert OSA.distance(wrong, "about incubation") == 1
+        assert evaluate_spelling.misspelt("three letters", random.Random(seed)) != "three letters"
+    assert evaluate_spelling.misspelt("too short a word", random.Random(1)) is None
 
 
 def test_help_waits_for_no_torch() -> None:

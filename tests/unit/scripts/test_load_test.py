@@ -233,6 +233,8 @@ def test_only_this_machine_is_loaded() -> None:
     assert is_loopback("http://[::1]:8000")
     assert not is_loopback("ftp://127.0.0.1")
     assert not is_loopback("http://")
+    assert not is_loopback("http://127.0.0.1:99999")
+    assert not is_loopback("http://[::1")
 
 
 def test_recovery_waits_for_three_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:

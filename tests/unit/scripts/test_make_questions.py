@@ -50,12 +50,12 @@ def command(made: Path, output: Path, *more: str) -> list[str]:
     return [
         *("--base", str(made / "base"), "--passages", str(made / "passages.jsonl.gz")),
         *("--output", str(output), "--device", "cpu", "--batch-tokens", "1000"),
-        *("--rate", "5e-3", *more),
+        *more,
     ]
 
 
 def learnt(made: Path, *more: str) -> list[str]:
-    return ["--questions", f"{made}/questions.json=20", *more]
+    return ["--questions", f"{made}/questions.json=20", "--rate", "5e-3", *more]
 
 
 def test_an_index_becomes_a_file_of_passages(made: Path) -> None:
@@ -372,6 +372,16 @@ def test_a_head_begins_with_the_first_questions_that_are_short_enough(
     (tmp_path / "long.json").write_text(json.dumps(data))
     more = ("--questions", str(tmp_path / "long.json"))
     assert make_questions.main(command(made, tmp_path / "new.jsonl.gz", *more)) == 0
+
+
+def test_options_of_learning_are_refused_where_nothing_is_learnt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = ["--base", "x", "--passages", "x", "--output", str(tmp_path / "new.jsonl.gz")]
+    with pytest.raises(SystemExit) as ended:
+        make_questions.main([*places, "--rate", "5", "--minutes", "9"])
+    assert ended.value.code == 2
+    assert "--rate, --minutes: of no use without --questions" in capsys.readouterr().err
 
 
 def test_passages_need_a_base(tmp_path: Path) -> None:

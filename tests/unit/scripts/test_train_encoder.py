@@ -299,6 +299,14 @@ def test_a_name_that_was_mistyped_begins_no_run(
     assert not (tmp_path / "w").exists()
 
 
+def test_a_base_with_a_head_keeps_its_dimension(
+    made: Path, straight: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--base", str(straight.folder / "encoder"), "--dimension", "16"]
+    assert train_encoder.main(command(made, tmp_path, *more)) == 1
+    assert "has a head whose vectors are of 8 numbers: do without" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

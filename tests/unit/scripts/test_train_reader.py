@@ -258,7 +258,7 @@ def test_rounds_go_through_the_same_windows_and_the_teacher_reads_each_once(
     original = Teacher._read
 
     def watched(teacher: Teacher, windows: Batch, column: Any) -> Any:
-        read.extend(keys_of(windows))
+        read.extend(keys_of(windows, windows))
         return original(teacher, windows, column)
 
     monkeypatch.setattr(Teacher, "_read", watched)
@@ -301,6 +301,39 @@ def test_a_run_of_rounds_that_was_stopped_goes_on_to_the_same_weights(
     alone = load_file(tmp_path / "straight" / "reader" / "model.safetensors")
     for name, value in load_file(tmp_path / "stopped" / "reader" / "model.safetensors").items():
         assert torch.equal(value, alone[name]), name
+
+
+def test_each_run_keeps_what_is_new_in_files_of_its_own(tmp_path: Path) -> None:
+    def said(number: int) -> Any:
+        return np.full((2, number), number, np.float16)
+
+    one, other = Taught(tmp_path), Taught(tmp_path)  # two runs at once
+    for number in (1, 2):
+        one.add(number, said(number))
+        one.write()
+        one.write()  # nothing new
+    other.add(3, said(3))
+    other.write()
+    first, *_ = sorted(tmp_path.iterdir())
+    found = Taught(tmp_path)
+    assert len(found) == len(list(tmp_path.iterdir())) == 3
+    assert all(np.array_equal(found[number], said(number)) for number in (1, 2, 3))
+    first.unlink()  # as the error for a damaged one says
+    again = Taught(tmp_path)
+    again.add(9, said(9))
+    again.write()
+    assert len(Taught(tmp_path)) == 3
+
+
+def test_windows_that_differ_to_the_teacher_alone_are_two() -> None:
+    def batch(*rows: list[int]) -> Batch:
+        mask = np.array([[one > 0 for one in row] for row in rows]).astype(np.int64)
+        return Batch(list(range(len(rows))), np.array(rows), np.zeros_like(mask), mask)
+
+    ours, theirs = batch([5, 6, 0], [5, 6, 0], [5, 6, 7]), batch([8, 9], [8, 4], [8, 9])
+    first, cased, longer = keys_of(ours, theirs)
+    assert len({first, cased, longer}) == 3
+    assert keys_of(batch([5, 6]), batch([8, 9, 0])) == [first]  # padding is nothing
 
 
 def test_what_was_taught_and_is_damaged_is_one_line(
@@ -480,6 +513,7 @@ def test_an_encoder_is_a_base_only_with_a_new_head(
         (["--own", "2", "--together", "3"], "--own, --together: of no use without --corpus-q"),
         (["--mined", "9"], "--mined: of no use without --corpus-questions or --made-questions"),
         (["--teacher-weight", "0.9"], "--teacher-weight: of no use without --teacher"),
+        (["--taught", "folder"], "--taught: of no use without --teacher"),
     ],
 )
 def test_options_that_would_count_for_nothing_are_refused(
