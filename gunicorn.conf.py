@@ -136,7 +136,7 @@ def on_starting(server: "Arbiter") -> None:
                 refuse_taken(address)
         preflight(settings)
         if settings.feedback:
-            FeedbackStore(settings.feedback)
+            FeedbackStore(settings.feedback).prepare()
     except (FeedbackError, StartError, OSError) as error:
         on_exit(server)
         raise SystemExit(f"covidquest: cannot start: {error}") from None

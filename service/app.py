@@ -54,6 +54,8 @@ PASSED_OVER = 16 * 1024 * 1024
 """Bytes of a request body that are taken, and thrown away, to say that it is too large."""
 
 _CHUNK = 64 * 1024
+_NO_UTF8 = "The {} has bytes that are no UTF-8: encode its fields so."
+_UNREADABLE = "\ufffd"
 _NO_HOST = "covidquest.no_host"  # in the environment of a request, its Host header
 
 UNSHARED = "private, no-cache"
@@ -145,7 +147,17 @@ def _expect_utf8(fields: bytes, what: str) -> None:
     try:
         unquote_to_bytes(fields).decode()
     except UnicodeDecodeError:
-        raise BadRequest(f"The {what} has bytes that are no UTF-8: encode its fields so.") from None
+        raise BadRequest(_NO_UTF8.format(what)) from None
+
+
+def _expect_utf8_form(body: bytes) -> None:
+    """Refuse a form, of either kind, that is no UTF-8."""
+    if request.mimetype == "application/x-www-form-urlencoded":
+        _expect_utf8(body, "form")
+    elif request.mimetype == "multipart/form-data" and _UNREADABLE.encode() not in body:
+        fields = (text for pair in request.form.items(multi=True) for text in pair)
+        if any(_UNREADABLE in text for text in fields):  # Werkzeug puts it in the place of others
+            raise BadRequest(_NO_UTF8.format("form"))
 
 
 def _read_body() -> None:
@@ -175,8 +187,7 @@ def _read_body() -> None:
         raise ClientDisconnected  # the server takes what has come until then for all of it
     if len(body) > limit:
         raise too_large  # Werkzeug cuts a body of unannounced length, in silence
-    if request.mimetype == "application/x-www-form-urlencoded":
-        _expect_utf8(body, "form")
+    _expect_utf8_form(body)
 
 
 def _pass_over(size: int) -> None:

@@ -22,6 +22,8 @@ _PREPRINT_DOI = re.compile(
     r"10\.1101/(\d{4}\.\d\d\.\d\d\.)?\d{6,}"  # bioRxiv and medRxiv; the press has letters there
     r"|10\.(21203|20944|31219|26434|31234|2139|36227|48550|12688)/"
 )
+_JOINS = re.compile(r"(?<!\w)(?:and|others)(?!\w)", re.IGNORECASE)
+"""What BibTeX takes for the end of a name, or for authors that are left out."""
 _TEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -157,7 +159,7 @@ def bibtex(paper: Paper, link: str | None = None, notes: Sequence[str] = ()) -> 
     """
     year, month, _ = _date_parts(paper)
     authors = [
-        f"{_tex(n.family)}, {_tex(n.given)}" if n.given else f"{{{_tex(n.family)}}}"
+        f"{_part(n.family)}, {_part(n.given)}" if n.given else f"{{{_tex(n.family)}}}"
         for n in names(paper)
     ]
     preprint = is_preprint(paper)
@@ -179,6 +181,11 @@ def bibtex(paper: Paper, link: str | None = None, notes: Sequence[str] = ()) -> 
         lines.append(f"  month = {month_abbr[int(month)].lower()}")
     kind = "article" if fields["journal"] else "misc"
     return f"@{kind}{{{_key(paper)},\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _part(name: str) -> str:
+    """Return a part of an author's name; in braces where BibTeX would take it for several names."""
+    return f"{{{_tex(name)}}}" if _JOINS.search(name) else _tex(name)
 
 
 def _key(paper: Paper) -> str:

@@ -128,14 +128,17 @@ def _named(sentence: str, start: int) -> list[str]:
     What it is compared with is none of them, unless the answer, from `start` on, stands between.
     """
     names: list[str] = []
+    chronic = bool(_CHRONIC.search(sentence))
     for found in _OTHER.finditer(sentence):
         name, place = found[0].casefold(), found.start()
         compared = _COMPARED.finditer(sentence, max(0, place - _COMPARED_FOR), place)
         beside = any(not one.start() < start < place for one in compared)
-        beside |= name.startswith("hiv") and bool(_CHRONIC.search(sentence))
+        beside |= name.startswith("hiv") and chronic
         told = any(name in one.casefold() or one.casefold() in name for one in names)
-        if len(names) < _SHOWN and not (beside or told):
+        if not (beside or told):
             names.append(found[0])
+        if len(names) == _SHOWN:
+            break
     return names
 
 

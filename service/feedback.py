@@ -3,6 +3,7 @@
 docs/decisions/0018-feedback.md tells what is stored, and what for.
 """
 
+import errno
 import logging
 import shutil
 import sqlite3
@@ -86,37 +87,28 @@ class FeedbackStore:
     """The file. Several threads and processes may write it at once."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, making it if there is none, but no folder. Raises FeedbackError."""
-        self._path = path
-        self._prepare()
+        """Take the path of the file, which `prepare` makes; or the first feedback, if it is gone.
 
-    def _prepare(self) -> None:
-        path = self._path
+        So a worker that begins while the file cannot be used answers questions all the same.
+        """
+        self._path = path
+
+    def prepare(self) -> None:
+        """Make the file if there is none, but no folder; see that it can be written.
+
+        Raises FeedbackError.
+        """
         try:
-            if not path.exists():
-                path.touch(mode=0o600)  # notes are for nobody else on the machine
-            if not path.is_file():
-                raise self._unusable("it is no file")
             with self._opened() as db:
-                _expect_ours(db, path)
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute(_SCHEMA)
-                columns = [row[1] for row in db.execute("PRAGMA table_info(feedback)")]
-                if columns != ["id", *_NAMES]:
-                    raise FeedbackError(
-                        f"{path} is a file of another version: move it away, and start again"
-                    )
                 db.execute("BEGIN IMMEDIATE")  # fails on a file that can be read only
                 db.execute("ROLLBACK")
         except (OSError, sqlite3.Error) as error:
             said = (isinstance(error, OSError) and error.strerror) or str(error)
-            raise self._unusable(said) from error
-
-    def _unusable(self, why: str) -> FeedbackError:
-        return FeedbackError(
-            f"feedback cannot be stored in {self._path} ({why}): set COVIDQUEST_FEEDBACK to a file "
-            "in a folder that is there and can be written, or leave it unset for no feedback"
-        )
+            raise FeedbackError(
+                f"feedback cannot be stored in {self._path} ({said}): set COVIDQUEST_FEEDBACK to a "
+                "file in a folder that is there and can be written, or leave it unset for no "
+                "feedback"
+            ) from error
 
     def add(self, feedback: Feedback) -> int:
         """Store feedback; return its number, from 1.
@@ -125,11 +117,9 @@ class FeedbackStore:
         another process keeps it for too long, and FeedbackLostError where it cannot be used.
         """
         try:
-            if not self._path.exists():
-                self._prepare()
             with self._opened() as db:
                 return int(db.execute(_INSERT, astuple(feedback)).lastrowid or 0)
-        except FeedbackError as error:
+        except (FeedbackError, OSError) as error:
             raise self._lost(error) from error
         except sqlite3.Error as error:
             kind = error.sqlite_errorcode & 0xFF  # without what tells its kinds apart
@@ -150,18 +140,42 @@ class FeedbackStore:
 
     def _tight(self) -> bool:
         """Tell whether there may be no room for the small files that SQLite makes beside it."""
-        return shutil.disk_usage(self._path.parent).free < _ROOM
+        try:
+            return shutil.disk_usage(self._path.parent).free < _ROOM
+        except OSError:
+            return False
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one thing to do: feedback is rare, and threads need not share."""
-        db = sqlite3.connect(self._path, timeout=_WAIT, isolation_level=None)
+        """Open the file for one thing to do, made if it is not there, and seen to be ours.
+
+        Feedback is rare, and threads need not share.
+        """
+        path = self._path
+        if not path.exists():
+            path.touch(mode=0o600)  # notes are for nobody else on the machine
+        if not path.is_file():
+            raise FileExistsError(errno.EEXIST, "it is no file")
+        db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
         try:
+            _expect_ours(db, path)
             db.execute(f"PRAGMA max_page_count={MOST_BYTES // _PAGE}")
             db.execute("PRAGMA synchronous=FULL")
+            if not _columns(db):  # another thread may be making it
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute(_SCHEMA)
+            if _columns(db) != ["id", *_NAMES]:
+                raise FeedbackError(
+                    f"{path} is a file of another version: move it away, and start again"
+                )
             yield db
         finally:
             db.close()
+
+
+def _columns(db: sqlite3.Connection) -> list[str]:
+    """Return the names of the columns of the table, none where there is no table."""
+    return [row[1] for row in db.execute("PRAGMA table_info(feedback)")]
 
 
 def _expect_ours(db: sqlite3.Connection, path: Path) -> None:

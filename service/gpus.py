@@ -20,8 +20,9 @@ class LostGPUError(Exception):
 
     def __init__(self, error: Exception) -> None:
         """Tell what the driver said, in its first line."""
+        first, *_ = [*str(error).splitlines(), ""]
         super().__init__(
-            f"the GPU cannot be used any more ({str(error).splitlines()[0]}): see that nvidia-smi "
+            f"the GPU cannot be used any more ({first}): see that nvidia-smi "
             "lists it and restart; with COVIDQUEST_DEVICE=auto the CPU serves where it is gone"
         )
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise, zip_longest
 from typing import Self
 
@@ -44,6 +45,7 @@ _SPELT_OUT: dict[str, str | tuple[str, ...]] = {
 }
 """How words begin that say the same as a name does."""
 _SKIPPED = {"and", "for", "in", "of", "the"}
+_MOST_NAMES = 20
 _LEAST_FUZZY = 8  # letters, from which on one of them may be wrong: Iceland is not Ireland
 _STEM = 4  # letters that a name and its adjective begin with, at the least
 
@@ -80,27 +82,31 @@ class Name:
     behind: str = ""
 
 
-def names_in(question: str) -> list[Name]:
+@lru_cache(maxsize=64)
+def names_in(question: str) -> tuple[Name, ...]:
     """Return the names in a question: capitalised words, abbreviations, codes, drugs, and years.
 
     A word that opens a sentence is none for its capital, and those of COVID-19 are left out.
-    Where most words have capitals these tell nothing.
+    Where most words have capitals these tell nothing. There are 20 at most. Remembered: each
+    answer is looked at for them.
 
     >>> [name.text for name in names_in("Did remdesivir help in New York's hospitals in 2020?")]
     ['remdesivir', 'New York', '2020']
     >>> names_in("WHAT IS THE R0 OF COVID-19?")
-    []
+    ()
     """
     text = COVID.sub(lambda found: "," * len(found[0]), question)
     words = list(_WORD.finditer(text))
     capitalised = sum(word[0].isalpha() and word[0][0].isupper() for word in words[1:])
     if 2 * capitalised > max(4, len(words)):
-        return []
+        return ()
     names: list[Name] = []
     end = -1  # of the name before
+    before = 0  # where the word before ends
     for word, behind in zip_longest(words, words[1:]):
         told, last = re.sub(r"['’]s?$", "", word[0]), names[-1].text if names else ""
-        opens = bool(_OPENS.search(text[: word.start()]))
+        opens = bool(_OPENS.search(text, before, word.start()))
+        before = word.end()
         if not _is_name(told, opens=opens):
             continue
         if text[end : word.start()] == " " and f"{last}{told}".replace(" ", "").isalpha():
@@ -108,7 +114,7 @@ def names_in(question: str) -> list[Name]:
             told = f"{last} {told}"
         names.append(Name(told, behind[0] if behind else ""))
         end = word.end()
-    return names
+    return tuple(names[:_MOST_NAMES])
 
 
 def _is_name(word: str, *, opens: bool) -> bool:

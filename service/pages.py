@@ -79,7 +79,7 @@ def render_page(
     html = render_template(
         "page.html",
         form=form,
-        form_fields=FIELD_NAMES,
+        form_fields=FIELD_NAMES - {"index"},  # which the address alone has
         topics=questions_by_topic(),
         question_length=QUESTION_LENGTH,
         name_length=NAME_LENGTH,

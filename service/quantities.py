@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from math import isclose
 
 from service.numerals import MINUS, NUMBER, is_rest, value_of
@@ -136,7 +137,7 @@ class Quantity:
         >>> one.key == other.key
         True
         """
-        low, high = (float(f"{self.unit.to_base(end):.6g}") for end in (self.low, self.high))
+        low, high = (float(f"{self.unit.to_base(end):.12g}") for end in (self.low, self.high))
         return self.unit.kind, self.bound, low, high
 
     def __str__(self) -> str:
@@ -149,15 +150,25 @@ class Quantity:
         """
         if self.low_unit and self.low_unit != self.unit:
             return f"{self.least}–{self.greatest}"
-        number = f"{self.low:g}"
+        number = _plain(self.low)
         if self.high != self.low:
-            number += f" to {self.high:g}" if self.low < 0 else f"–{self.high:g}"
+            number += f" to {_plain(self.high)}" if self.low < 0 else f"–{_plain(self.high)}"
         number = self.bound + number.replace("-", "−")
         name = self.unit.name
         if self.low == self.high == 1:
             name = {"feet": "foot"}.get(name, name.removesuffix("s"))
         space = "" if name in {"%", ""} else "-" if name == "fold" else " "
         return f"{number}{space}{name}"
+
+
+def _plain(number: float) -> str:
+    """Write a number in six digits; whole, and without a power of ten, where that is not enough.
+
+    >>> [_plain(number) for number in (5.10, 1 / 3, 1_234_567, 0.00001)]
+    ['5.1', '0.333333', '1,234,567', '0.00001']
+    """
+    written = f"{number:g}"
+    return written if "e" not in written else f"{Decimal(f'{number:.12g}'):,f}"
 
 
 def quantity_in(sentence: str, start: int = 0, end: int | None = None) -> Quantity | None:

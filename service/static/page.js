@@ -62,8 +62,7 @@ function restore() {
   const results = byId("resultsView");
   if (!results && !document.querySelector("main .problem")) return;
   byId("ask").reset();
-  const asked = new URLSearchParams(location.search).get("weight") ?? results?.dataset.weight;
-  if (results) slide(asked); // the answers are ranked so, and their address says it
+  if (results) slide(results.dataset.weight); // the answers are ranked so
 }
 
 // What each main part needs: the first one, and each that takes its place or comes back.
@@ -72,7 +71,7 @@ function start() {
   if (results) byId("top_k").value = results.dataset.topK; // not one that was only chosen
   if (results && !results.dataset.started) {
     results.dataset.started = "yes";
-    startRanking(results, byId("weight"), byId("status"), addressed);
+    startRanking(results, byId("weight"), byId("status"), addressed, start);
   }
   showWeight();
   try { byId("keys").checked = localStorage.keys !== "false"; } catch {}

@@ -76,8 +76,9 @@ function place(list, elements) {
 }
 
 // Re-rank the answers of `results` whenever the slider moves, and ask the server for the rest.
-// The address that they then have is told to `addressed`.
-export function startRanking(results, slider, status, addressed) {
+// The address that they then have is told to `addressed`. Answers of another version of the index
+// take their place as a whole, slider and all, and `replaced` is called.
+export function startRanking(results, slider, status, addressed, replaced) {
   const list = results.querySelector("#cards");
   const most = Number(results.dataset.topK);
   let cards = cardsOf(results);
@@ -106,7 +107,9 @@ export function startRanking(results, slider, status, addressed) {
     if (shown) shown.textContent = String(first.length);
     const unlikely = results.querySelector("#unlikely");
     if (unlikely) unlikely.hidden = !first.length || first.some((card) => card.reader >= unlikely.dataset.below);
+    results.dataset.weight = String(weight);
     for (const link of results.querySelectorAll("a[href*='weight=']")) {
+      if (link.origin !== location.origin) continue; // a paper's
       const address = new URL(link.href);
       address.searchParams.set("weight", String(weight));
       link.href = address;
@@ -116,9 +119,19 @@ export function startRanking(results, slider, status, addressed) {
     if (results.isConnected) addressed(addressAt(weight).href + location.hash);
   }
 
-  function tell(weight) {
-    const answer = list.querySelector("mark")?.textContent ?? "none";
+  function tell(weight, shown = list) {
+    const answer = shown.querySelector("mark")?.textContent ?? "none";
     status.textContent = `Ranked with weight ${written(weight)}. First answer: ${answer}`;
+  }
+
+  // The passages of another version of the index may have the same numbers: nothing is kept.
+  function giveWay(section, weight) {
+    const sliding = document.activeElement === slider;
+    addressed(addressAt(weight).href + location.hash);
+    results.replaceWith(document.adoptNode(section));
+    replaced();
+    if (sliding) section.querySelector("#weight").focus({ preventScroll: true });
+    tell(weight, section);
   }
 
   // Take over what the server answered, keeping the cards that are here as they were left.
@@ -148,6 +161,10 @@ export function startRanking(results, slider, status, addressed) {
       const section = page.getElementById("resultsView");
       if (!section) throw new Error(page.querySelector("[role=alert] p, [role=alert] li")?.textContent);
       if (weight !== current) return;
+      if (section.dataset.index !== results.dataset.index) {
+        if (results.isConnected) giveWay(section, weight);
+        return;
+      }
       take(section, weight);
       results.removeAttribute("aria-busy");
       tell(weight);

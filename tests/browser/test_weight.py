@@ -120,6 +120,35 @@ def test_address_and_links_follow_the_weight(visit_to: Open) -> None:
     expect(page.get_by_role("slider")).to_have_value("0.3")
 
 
+def test_answers_of_another_index_take_the_place_of_all(visit_to: Open) -> None:
+    visit = visit_to(SparingAnswerer())
+    visit.open(question="Why is it?", weight=0)
+    page = visit.page
+    results, slider = page.locator("#resultsView"), page.get_by_role("slider")
+    version = results.get_attribute("data-index")
+    assert set(visit.order) & set(expected(many(), 0.2, 5))  # else none could stay
+
+    def updated(route: Route) -> None:
+        """Answer as after an update: the same numbers, other passages."""
+        reply = route.fetch()
+        text = reply.text().replace("of them</mark>", "of these</mark>")
+        text = text.replace(f'data-index="{version}"', 'data-index="new"')
+        route.fulfill(response=reply, body=text)
+
+    page.route("**/top_k_results?*", updated)
+    slider.focus()
+    visit.slide(0.2)
+    expect(results).to_have_attribute("data-index", "new")
+    assert visit.order == expected(many(), 0.2, 5)
+    assert all("of these" in said for said in page.locator("#cards mark").all_text_contents())
+    expect(slider).to_be_focused()
+    expect(slider).to_have_value("0.2")
+    expect(page.locator("#status")).to_contain_text("of these")
+    assert parse_qs(urlsplit(page.url).query)["weight"] == ["0.2"]
+    visit.slide(0.9)  # what took the place is alive
+    assert visit.order == expected(many(), 0.9, 5)
+
+
 def test_what_is_open_stays_open_when_the_server_was_asked(visit_to: Open) -> None:
     visit = visit_to(SparingAnswerer())
     visit.open(question="Why is it?")

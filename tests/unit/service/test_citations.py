@@ -86,6 +86,12 @@ def test_the_files_name_authors_without_marks() -> None:
     assert "author = {{Stefano Elli} and {Yujun}}" in bibtex(paper)
 
 
+def test_an_author_whose_name_has_an_and_is_one() -> None:
+    paper = make_paper(authors="Care and Control, Centre for; Others, Anna; Andersen, K")
+    found = "{{Care and Control}, Centre for and {Others}, Anna and Andersen, K}"
+    assert f"author = {found}" in bibtex(paper)
+
+
 @pytest.mark.parametrize(
     ("changes", "preprint"),
     [

@@ -175,6 +175,11 @@ def test_a_busy_or_loading_service_exports_later(loading_client: FlaskClient) ->
         assert response.status_code == 503
         assert response.headers["Retry-After"]
         assert json.loads(response.data)["status"] == 503
+        page = client.get("/export.csv?question=why", headers={"Accept": "text/html"})
+        assert page.status_code == 503
+        assert "data-again" not in page.text  # what asks again takes a page, and no file
+        again = client.get("/top_k_results?question=why", headers={"Accept": "text/html"})
+        assert "data-again" in again.text
 
 
 def test_other_formats_are_not_there(client: FlaskClient) -> None:

@@ -48,7 +48,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def taking(path: Path) -> FlaskClient:
-    """An application that takes feedback."""
+    """An application that takes feedback, as the master has prepared it."""
+    FeedbackStore(path).prepare()
     return create_app(Settings(feedback=path), FakeAnswerer()).test_client()
 
 
@@ -303,6 +304,40 @@ def test_a_file_that_was_moved_away_is_made_anew(path: Path, tmp_path: Path) -> 
     assert store.add(STORED) == 1
 
 
+def test_threads_that_find_no_file_make_one(path: Path) -> None:
+    store = FeedbackStore(path)
+    for _ in range(10):
+        with ThreadPoolExecutor(8) as threads:
+            numbers = list(threads.map(lambda _: store.add(STORED), range(16)))
+        assert sorted(numbers) == list(range(1, 17))
+        for file in path.parent.glob("*.sqlite*"):
+            file.unlink()
+
+
+def test_a_worker_begins_although_the_file_cannot_be_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = tmp_path / "volume" / "feedback.sqlite"  # whose folder was there when the master began
+    client = create_app(Settings(feedback=gone), FakeAnswerer()).test_client()
+    assert client.get("/top_k_results?question=why").status_code == 200
+    response = client.post(URL, json=GIVEN)
+    assert (response.status_code, response.mimetype) == (503, "application/problem+json")
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"feedback cannot be stored in {gone} (")
+    gone.parent.mkdir()
+    assert client.post(URL, json=GIVEN).status_code == 201
+
+
+def test_a_folder_that_may_not_be_looked_into_any_more_is_told(
+    taking: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("service.feedback.Path.exists", refused)
+    assert taking.post(URL, json=GIVEN).status_code == 503
+
+
 def test_a_place_that_cannot_be_written_is_told_with_its_cure(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "text.sqlite").write_text("This is no database. " * 100)
@@ -313,11 +348,11 @@ def test_a_place_that_cannot_be_written_is_told_with_its_cure(tmp_path: Path) ->
     nowhere = tmp_path / "typo" / "f.sqlite"
     for place in (tmp_path, tmp_path / "file" / "f.sqlite", tmp_path / "text.sqlite", nowhere):
         with pytest.raises(FeedbackError, match=r"set COVIDQUEST_FEEDBACK to a file .*unset"):
-            FeedbackStore(place)
+            FeedbackStore(place).prepare()
     assert not nowhere.parent.exists()
     assert (tmp_path / "text.sqlite").stat().st_mtime_ns == before.st_mtime_ns
     with pytest.raises(FeedbackError, match="another version: move it away"):
-        FeedbackStore(other)
+        FeedbackStore(other).prepare()
 
 
 def test_a_database_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
@@ -326,11 +361,11 @@ def test_a_database_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
         db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY)")
     before = other.read_bytes()
     with pytest.raises(FeedbackError, match="a database of something else: set COVIDQUEST_FEED"):
-        FeedbackStore(other)
+        FeedbackStore(other).prepare()
     assert other.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["users.sqlite"]
     with pytest.raises(FeedbackError, match=r"/dev/null \(it is no file\)"):
-        FeedbackStore(Path("/dev/null"))
+        FeedbackStore(Path("/dev/null")).prepare()
 
 
 def test_a_file_that_broke_while_it_was_used_is_told_and_logged_in_a_line(
@@ -345,7 +380,7 @@ def test_a_file_that_broke_while_it_was_used_is_told_and_logged_in_a_line(
     assert taking.post(URL, json=GIVEN).status_code == 503
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 3
-    for line, why in zip(said, ("not a database", "not a database", "unable to open"), strict=True):
+    for line, why in zip(said, ("not a database", "not a database", "it is no file"), strict=True):
         assert line.startswith(f"feedback cannot be stored in {path} (")
         assert why in line
     assert not any(record.exc_info for record in caplog.records)
@@ -354,11 +389,11 @@ def test_a_file_that_broke_while_it_was_used_is_told_and_logged_in_a_line(
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's /proc")
 def test_a_file_system_that_is_read_only_is_told() -> None:
     with pytest.raises(FeedbackError, match="cannot be stored in /proc/self/feedback"):
-        FeedbackStore(Path("/proc/self/feedback.sqlite"))
+        FeedbackStore(Path("/proc/self/feedback.sqlite")).prepare()
 
 
 def test_the_table_has_the_columns_of_feedback(path: Path) -> None:
-    FeedbackStore(path)
+    FeedbackStore(path).prepare()
     with closing(sqlite3.connect(path)) as db:
         columns = [row[1] for row in db.execute("PRAGMA table_info(feedback)")]
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from service.naming import COVID, COVID_ALONE, Name, Words, is_named, names_in
@@ -100,6 +102,19 @@ def test_a_name_counts_in_another_form(name: str, text: str) -> None:
 )
 def test_another_name_is_not_taken_for_it(name: str, text: str) -> None:
     assert not is_named(Name(name), Words.of(text))
+
+
+def test_a_word_opens_a_sentence_behind_whatever_stands_before_it() -> None:
+    asked = "... Masks? (Gowns) help: Visors, Gloves_Boots _Hats"
+    assert [name.text for name in names_in(asked)] == ["Gloves_Boots", "Hats"]
+
+
+def test_a_question_of_nothing_but_names_has_a_few() -> None:
+    assert len(names_in(" ".join(f"x{n}Y" for n in range(100)))) == 20
+    began = time.process_time()
+    for n in range(40):
+        names_in(f"{'.' * 330}{n}{' a' * 83}")
+    assert time.process_time() - began < 1  # 2.3 s, were it quadratic
 
 
 def test_a_species_is_named_by_the_initial_of_its_genus() -> None:

@@ -139,6 +139,29 @@ def test_a_form_that_is_not_in_utf_8_is_refused(client: FlaskClient, path: str) 
         assert "The form has bytes that are no UTF-8" in response.text
 
 
+@pytest.mark.parametrize("path", [URL, "/batch", "/feedback"])
+def test_a_form_in_parts_that_is_not_in_utf_8_is_refused(client: FlaskClient, path: str) -> None:
+    def parts(value: bytes) -> bytes:
+        head = b'--b\r\nContent-Disposition: form-data; name="question"\r\n\r\n'
+        return head + value + b"\r\n--b--\r\n"
+
+    form = "multipart/form-data; boundary=b"
+    refused = client.post(path, data=parts(b"how \xff long"), content_type=form)
+    assert refused.status_code == 400
+    assert "The form has bytes that are no UTF-8" in refused.text
+    for said in ("how long, Señor?", "what does \ufffd mean"):  # the sign itself may be asked for
+        response = client.post(path, data=parts(said.encode()), content_type=form)
+        assert "no UTF-8" not in response.text
+
+
+def test_only_what_the_form_has_is_linked_to(client: FlaskClient) -> None:
+    page = client.get(f"{URL}?question=&weight=2&index=1&index=2").text
+    links = re.findall(r'<li><a href="#(\w+)"', page)
+    assert "weight" in links
+    assert "index" not in links
+    assert all(f'id="{name}"' in page for name in links)
+
+
 def test_a_whole_number_may_have_a_point(client: FlaskClient) -> None:
     response = ask(client, question="Why?", top_k="7.0")
     assert response.status_code == 200

@@ -275,6 +275,14 @@ def test_equal_quantities_of_other_units_have_one_key() -> None:
     assert feet.key[0] == metres.key[0] == "length"
 
 
+def test_great_numbers_are_told_apart_and_written_out() -> None:
+    one, other = quantity_in("within 1,234,567 days"), quantity_in("within 1,234,568 days")
+    assert one
+    assert other
+    assert one.key != other.key
+    assert str(one) == "1,234,567 days"
+
+
 def test_a_confidence_interval_around_the_number_belongs_to_it() -> None:
     found = quantity_in("5.1 days (95% CI, 4.5 to 5.8 days)")
     assert found
