@@ -51,6 +51,7 @@ _SHARES = {"text": 1.0, "title": 0.5, "section": 0.3}
 _LOCK = ".tantivy-meta.lock"
 _COMPOUND = re.compile(r"\b\w+(?:[-‐‑–/]\w+)+")
 _WRITTEN = re.compile(r"(?<![\w'’])\w*[^\W\d_]\w*(?:[-‐‑–/]\w+)*(?![\w'’-])")
+_PLAIN_WORD = re.compile(r"[^\W_]+")
 _FEWEST_LETTERS = 3  # of a word that is missed
 _SPACED = re.compile(r"\b(?=([^\W\d_]{2,12}) (\d{1,4})\b)")
 _JOINED = 30
@@ -199,7 +200,9 @@ class KeywordIndex:
         """Return the distinct stemmed words of `text` that are worth searching, in order."""
         words = dict.fromkeys(self._analyzer.analyze(with_joined_names(text)))
         words |= dict.fromkeys(self._spaced_names(text))
-        return [word for word in words if word not in STOPWORDS][:_MOST_TERMS]
+        common = [word for word in _PLAIN_WORD.findall(text.lower()) if word in STOPWORDS]
+        stopped = set(self._analyzer.analyze(" ".join(common)))  # "whi" is "why", and may be WHI
+        return [word for word in words if word not in stopped][:_MOST_TERMS]
 
     def _spaced_names(self, text: str) -> Iterator[str]:
         """Yield the joined forms of names that are two words here: "ace2" for "ACE 2"."""

@@ -62,6 +62,8 @@ def test_a_name_in_two_words_finds_it_in_one(tmp_path: Path) -> None:
     assert keywords.terms("type 2 diabetes") == ["type", "2", "diabet"]  # 1 of 40 has it as one
     assert keywords.terms("ACE 2 ACE 2")[-1] == "ace2"
     assert keywords.terms("a 2, of 6, 7 8, ß 9") == ["2", "6", "7", "8", "ß", "9"]
+    assert keywords.terms("Why does SMOKING matter, and its?") == ["smoke", "matter"]
+    assert keywords.terms("What did the WHI find?") == ["whi", "find"]
 
 
 SPELLINGS = [
