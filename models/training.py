@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from files.reading import one_line
+from files.writing import sync
 from models.contracts import ModelError
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -171,6 +172,7 @@ def save_checkpoint(
         tensors[f"progress.{name}"] = torch.tensor(value, dtype=torch.float64)
     temporary = folder / "checkpoint.tmp"
     save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
+    sync(temporary)
     temporary.replace(folder / CHECKPOINT)
 
 
