@@ -38,7 +38,8 @@ They wait for it, or go to another worker.
 """
 _RECEIVED = 65_536  # bytes that are thrown away at once, of what a client sends after its request
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-_PAUSE = 1.0  # seconds without accepting, where the system gives no more files
+_PAUSE = 1.0  # seconds without accepting, where the system has no file or memory for another
+_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
@@ -79,11 +80,11 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         self._paused_until = 0.0
 
     def accept(self, listener: socket) -> None:
-        """Take a new connection, if the system has a file for it."""
+        """Take a new connection, if the system has a file and memory for it."""
         try:
             super().accept(listener)
         except OSError as error:
-            if error.errno not in {errno.EMFILE, errno.ENFILE} or not self.alive:
+            if error.errno not in _SHORT or not self.alive:
                 raise
             self.log.warning("No connection is taken for %g s: %s", _PAUSE, error.strerror)
             self._paused_until = time.monotonic() + _PAUSE
