@@ -53,8 +53,8 @@ class _InterruptedError(Exception):
 class Patience:
     """How long to go on trying: seconds for each read, and before a second try; then it doubles.
 
-    `tries` is how often in a row a try may fail to bring anything. What is fetched anew, because the
-    file changed, ends no such row.
+    `tries` is how often in a row a try may fail to bring anything. What is fetched anew, because
+    the file changed, ends no such row.
     """
 
     timeout: float = 60.0
