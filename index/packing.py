@@ -94,9 +94,10 @@ def unpack(
     """Publish the index in `archive` as the current version of `index_dir`; return its folder.
 
     The archive may be anything, by anyone: only regular files are taken from it, only below a
-    folder of its own, at most `limit` bytes of them, and all are compared with the manifest before
-    they are published. `encoder` is the name of the encoder that the index must be of, if given.
-    `before` hears the version's name right before it becomes the current one.
+    folder of its own, at most `limit` bytes of them, where each member counts for 512 at least, and
+    all are compared with the manifest before they are published. `encoder` is the name of the
+    encoder that the index must be of, if given. `before` hears the version's name right before it
+    becomes the current one.
 
     Raises IndexingError when the archive holds no whole index, one of another encoder, or more
     than `limit` bytes, and OSError when it cannot be written.

@@ -23,6 +23,7 @@ _EXTENDED = {
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
 }
+_SPARSE = "a sparse file: pack it without --sparse"
 _IMPOSSIBLE = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}  # of a name alone
 _BROKEN = (
     EOFError,
@@ -116,7 +117,8 @@ def write_member(name: str, content: IO[bytes], folder: Path, archive: str) -> N
 class _StrictHeader(tarfile.TarInfo):
     """A header that tarfile cannot read is an error; tarfile itself takes it for the end.
 
-    So is one that is too long: tarfile reads those that extend a member's own whole.
+    So is one that is too long: tarfile reads those that extend a member's own whole. And so is that
+    of a sparse file, whose list of places it reads whole.
     """
 
     @classmethod
@@ -124,7 +126,13 @@ class _StrictHeader(tarfile.TarInfo):
         header = super().frombuf(buf, encoding, errors)
         if header.type in _EXTENDED and header.size > _MOST_HEADERS:
             raise tarfile.ReadError(f"a header of {header.size:,} bytes")
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError(_SPARSE)
         return header
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        """Take the place of what tarfile does where pax headers tell of a list in the content."""
+        raise tarfile.ReadError(_SPARSE)
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:

@@ -104,6 +104,16 @@ def test_headers_are_not_read_beyond_their_bound(
         prepared(tmp_path, archive, A)
 
 
+def test_no_list_of_the_places_of_a_sparse_file_is_read(tmp_path: Path) -> None:
+    """It has no bound either, and is in the content, or between it and its header."""
+    member = tarfile.TarInfo(A)
+    member.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    member.pax_headers |= {"GNU.sparse.realsize": "2", "GNU.sparse.name": A}
+    for sparse in ((member, b"1\n0\n2\n".ljust(512, b"\0") + b"{}"), special(b"S", A)):
+        with pytest.raises(CorpusError, match="a sparse file: pack it without --sparse"):
+            prepared(tmp_path, tarred([sparse]), A)
+
+
 def special(kind: bytes, name: str, target: str = "") -> Member:
     member = tarfile.TarInfo(name)
     member.type = kind
