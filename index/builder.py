@@ -14,7 +14,15 @@ from index.corpora.archive import find_parses
 from index.corpora.metadata import read_metadata
 from index.embedding import EmbeddingFiles, EncoderSpec, embed
 from index.keywords import KEYWORDS, Searchable, build_keywords
-from index.manifest import FORMAT, Manifest, describe, publish, read_manifest, version_name
+from index.manifest import (
+    FORMAT,
+    Manifest,
+    describe,
+    expect_no_version,
+    publish,
+    read_manifest,
+    version_name,
+)
 from index.passages import PASSAGES, PassageStore
 from index.reading import READING, read_corpus
 from index.reuse import KnownVectors
@@ -69,11 +77,12 @@ def build_index(
     is not exact, its recall is measured by the `questions`.
 
     Raises CorpusError for a corpus that cannot be read and IndexingError for an index that cannot
-    be written, or lies in the corpus or around it; what `index_dir` had published before stays as
-    it was.
+    be written, lies in the corpus or around it, or is one version of an index; what `index_dir` had
+    published before stays as it was.
     """
     started = time.monotonic()
     expect_apart(corpus, index_dir)
+    expect_no_version(index_dir)
     arguments = arguments_of("build_index", corpus, encoder.name, limit)
     with alone(index_dir):
         folder = just_published(index_dir, arguments) if resume else None
@@ -118,6 +127,7 @@ def expect_to_build(corpus: Path, index_dir: Path) -> None:
     Raises CorpusError and IndexingError as `build_index` does, and as little is written.
     """
     expect_apart(corpus, index_dir)
+    expect_no_version(index_dir)
     next(read_metadata(corpus / "metadata.csv"), None)
     with alone(index_dir):
         pass

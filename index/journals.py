@@ -23,6 +23,7 @@ _CUT = range(2, 9)  # letters that an abbreviation leaves out: "vaccine" is not 
 _LEAST = 3  # letters that it has
 _VOWELS = "aeiou"  # it ends before one of them: "virol", not "neuro"
 _MANY = 20  # names that one may be short for; more are not looked at
+_MOST_COMPARED = 500  # words, for one name, or it stands for none; 25 were the most of the corpus
 _AFTER_ALL = "\U0010ffff"
 _SHORT = {
     short: tuple(words.split())
@@ -92,26 +93,32 @@ def written_out(names: Iterable[Words]) -> dict[Words, Words]:
     found = {}
     for length, alike in by_length.items():
         full = [name for name in alike if length > 1 and _SHORT.keys().isdisjoint(name)]
-        for name in alike:
-            longer = _longer(name, full)
+        all_longer = {name: _longer(name, full) for name in alike}
+        for name, longer in all_longer.items():
             # what is itself short for another of them
-            between = {one for one in longer if longer & _longer(one, full)}
+            between = {one for one in longer if longer & all_longer[one]}
             if len(longer - between) == 1:
                 (found[name],) = longer - between
     return {name: found.get(longer, longer) for name, longer in found.items()}
 
 
 def _longer(name: Words, full: Sequence[Words]) -> set[Words]:
-    """Return some of the names, sorted and as long, that a name may be short for; all if few."""
-    return set(islice(_fitting(name, full, 0, len(full)), _MANY)) - {name}
+    """Return some of the names, sorted and as long, that a name may be short for; all if few.
+
+    None where that takes long: hostile names can all begin alike.
+    """
+    left = iter(range(_MOST_COMPARED))
+    found = set(islice(_fitting(name, full, left, 0, len(full)), _MANY))
+    return set() if next(left, None) is None else found - {name}
 
 
 def _fitting(
-    name: Words, full: Sequence[Words], start: int, stop: int, at: int = 0
+    name: Words, full: Sequence[Words], left: Iterator[int], start: int, stop: int, *, at: int = 0
 ) -> Iterator[Words]:
     """Return those of `full`, from `start` to before `stop`, that a name may be short for.
 
     They are sorted, have as many words as the name, and agree in those before the place `at`.
+    Each word that is compared takes one of `left`, and without any left this ends.
     """
     if at == len(name):
         yield from full[start:stop]
@@ -126,10 +133,10 @@ def _fitting(
         end = bisect_right(
             full, first if short in _SHORT else short + _AFTER_ALL, place, stop, key=word
         )
-        while place < end:
+        while place < end and next(left, None) is not None:
             after = bisect_right(full, full[place][at], place, end, key=word)
             if short in _SHORT or _is_short(short, full[place][at]):
-                yield from _fitting(name, full, place, after, at + 1)
+                yield from _fitting(name, full, left, place, after, at=at + 1)
             place = after
 
 

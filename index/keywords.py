@@ -42,7 +42,7 @@ Searchable: TypeAlias = tuple[str, str, str, Attributes]
 """What is indexed of a passage: its paper's title, its section, its text, its paper's facts."""
 
 _ANALYZER = "science"
-_LONGEST_WORD = 60  # characters; longer ones are sequences and debris
+_LONGEST_WORD = 60  # bytes of UTF-8; words of as many or more are sequences and debris
 _HEAP = 128_000_000  # bytes that the writer buffers
 _MOST_TERMS = 64  # of a question; 500 characters hold fewer words than that, but for debris
 _K1 = 1.2  # tantivy's BM25 parameter, for the bound on a term's score

@@ -89,10 +89,7 @@ def current_version(index_dir: Path) -> Path:
     pointer = index_dir / CURRENT
     if not pointer.is_file():
         if (index_dir / MANIFEST).is_file():
-            raise IndexingError(
-                f"{index_dir} is one version of an index: give the folder that holds it, "
-                f"{index_dir.resolve().parent}"
-            )
+            raise _is_version(index_dir)
         what = "is a file, not a folder" if index_dir.is_file() else "is not there"
         if index_dir.is_dir():
             what = "is not an index (it has no file CURRENT)"
@@ -107,6 +104,19 @@ def current_version(index_dir: Path) -> Path:
             f"{_way_back(index_dir) or 'build it again'}"
         )
     return index_dir / name
+
+
+def expect_no_version(index_dir: Path) -> None:
+    """Raise IndexingError where `index_dir` is one version of an index: nothing is built in it."""
+    if _VERSION.fullmatch(index_dir.resolve().name) and (index_dir / MANIFEST).is_file():
+        raise _is_version(index_dir)
+
+
+def _is_version(index_dir: Path) -> IndexingError:
+    return IndexingError(
+        f"{index_dir} is one version of an index: give the folder that holds it, "
+        f"{index_dir.resolve().parent}"
+    )
 
 
 def index_around(path: Path) -> Path | None:

@@ -15,13 +15,13 @@ from typing import IO, cast
 
 from files.writing import expect_file, whole_file
 from index.corpora.parses import checked as checked_name
-from index.corpora.tar import DamagedError, Member, open_tar
+from index.corpora.tar import DamagedError, Member, open_tar, write_member
 from index.manifest import CURRENT, MANIFEST, Manifest, publish
 from index.search import PassageIndex, checked
 from index.types import CorpusError, IndexingError
 
 CALIBRATION = "calibration"
-_CHUNK = 1 << 20  # bytes
+_LEAST = 512  # bytes that a member counts for: each one takes its time, and most a file
 
 
 def pack(index_dir: Path, target: Path, encoder: str | None = None) -> tuple[str, Manifest]:
@@ -94,9 +94,10 @@ def unpack(
     """Publish the index in `archive` as the current version of `index_dir`; return its folder.
 
     The archive may be anything, by anyone: only regular files are taken from it, only below a
-    folder of its own, at most `limit` bytes of them, and all are compared with the manifest before
-    they are published. `encoder` is the name of the encoder that the index must be of, if given.
-    `before` hears the version's name right before it becomes the current one.
+    folder of its own, at most `limit` bytes of them, where each member counts for 512 at least, and
+    all are compared with the manifest before they are published. `encoder` is the name of the
+    encoder that the index must be of, if given. `before` hears the version's name right before it
+    becomes the current one.
 
     Raises IndexingError when the archive holds no whole index, one of another encoder, or more
     than `limit` bytes, and OSError when it cannot be written.
@@ -108,30 +109,35 @@ def unpack(
         _extract(archive, staging, limit)
         version = _only_version(archive, staging, encoder)
         before(version.name)
-        if (index_dir / version.name).exists():  # of a start that was cut off before its end
-            (index_dir / version.name).rename(staging / "before")
-        published = publish(version, index_dir, version.name)
+        published = _published(version, index_dir, staging / "before")
         _replace(staging / CALIBRATION, index_dir / CALIBRATION)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return published
 
 
+def _published(version: Path, index_dir: Path, before: Path) -> Path:
+    """Publish the unpacked version; return its folder.
+
+    One of its name that is there already, of a start that was cut off before its end, is moved to
+    `before`, and back when this fails.
+    """
+    there = index_dir / version.name
+    if there.exists():
+        there.rename(before)
+    try:
+        return publish(version, index_dir, version.name)
+    except BaseException:
+        if before.exists() and not there.exists():
+            before.rename(there)
+        raise
+
+
 def _extract(archive: Path, staging: Path, limit: int) -> None:
-    room = limit
     try:
         with open_tar(archive) as members:
-            for name, size, content in _files(archive, members):
-                room -= size
-                if room < 0:
-                    raise IndexingError(
-                        f"{archive.name} unpacks to more than {limit:,} bytes, which is the limit: "
-                        "raise it, or serve a smaller index"
-                    )
-                target = staging / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("wb") as file:
-                    shutil.copyfileobj(content, file, _CHUNK)
+            for name, content in _files(archive, members, limit):
+                write_member(name, content, staging, archive.name)
     except DamagedError as error:
         raise IndexingError(
             f"{archive.name} is no tar archive, or a damaged one: pack the index again with "
@@ -141,9 +147,19 @@ def _extract(archive: Path, staging: Path, limit: int) -> None:
         raise IndexingError(str(error)) from error
 
 
-def _files(archive: Path, members: Iterator[Member]) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """Yield name, size and content of each member. Raises IndexingError for one that is no file."""
+def _files(archive: Path, members: Iterator[Member], limit: int) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield name and content of each member.
+
+    Raises IndexingError for one that is no file, and beyond `limit` bytes of all.
+    """
+    room = limit
     for member, content in members:
+        room -= max(member.size, _LEAST)
+        if room < 0:
+            raise IndexingError(
+                f"{archive.name} unpacks to more than {limit:,} bytes, which is the limit: raise "
+                "it, or serve a smaller index"
+            )
         if member.isdir():
             continue
         try:
@@ -155,7 +171,7 @@ def _files(archive: Path, members: Iterator[Member]) -> Iterator[tuple[str, int,
                 f"{archive.name} holds {member.name[:80]!r}, which no packed index does: pack the "
                 "index again with `python -m scripts.pack_index`"
             )
-        yield name, member.size, content
+        yield name, content
 
 
 def _only_version(archive: Path, staging: Path, encoder: str | None) -> Path:

@@ -21,7 +21,7 @@ from index.types import IndexingError, Paper, Progress, Watched
 from index.unfinished import PARSES, PLAN
 from index.words import count_words, has_words
 
-READING = 5
+READING = 6
 """Raise this when the code that merges records or reads papers changes.
 
 An unfinished build of another number is not resumed.

@@ -11,7 +11,6 @@ docs/decisions/0009 tells why these, and where the bounds between them come from
 """
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,10 @@ _COMPONENTS_PQ4 = 2  # that 4 bits of pq4 stand for, likewise
 _ROUNDS = 10  # of k-means; more move the centroids hardly
 _PQ_POINTS = 64  # training vectors for each centroid of a sub-quantiser
 _SLAB = 65_536  # rows converted at a time
+
+# FAISS's stubs know neither the Python constructor nor that an index can be written so
+_writer: Any = faiss.PyCallbackIOWriter
+_write: Any = faiss.write_index
 
 
 def kind_for(passages: int) -> str:
@@ -94,8 +97,9 @@ def build_faiss(vectors: NDArray[np.float16], path: Path, kind: str = AUTO) -> s
     for at in range(0, len(vectors), _SLAB):
         index.add(np.ascontiguousarray(vectors[at : at + _SLAB], np.float32))
     try:
-        faiss.write_index(index, os.fspath(path))
-    except RuntimeError as error:
+        with path.open("wb") as file:  # FAISS's own file does not say when closing it fails
+            _write(index, _writer(file.write))
+    except (OSError, RuntimeError) as error:
         raise IndexingError(f"{path} cannot be written: is the disk full?") from error
     return kind
 

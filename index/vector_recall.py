@@ -15,6 +15,7 @@ LOW = 0.95
 
 _DEPTHS = (10, 100)
 _SLAB = 16_384  # rows compared at a time
+_BLOCK = 256  # questions that are compared with them at a time
 _SAME = 1e-5  # scores closer than this differ by rounding only
 
 
@@ -45,12 +46,14 @@ def measure_recall(
     from passages as questions are. A hit counts when it scores like one of the exact best k, so
     that of equal passages either one is right.
     """
-    best = exact_scores(rows, questions, max(_DEPTHS))
-    found = [[hit.score for hit in hits] for hits in index.search(questions, max(_DEPTHS))]
-    at_10, at_100 = (
-        float(np.mean([_share(*pair, depth) for pair in zip(found, best, strict=True)]))
-        for depth in _DEPTHS
-    )
+    shares: list[list[float]] = []
+    for at in range(0, len(questions), _BLOCK):
+        block = questions[at : at + _BLOCK]
+        best = exact_scores(rows, block, max(_DEPTHS))
+        for hits, scores in zip(index.search(block, max(_DEPTHS)), best, strict=True):
+            found = [hit.score for hit in hits]
+            shares.append([_share(found, scores, depth) for depth in _DEPTHS])
+    at_10, at_100 = (float(np.mean(column)) for column in zip(*shares, strict=True))
     return VectorRecall(at_10, at_100, len(questions))
 
 

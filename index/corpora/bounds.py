@@ -3,6 +3,8 @@
 Without bounds one record with a title of megabytes takes as much of every page that shows it.
 """
 
+from collections.abc import Iterable
+
 from index.corpora.metadata import Record
 from index.lengths import LONGEST_UID
 
@@ -29,22 +31,24 @@ def bounded(record: Record) -> Record:
 
 
 def first_paragraphs(
-    paragraphs: tuple[tuple[str, str], ...], room: int
-) -> tuple[tuple[str, str], ...]:
+    paragraphs: Iterable[tuple[str, str]], room: int
+) -> tuple[tuple[tuple[str, str], ...], bool]:
     """Return as many of a parse's paragraphs, (heading, text), as have `room` characters of text.
 
-    The last one may be cut. Where all have, the same tuple is returned.
+    The last one may be cut. Returns too whether anything was left out; that is not looked at.
 
-    >>> first_paragraphs((("A", "Masks help."), ("B", "Gowns do not.")), 55)
-    (('A', 'Masks help.'), ('B', 'Gowns'))
+    >>> first_paragraphs([("A", "Masks help."), ("B", "Gowns do not.")], 55)
+    ((('A', 'Masks help.'), ('B', 'Gowns')), True)
     """
-    for number, (heading, text) in enumerate(paragraphs):
+    kept: list[tuple[str, str]] = []
+    for heading, text in paragraphs:
         if room <= 0:
-            return paragraphs[:number]
+            return tuple(kept), True
+        kept.append((heading, text[:room]))
         if len(text) > room:
-            return (*paragraphs[:number], (heading, text[:room]))
+            return tuple(kept), True
         room -= max(len(text), _SHORTEST_COUNTED)
-    return paragraphs
+    return tuple(kept), False
 
 
 def cut(text: str, most: int, end: str = " ") -> str:

@@ -42,6 +42,8 @@ def _places(text: str, cite_spans: object) -> list[tuple[int, int]]:
                 isinstance(start, int)
                 and isinstance(end, int)
                 and 0 < start < end <= len(text)
+                and isinstance(said, str)
+                and len(said) == end - start  # else many long ranges would be copied
                 and text[start:end] == said
                 and _NUMBERS.fullmatch(text, start, end)
             ):

@@ -28,6 +28,7 @@ from index.corpora.parses import COLUMNS, Parses, paths
 from index.corpora.records import PaperTask
 from index.corpora.sections import is_back_matter, is_contents, without_authors, without_title
 from index.corpora.titles import clean_heading, clean_journal, clean_title
+from index.filters import name_key, split_sources
 from index.lengths import LONGEST_UID
 from index.types import Document, Paper, Section
 from index.words import count_words
@@ -38,6 +39,7 @@ _PLACEHOLDER = re.compile(  # of an abstract
     r"\W*(?:no\s+)?abstract(?:\s+is)?(?:\s+not)?\s+available(?:\s+for\s+this\s+\w+)?\W*",
     re.IGNORECASE,
 )
+_PREPRINTS = re.compile(r"rxiv|preprint|\bssrn\b|\bres(?:earch)? sq", re.IGNORECASE)  # a source
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +171,12 @@ def _parse(content: bytes, *, from_pdf: bool) -> _Parse:
     parts = [part for part in _list(body) if isinstance(part, dict) and "text" in part]
     if not parts and body != []:
         raise ValueError("not a CORD-19 parse")
-    paragraphs = tuple(
-        (
-            _text(part.get("section")),
-            with_citations_apart(_text(part["text"]), part.get("cite_spans")),
-        )
+    paragraphs = (
+        (_text(part.get("section")), with_citations_apart(text, part.get("cite_spans")))
         for part in parts
+        if (text := _text(part["text"]))
     )
-    kept = first_paragraphs(paragraphs, LONGEST_TEXT)
+    kept, is_cut = first_paragraphs(paragraphs, LONGEST_TEXT)
     metadata = data.get("metadata")
     title = _text(metadata.get("title")) if isinstance(metadata, dict) else ""
     abstract = _abstract(data.get("abstract"))
@@ -185,7 +185,7 @@ def _parse(content: bytes, *, from_pdf: bool) -> _Parse:
         clean_abstract(abstract[:LONGEST_ABSTRACT]),
         kept,
         from_pdf,
-        is_cut=kept is not paragraphs or len(abstract) > LONGEST_ABSTRACT,
+        is_cut=is_cut or len(abstract) > LONGEST_ABSTRACT,
     )
 
 
@@ -225,12 +225,44 @@ def _ranked(records: tuple[Record, ...]) -> tuple[Record, ...]:
 
 
 def _merged(records: tuple[Record, ...]) -> dict[str, str]:
-    """Return the first record, its empty fields filled from the others."""
+    """Return the first record, its empty fields filled from the others.
+
+    Dates and identifiers are in one notation, empty where they are none. The date is the most
+    precise one, of several such the first.
+    """
+    normal = [record | _in_one_notation(record) for record in map(dict, records)]
     merged: dict[str, str] = {}
-    for record in records:
+    for record in normal:
         for name, value in record.items():
             merged[name] = merged.get(name) or value
+    merged["publish_time"] = max((record["publish_time"] for record in normal), key=len)
+    merged["source_x"] = _sources(records)
     return merged
+
+
+def _in_one_notation(record: Record) -> dict[str, str]:
+    """Return the date and the identifiers of a record."""
+    return {
+        "publish_time": read_date(record.get("publish_time", "")),
+        "doi": whole(normal_doi(record.get("doi", "")), 200),
+        "pmcid": whole(normal_pmcid(record.get("pmcid", "")), 200),
+        "pubmed_id": whole(normal_pubmed_id(record.get("pubmed_id", "")), 200),
+    }
+
+
+def _sources(records: tuple[Record, ...]) -> str:
+    """Return the names of the records' sources, each once.
+
+    A server of preprints counts only by the first record that has a source: by any other one it
+    would make a preprint of the paper that a journal has published since.
+    """
+    found: dict[str, str] = {}
+    for record in records:
+        first = not found
+        for name in split_sources(clean(record.get("source_x", ""))):
+            if first or not _PREPRINTS.search(name):
+                found.setdefault(name_key(name), name)
+    return "; ".join(found.values())
 
 
 def _paper(record: Record, title: str) -> Paper:
@@ -239,11 +271,11 @@ def _paper(record: Record, title: str) -> Paper:
         title=title,
         authors=cut(clean(record.get("authors", "")), 20_000, ";"),
         journal=cut(clean_journal(record.get("journal", "")), 300),
-        publish_time=read_date(record.get("publish_time", "")),
-        doi=whole(normal_doi(record.get("doi", "")), 200),
-        pmcid=whole(normal_pmcid(record.get("pmcid", "")), 200),
-        pubmed_id=whole(normal_pubmed_id(record.get("pubmed_id", "")), 200),
+        publish_time=record["publish_time"],
+        doi=record["doi"],
+        pmcid=record["pmcid"],
+        pubmed_id=record["pubmed_id"],
         url=whole(clean(record.get("url", "").split(";")[0]), 2_000),
         license=cut(clean(record.get("license", "")), 200),
-        source=cut(clean(record.get("source_x", "")), 200),
+        source=cut(record["source_x"], 200, ";"),
     )

@@ -3,7 +3,6 @@
 Releases: https://github.com/allenai/cord19 (the README's "Historical releases").
 """
 
-import errno
 import fcntl
 import json
 import os
@@ -21,7 +20,7 @@ from index.corpora.fetching import Patience, fetch
 from index.corpora.megabytes import MEGABYTE, in_megabytes, sha256_watched
 from index.corpora.metadata import read_metadata
 from index.corpora.parses import checked
-from index.corpora.tar import DamagedError, open_tar
+from index.corpora.tar import DamagedError, open_tar, write_member
 from index.types import CorpusError, Progress, Watched
 
 OFFICIAL = "https://ai2-semanticscholar-cord-19.s3-us-west-2.amazonaws.com/historical_releases"
@@ -30,8 +29,6 @@ _METADATA = "metadata.csv"
 _WORK = ".download"
 _LOCK = ".download.lock"  # never deleted: else two could each lock one of that name
 _OURS = "ours.json"  # in _WORK: the names in the release's folder that may be replaced
-_IMPOSSIBLE = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}  # of a name alone
-_CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,17 +176,7 @@ def _unpack_one(
             f"{name} needs {member.size / 1e9:.1f} GB in {staging}, where {free / 1e9:.1f} GB are "
             "free: free space, and the same command goes on"
         )
-    target = staging / name
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as file:
-            shutil.copyfileobj(content, file, _CHUNK)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        if error.errno not in _IMPOSSIBLE:
-            raise
-        raise DamagedError(f"{archive} holds {name[:80]}: {error.strerror}") from error
+    write_member(name, content, staging, archive)
     return ""
 
 

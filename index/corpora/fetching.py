@@ -53,7 +53,8 @@ class _InterruptedError(Exception):
 class Patience:
     """How long to go on trying: seconds for each read, and before a second try; then it doubles.
 
-    `tries` is how often in a row a try may fail to bring anything.
+    `tries` is how often in a row a try may fail to bring anything. What is fetched anew, because
+    the file changed, ends no such row.
     """
 
     timeout: float = 60.0
@@ -85,6 +86,7 @@ def fetch(
     advice = advice or Advice()
     download = _Download(url, target, progress, patience.timeout, limit=limit, advice=advice)
     failures = 0
+    most = download.size()  # bytes that were here at once: what comes in their place is no gain
     while True:
         before = download.size()
         try:
@@ -93,7 +95,11 @@ def fetch(
         except _InterruptedError as error:
             reason = error
         kept = download.size()
-        failures = 0 if kept - before >= _PROGRESS else failures + 1
+        if kept - before < _PROGRESS:
+            failures += 1
+        elif kept - most >= _PROGRESS:
+            failures = 0
+        most = max(most, kept)
         if failures >= patience.tries:
             in_a_row = f", {failures} times in a row" if failures > 1 else ""
             raise CorpusError(
@@ -199,7 +205,8 @@ class _Download:
                     f"{self._shown} cannot be fetched: the server sends another part of the file "
                     f"than it was asked for. What had come was deleted; {self._advice.later}"
                 )
-            if length != (version.length or length) or is_other(response, version):
+            changed = length and version.length and length != version.length
+            if changed or is_other(response, version):
                 self._discard()
                 raise _InterruptedError("the file changed on the server")
         elif response.status == http.client.OK:

@@ -1,6 +1,9 @@
 """Reads tar archives from beginning to end, plain or gzipped, with flat memory."""
 
+import errno
 import gzip
+import os
+import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,7 +15,23 @@ from index.types import CorpusError
 
 _GZIP = b"\x1f\x8b"
 _BUFFER = 1 << 20  # bytes
-_BROKEN = (EOFError, tarfile.TarError, zlib.error, gzip.BadGzipFile)
+_MOST_HEADERS = 1 << 20  # bytes before a member's own header: long names, and pax
+_EXTENDED = {
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+}
+_SPARSE = "a sparse file: pack it without --sparse"
+_IMPOSSIBLE = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}  # of a name alone
+_BROKEN = (
+    EOFError,
+    RecursionError,  # tarfile calls itself for each header that another one follows
+    tarfile.TarError,
+    zlib.error,
+    gzip.BadGzipFile,
+)
 
 
 class DamagedError(CorpusError):
@@ -77,11 +96,50 @@ def forget_members(tar: tarfile.TarFile) -> None:
     vars(tar)["members"].clear()  # an attribute that the type stubs leave out
 
 
+def write_member(name: str, content: IO[bytes], folder: Path, archive: str) -> None:
+    """Write the content of a member to the file `name` below a folder; it is on the disk then.
+
+    Raises DamagedError for a name that no file can have, or not beside the others, and OSError.
+    """
+    target = folder / name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as file:
+            shutil.copyfileobj(content, file, _BUFFER)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in _IMPOSSIBLE:
+            raise
+        raise DamagedError(f"{archive} holds {name[:80]}: {error.strerror}") from error
+
+
 class _StrictHeader(tarfile.TarInfo):
-    """A header that tarfile cannot read is an error; tarfile itself takes it for the end."""
+    """A header that tarfile cannot read is an error; tarfile itself takes it for the end.
+
+    So is one that is too long: tarfile reads those that extend a member's own whole. And so is that
+    of a sparse file, whose list of places it reads whole.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _EXTENDED and header.size > _MOST_HEADERS:
+            raise tarfile.ReadError(f"a header of {header.size:,} bytes")
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError(_SPARSE)
+        return header
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        """Take the place of what tarfile does where pax headers tell of a list in the content."""
+        raise tarfile.ReadError(_SPARSE)
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+        held = tarfile_.pax_headers  # of all members that follow
+        before = tarfile_.fileobj.tell() - tarfile_.offset if tarfile_.fileobj else 0
+        if max(before, sum(map(len, (*held, *held.values())))) > _MOST_HEADERS:
+            raise tarfile.ReadError(f"headers of more than {_MOST_HEADERS:,} bytes")
         try:
             return super().fromtarfile(tarfile_)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined] # left out of the type stubs

@@ -29,6 +29,7 @@ class Release:
     checks_if_range: bool = True
     headers: dict[str, str] = field(default_factory=dict)
     said_length: int | None = None  # a wrong Content-Length
+    said_whole: str = ""  # of ranges: another length of the file than it has
     chunked: bool = False
     unsaid: bool = False  # how long the body is: it ends with the connection
     stall: threading.Event | None = None  # wait for it before the body
@@ -83,7 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = content[begin:]
         self.send_response(206 if begin else 200)
         if begin:
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            whole = release.said_whole or len(content)
+            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{whole}")
         headers = {"ETag": etag} if release.etag else {}
         headers |= {"Last-Modified": modified} if release.modified else {}
         length = release.said_length if release.said_length is not None else len(body)

@@ -79,6 +79,41 @@ def test_of_members_with_one_name_the_last_counts_as_for_tar(tmp_path: Path) -> 
     assert prepared(tmp_path, tarred([(A, b"old"), (A, b"new")]), A).read(A) == b"new"
 
 
+@pytest.mark.parametrize(
+    ("kinds", "size"),
+    [
+        ([tarfile.GNUTYPE_LONGNAME], 1 << 21),
+        ([tarfile.GNUTYPE_LONGLINK], 1 << 21),
+        ([tarfile.XHDTYPE], 1 << 21),
+        ([tarfile.XGLTYPE], 1 << 21),
+        ([tarfile.GNUTYPE_LONGNAME] * 9, 1 << 18),
+        ([tarfile.GNUTYPE_LONGNAME] * 2_000, 1),
+        ([tarfile.XGLTYPE, tarfile.REGTYPE] * 9, 1 << 18),
+    ],
+)
+def test_headers_are_not_read_beyond_their_bound(
+    tmp_path: Path, kinds: list[bytes], size: int
+) -> None:
+    """Else a small archive fills the memory: what is in them compresses well."""
+    members = []
+    for number, kind in enumerate(kinds):
+        (member, _), key = special(kind, "x"), f"{size + 20} {number:05}="
+        members.append((member, b"" if kind == tarfile.REGTYPE else key.encode().ljust(size, b"x")))
+    archive = gzip.compress(tarred([*members, *ABC]))
+    with pytest.raises(CorpusError, match="is cut off or damaged"):
+        prepared(tmp_path, archive, A)
+
+
+def test_no_list_of_the_places_of_a_sparse_file_is_read(tmp_path: Path) -> None:
+    """It has no bound either, and is in the content, or between it and its header."""
+    member = tarfile.TarInfo(A)
+    member.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    member.pax_headers |= {"GNU.sparse.realsize": "2", "GNU.sparse.name": A}
+    for sparse in ((member, b"1\n0\n2\n".ljust(512, b"\0") + b"{}"), special(b"S", A)):
+        with pytest.raises(CorpusError, match="a sparse file: pack it without --sparse"):
+            prepared(tmp_path, tarred([sparse]), A)
+
+
 def special(kind: bytes, name: str, target: str = "") -> Member:
     member = tarfile.TarInfo(name)
     member.type = kind

@@ -13,6 +13,7 @@ from index.types import Paper
 from scripts.check_corpus import main
 from tests.unit.index.release import ABSTRACT, parse, sentences, write_release
 
+SOURCES = [f"S{n}" for n in range(10, 100)]  # 40 of them have 198 characters
 TOO_LONG = "a cord_uid of more than 100 characters"
 
 
@@ -41,7 +42,8 @@ def paper(root: Path, **record: str) -> Paper:
         ("pmcid", "pmcid", f"PMC{'1' * 200}", ""),
         ("pubmed_id", "pubmed_id", "1" * 201, ""),
         ("license", "license", "cc-by " * 40, ("cc-by " * 33).strip()),
-        ("source_x", "source", "PMC; " * 60, ("PMC; " * 40).strip()),
+        ("source_x", "source", "PMC; " * 60, "PMC"),
+        ("source_x", "source", "; ".join(SOURCES), "; ".join(SOURCES[:40])),
     ],
 )
 def test_fields(tmp_path: Path, column: str, field: str, text: str, kept: str) -> None:
@@ -106,6 +108,22 @@ def test_a_long_parse_is_read_up_to_its_bound(
 
 def test_every_paragraph_counts() -> None:
     paragraphs = (("", ""),) * 10 + (("", "Masks help."),)
-    assert bounds.first_paragraphs(paragraphs, 511) is paragraphs
-    assert bounds.first_paragraphs(paragraphs, 505) == (*paragraphs[:10], ("", "Masks"))
-    assert len(bounds.first_paragraphs((("", ""),) * 9, 100)) == 2
+    assert bounds.first_paragraphs(paragraphs, 511) == (paragraphs, False)
+    assert bounds.first_paragraphs(paragraphs, 505) == ((*paragraphs[:10], ("", "Masks")), True)
+    assert bounds.first_paragraphs((("", ""),) * 9, 100) == ((("", ""),) * 2, True)
+
+
+def test_what_follows_the_bound_is_not_looked_at() -> None:
+    paragraphs = iter([("", "Masks help.")] * 10)
+    assert len(bounds.first_paragraphs(paragraphs, 100)[0]) == 2
+    assert len(list(paragraphs)) == 7
+
+
+def test_empty_paragraphs_take_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.corpora.cord19.LONGEST_TEXT", 1_000)
+    made = parse(*[""] * 1_000, "Masks were worn by all nurses.")
+    (tmp_path / "p").write_text(json.dumps(made))
+    found = read(tmp_path, {"pdf_json_files": "p"})
+    assert found.unreadable == ()
+    assert found.document is not None
+    assert found.document.sections[-1].text == "Masks were worn by all nurses."

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from index.builder import expect_to_build
 from index.embedding import EncoderSpec, embedding_text
 from index.filters import Attributes
 from index.keywords import build_keywords
@@ -389,6 +390,16 @@ def test_a_mistyped_corpus_costs_nothing(tmp_path: Path) -> None:
     with pytest.raises(CorpusError):
         build(tmp_path / "corpus", tmp_path / "index")
     assert sorted((tmp_path / "index").rglob("*")) == before
+
+
+def test_nothing_is_built_in_a_version_of_an_index(tmp_path: Path) -> None:
+    build(SAMPLE, tmp_path, limit=2)
+    version = current_version(tmp_path)
+    before = everything(tmp_path), sorted(tmp_path.rglob("*"))
+    for start in (lambda: build(SAMPLE, version), lambda: expect_to_build(SAMPLE, version)):
+        with pytest.raises(IndexingError, match=f"one version of an index: give .* {tmp_path}$"):
+            start()
+    assert (everything(tmp_path), sorted(tmp_path.rglob("*"))) == before
 
 
 def test_an_index_folder_that_cannot_be_written(tmp_path: Path) -> None:

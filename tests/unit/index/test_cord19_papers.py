@@ -205,6 +205,60 @@ def test_fields_are_filled_from_all_records_of_the_paper(tmp_path: Path) -> None
     assert not found.full_text
 
 
+def test_what_cannot_be_read_of_one_record_hides_nothing_of_another(tmp_path: Path) -> None:
+    paper = document(
+        tmp_path,
+        {
+            "abstract": ABSTRACT,
+            "publish_time": "Winter 2020",
+            "doi": "10.1101",
+            "pmcid": "unknown",
+            "pubmed_id": f"PMID: {'1' * 300}",
+        },
+        {"publish_time": "2020-03-13", "doi": "10.1/X", "pmcid": "12", "pubmed_id": "34"},
+    ).paper
+    assert (paper.publish_time, paper.doi) == ("2020-03-13", "10.1/x")
+    assert (paper.pmcid, paper.pubmed_id) == ("PMC12", "34")
+
+
+@pytest.mark.parametrize(
+    ("dates", "kept"),
+    [
+        (("2020", "2019-12-30"), "2019-12-30"),
+        (("2020-03", "2020", "2019-12"), "2020-03"),
+        (("", "2020-13", "2021"), "2020"),
+        (("", ""), ""),
+    ],
+)
+def test_the_most_precise_date_counts_and_else_that_of_the_fullest_record(
+    tmp_path: Path, dates: tuple[str, ...], kept: str
+) -> None:
+    records = [
+        {"abstract": ABSTRACT[: -n or None], "publish_time": date} for n, date in enumerate(dates)
+    ]
+    assert document(tmp_path, *records).paper.publish_time == kept
+
+
+@pytest.mark.parametrize(
+    ("sources", "kept"),
+    [
+        (("Elsevier; PMC", "Medline; pmc ;WHO"), "Elsevier; PMC; Medline; WHO"),
+        (("", "WHO", "PMC"), "WHO; PMC"),
+        (("Elsevier", "MedRxiv; WHO"), "Elsevier; WHO"),  # else it would be called a preprint
+        (("MedRxiv; WHO", "Elsevier; BioRxiv"), "MedRxiv; WHO; Elsevier"),
+        (("", "ArXiv", "SSRN"), "ArXiv"),
+        (("", ""), ""),
+    ],
+)
+def test_a_paper_has_the_sources_of_all_its_records(
+    tmp_path: Path, sources: tuple[str, ...], kept: str
+) -> None:
+    records = [
+        {"abstract": ABSTRACT[: -n or None], "source_x": source} for n, source in enumerate(sources)
+    ]
+    assert document(tmp_path, *records).paper.source == kept
+
+
 def test_sections(tmp_path: Path) -> None:
     made = parse(
         ("1. Methods", "Masks were worn by 31 nurses."),

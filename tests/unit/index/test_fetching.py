@@ -129,6 +129,27 @@ def test_a_file_that_always_changes_is_given_up(release: Release, tmp_path: Path
     assert len(release.requests) == 4
 
 
+def test_what_is_fetched_anew_again_and_again_is_given_up(release: Release, tmp_path: Path) -> None:
+    """Each other try finds another file, and the one after it brings megabytes."""
+    release.checks_if_range = False
+    release.contents = [bytes([n]) * 3_000_000 for n in range(20)]
+    release.cut_after = [2 * MB] * 20
+    with pytest.raises(CorpusError, match="3 times in a row"):
+        got(release, tmp_path)
+    assert len(release.requests) == 6
+
+
+@pytest.mark.parametrize("unsaid", [True, False])
+def test_a_part_of_a_file_whose_length_is_not_said(
+    release: Release, tmp_path: Path, *, unsaid: bool
+) -> None:
+    """RFC 9110, section 14.4: an asterisk says that the length is not known, and no more."""
+    release.said_whole, release.unsaid = "*", unsaid
+    release.cut_after = [MB, 2 * MB, 17]
+    assert got(release, tmp_path) == CONTENT
+    assert release.sent == len(CONTENT)
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_what_is_not_there(release: Release, tmp_path: Path, status: int) -> None:
     release.statuses = [status]

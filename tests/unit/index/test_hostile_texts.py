@@ -10,6 +10,7 @@ from index.chunking import Chunker, sentences
 from index.corpora import cleaning, sections, titles
 from index.corpora.broken_words import without_broken_words
 from index.corpora.characters import visible
+from index.corpora.citations import with_citations_apart
 from index.corpora.dates import read_date
 from index.corpora.formulas import without_formulas
 from index.corpora.identifiers import normal_doi, normal_pmcid, normal_pubmed_id
@@ -153,3 +154,12 @@ def test_many_paragraphs_are_read_in_linear_time(paragraphs: list[str]) -> None:
             function(paragraphs)
     with deadline("without_title"):
         sections.without_title(paragraphs, "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "ITIMER_VIRTUAL"), reason="no timer of CPU seconds here")
+def test_many_places_of_citations_are_read_in_linear_time() -> None:
+    """Each says that nearly all of the text is a citation, and what it is called is short."""
+    text = "漢" * 2_000_000
+    spans = [{"start": 1, "end": len(text) - n, "text": "1"} for n in range(10_000)]
+    with deadline("with_citations_apart"):
+        assert with_citations_apart(text, spans) == text

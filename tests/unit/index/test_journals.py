@@ -6,6 +6,7 @@ from itertools import combinations
 
 import pytest
 
+from index import journals as journals_module
 from index.filters import name_key
 from index.journals import Journals, words_of
 
@@ -131,3 +132,24 @@ def test_many_journals_take_little_time() -> None:
     journals = Journals.of(names)
     assert time.process_time() - start < 5  # a third of a second where nothing else runs
     assert len(journals.keys) < 11_100
+
+
+def test_names_that_begin_alike_are_compared_so_often_and_stand_for_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of them may be short for the others by the first word, and never by the second."""
+    compared: list[str] = []
+    is_short = journals_module._is_short
+
+    def noted(short: str, word: str) -> bool:
+        compared.append(word)
+        return is_short(short, word)
+
+    monkeypatch.setattr(journals_module, "_is_short", noted)
+    monkeypatch.setattr(journals_module, "_MOST_COMPARED", 50)
+    names = [f"abcd{n} x{n}" for n in range(1_000)] + [f"abc b{n}" for n in range(1_000)]
+    both = ["Abc Xyl", "Abcd999 Xylophone"]
+    journals = Journals.of([*names, *both, "Emerg Infect Dis", "Emerging Infectious Diseases"])
+    assert len(compared) <= 50 * len(journals.keys)
+    assert [name[0] for name in journals.stands_for] == ["emerg"]
+    assert len(Journals.of(both).keys) == 1

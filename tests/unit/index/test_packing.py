@@ -192,6 +192,9 @@ def test_a_full_disk_leaves_no_half_file(built: Path, tmp_path: Path) -> None:
         (without(CURRENT), r"it has no file CURRENT: pack the index again"),
         (without("manifest.json"), "is not a manifest"),
         (without("passages.sqlite"), r"passages\.sqlite is missing"),
+        (renamed("x" * 300), "damaged one: pack the index again"),
+        (renamed("."), "damaged one: pack the index again"),
+        (renamed(f"{CURRENT}/x"), "it has no file CURRENT"),
     ],
 )
 def test_another_archive_is_refused(
@@ -237,6 +240,32 @@ def test_no_more_than_the_limit_is_unpacked(archive: Path, tmp_path: Path) -> No
     with pytest.raises(IndexingError, match=r"unpacks to more than 9,000 bytes"):
         unpack(archive, tmp_path / "there", limit=9_000)
     assert list((tmp_path / "there").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE])
+def test_members_without_content_count_too(tmp_path: Path, kind: bytes) -> None:
+    with tarfile.open(tmp_path / "index.tar", "w") as tar:
+        for number in range(1_000):
+            member = tarfile.TarInfo(f"a/{number}")
+            member.type = kind
+            tar.addfile(member)
+    with pytest.raises(IndexingError, match=r"unpacks to more than 100,000 bytes"):
+        unpack(tmp_path / "index.tar", tmp_path / "there", limit=100_000)
+
+
+def test_a_version_that_is_there_stays_when_the_same_cannot_be_published(
+    built: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(built, tmp_path / "there"))
+    before = files(folder)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("index.packing.publish", fail)
+    with pytest.raises(OSError, match="No space left"):
+        unpack(archive, folder, limit=LIMIT)
+    assert files(folder) == before
 
 
 def test_files_that_are_no_part_of_the_index_are_left_out(archive: Path, tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from index.types import IndexingError, VectorRecall
+from index.types import Hit, IndexingError, VectorRecall
 from index.vector_kinds import EXACT, KINDS, build_faiss, kind_for
 from index.vector_recall import exact_scores, measure_recall, recall_of
 from index.vectors import VectorIndex
 from tests.making import unit
+from tests.unit.index.disk import largest_file
 
 
 def test_the_kind_follows_from_the_number_of_passages(
@@ -86,6 +88,20 @@ def test_an_index_that_cannot_be_written(tmp_path: Path) -> None:
         build_faiss(unit(3).astype(np.float16), tmp_path / "file" / "v.faiss")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [0, 5_000])
+def test_an_index_that_a_full_disk_cuts_off(tmp_path: Path, kind: str, size: int) -> None:
+    rows = unit(10_000, 16).astype(np.float16)
+    with largest_file(size), pytest.raises(IndexingError, match="written: is the disk full"):
+        build_faiss(rows, tmp_path / "v", kind)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_a_small_index_that_is_written_when_its_file_is_closed() -> None:
+    with pytest.raises(IndexingError, match="/dev/full cannot be written: is the disk full"):
+        build_faiss(unit(3).astype(np.float16), Path("/dev/full"))
+
+
 def test_exact_scores_are_of_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("index.vector_recall._SLAB", 30)
     rows, questions = unit(100).astype(np.float16), unit(4, seed=1)
@@ -109,6 +125,25 @@ def test_recall_is_the_share_that_is_found(tmp_path: Path) -> None:
     assert (recall.at_10, recall.at_100) == pytest.approx(tuple(expected))
     assert 0.2 < recall.at_10 < 0.8
     assert recall.questions == 5
+
+
+def test_questions_are_measured_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, questions = unit(2000).astype(np.float16), unit(50, seed=1)
+    wrong = np.concatenate([rows[:1000], -rows[1000:]])  # half of the rows cannot be found
+    build_faiss(wrong, tmp_path / "v")
+    index = VectorIndex(tmp_path / "v", rows)
+    whole = measure_recall(index, rows, questions)
+    monkeypatch.setattr("index.vector_recall._BLOCK", 7)
+    asked: list[int] = []
+    search = VectorIndex.search
+
+    def noted(self: VectorIndex, vectors: NDArray[np.float32], k: int) -> list[list[Hit]]:
+        asked.append(len(vectors))
+        return search(self, vectors, k)
+
+    monkeypatch.setattr(VectorIndex, "search", noted)
+    assert measure_recall(index, rows, questions) == whole
+    assert asked == [7] * 7 + [1]
 
 
 def test_either_of_equal_rows_is_right(tmp_path: Path) -> None:
