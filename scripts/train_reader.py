@@ -183,8 +183,8 @@ def parser() -> argparse.ArgumentParser:
         type=up_to(0.9),
         default=0.0,
         metavar="S",
-        help="leave out this share of the words, but for the answer, anew in each pass, not in each "
-        "round (default: 0)",
+        help="leave out this share of the words, but for the answer, anew in each pass, and not in "
+        "each round (default: 0)",
     )
     add("--batch-tokens", type=at_least(64), default=5400, metavar="N", help="tokens in a batch")
     add("--max-length", type=at_least(32), default=384, metavar="N", help="tokens of a window")
