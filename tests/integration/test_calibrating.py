@@ -105,10 +105,11 @@ def test_files_without_questions_and_an_index_to_be_read_alone_are_one_line(
         assert calibrate.main(["--index", str(sample_index), *files, *changes]) == 1
         return capsys.readouterr().err.splitlines()[-1]
 
-    assert refused("--retrieval-questions", none) == f"calibrate: {none} has no question"
-    assert refused("--questions", none) == f"calibrate: {none} has no question"
+    nothing = f"calibrate: {none} has no question with an answer"
+    assert refused("--retrieval-questions", none) == nothing
+    assert refused("--questions", none) == nothing
     assert "has 0 questions to use: 5 are the fewest" in refused("--off-topic", none)
-    about = f"{some} has no question about the papers of {papers}"
+    about = f"{some} has no question with an answer about the papers of {papers}"
     assert refused("--papers", papers) == f"calibrate: {about}"
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert "cannot be written to" in refused("--write", "index")
