@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote
 
+from index.preprints import PREPRINT_WORDS
 from index.types import Paper
 
 CITED_AUTHORS = 6
@@ -17,7 +18,6 @@ _DOI = re.compile(
     r"(?!10\.1101/\d{4}(?:\.\d\d?){1,2}\.?$)"  # a preprint's, cut off in the middle of its date
     r"10\.\d{4,9}/\S+"
 )
-_PREPRINT_WORDS = re.compile(r"[a-z]rxiv|\bpreprint|\bssrn\b|\bres(earch)? sq", re.IGNORECASE)
 _PREPRINT_DOI = re.compile(
     r"10\.1101/(\d{4}\.\d\d\.\d\d\.)?\d{6,}"  # bioRxiv and medRxiv; the press has letters there
     r"|10\.(21203|20944|31219|26434|31234|2139|36227|48550|12688)/"
@@ -91,7 +91,7 @@ def is_preprint(paper: Paper) -> bool:
     One that a journal published since is still told by the record that the index has of it.
     """
     described = f"{paper.journal}; {paper.source}"
-    return bool(_PREPRINT_WORDS.search(described) or _PREPRINT_DOI.match(paper.doi))
+    return bool(PREPRINT_WORDS.search(described) or _PREPRINT_DOI.match(paper.doi))
 
 
 def doi_of(paper: Paper) -> str:

@@ -30,6 +30,7 @@ from index.corpora.sections import is_back_matter, is_contents, without_authors,
 from index.corpora.titles import clean_heading, clean_journal, clean_title
 from index.filters import name_key, split_sources
 from index.lengths import LONGEST_UID
+from index.preprints import PREPRINT_WORDS
 from index.types import Document, Paper, Section
 from index.words import count_words
 
@@ -39,7 +40,6 @@ _PLACEHOLDER = re.compile(  # of an abstract
     r"\W*(?:no\s+)?abstract(?:\s+is)?(?:\s+not)?\s+available(?:\s+for\s+this\s+\w+)?\W*",
     re.IGNORECASE,
 )
-_PREPRINTS = re.compile(r"rxiv|preprint|\bssrn\b|\bres(?:earch)? sq", re.IGNORECASE)  # a source
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ def _sources(records: tuple[Record, ...]) -> str:
     for record in records:
         first = not found
         for name in split_sources(clean(record.get("source_x", ""))):
-            if first or not _PREPRINTS.search(name):
+            if first or not PREPRINT_WORDS.search(name):
                 found.setdefault(name_key(name), name)
     return "; ".join(found.values())
 
