@@ -4,6 +4,7 @@ import argparse
 import os
 import statistics
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import cycle
@@ -68,8 +69,8 @@ def parser() -> argparse.ArgumentParser:
         type=at_least(2),
         default=_FEWEST[READER],
         metavar="N",
-        help="how many passages; of a reader, half of them tell how to round (default, and fewest "
-        "of a reader: %(default)s)",
+        help="how many passages; of a reader, those of one half of the texts tell how to round "
+        "(default, and fewest of a reader: %(default)s)",
     )
     return arguments
 
@@ -87,6 +88,18 @@ def near_answer(gold: GoldQuestion) -> str:
     """Return the part of a question's context that holds its first answer, or begins it."""
     start = gold.starts[0] if gold.starts else 0
     return gold.context[max(0, start - _AROUND) : start + _AROUND]
+
+
+def halves(texts: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Return the places of two halves of some texts; equal ones are in the same half."""
+    equal: defaultdict[str, list[int]] = defaultdict(list)
+    for place, text in enumerate(texts):
+        equal[text].append(place)
+    first: list[int] = []
+    second: list[int] = []
+    for places in equal.values():
+        min(first, second, key=len).extend(places)
+    return first, second
 
 
 def f1_lost(
@@ -117,12 +130,20 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
     if options.questions:
         golds = list(read_squad(options.questions, options.limit))
         asked = [(gold.question, near_answer(gold)) for gold in golds]
+        texts = [gold.context for gold in golds]
     else:
         asked = from_index(options.index or settings.index, options.limit)
+        texts = [passage for _, passage in asked]
     if len(asked) < (fewest := _FEWEST[options.kind]):
         raise CorpusError(
             f"{len(asked)} passages to compare on are too few, the verdict would be chance: give "
             f"--questions, --index or --limit with {fewest} or more"
+        )
+    calibrating, checking = halves(texts)
+    if options.kind == READER and len(checking) < fewest // 3:
+        raise CorpusError(
+            f"the {len(asked)} questions are about too few texts: one half of the texts tells how "
+            f"to round, and the others, to compare on, have {len(checking)} questions"
         )
     source = model_folder(options.kind, options.model)
     target = options.output or source
@@ -148,10 +169,16 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
         return making.make_encoder(source, target, asked, print)
 
     def measure(found: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
-        return f1_lost(found, expected, golds[1::2])
+        return f1_lost(found, expected, [golds[place] for place in checking])
 
     return making.make_reader(
-        source, target, asked, print, measure if golds else None, finer=options.finer
+        source,
+        target,
+        [asked[place] for place in calibrating],
+        [asked[place] for place in checking],
+        print,
+        measure=measure if golds else None,
+        finer=options.finer,
     )
 
 

@@ -41,21 +41,22 @@ _WEIGHTS = {".safetensors", ".bin", ".onnx"}
 def make_reader(
     source: Path,
     target: Path,
-    asked: Sequence[Question],
+    calibrating: Sequence[Question],
+    checking: Sequence[Question],
     say: Report,
-    measure: Measure | None,
     *,
+    measure: Measure | None = None,
     finer: bool = False,
 ) -> Record:
     """Write a reader's ONNX files into `target`, a folder, and return their record.
 
-    Half of the questions tells how to round, the others whether that did harm. With `finer`, the
-    products of each layer's widest values, which rounding harms most, are rounded by blocks.
+    The passages of `calibrating` tell how to round, those of `checking`, which should be others,
+    whether that did harm. With `finer`, the products of each layer's widest values, which rounding
+    harms most, are rounded by blocks.
 
     Raises ModelError where the model can't be loaded, or reads worse than it should; nothing is
     left in `target` then.
     """
-    calibrating, checking = asked[::2], asked[1::2]
     with _expected_to_run(source):
         graph = reader_graph(source)
         say(f"exported; looking at {len(calibrating)} passages")

@@ -44,6 +44,7 @@ PASSAGES = [
     "👩‍🔬 says: fièvre 发烧 שלום in 97% of e\u0301te\u0301s\0.",
 ]
 ASKED = [(QUESTION, passage) for passage in PASSAGES * 2]
+HALVES = (ASKED[::2], ASKED[1::2])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,7 +63,7 @@ def readers(
     """Return the folders of tiny readers with nothing but ONNX files for weights."""
     root = tmp_path_factory.mktemp("onnx")
     for name in ("bert", "roberta"):  # with token types and without
-        making.make_reader(checkpoints[name], root / name, ASKED, print, None)
+        making.make_reader(checkpoints[name], root / name, *HALVES, print)
     return {name: root / name for name in ("bert", "roberta")}
 
 
@@ -294,7 +295,9 @@ def test_a_model_too_far_from_its_weights_is_not_kept(
     folder = Path(shutil.copytree(checkpoints["bert"], tmp_path / "bert"))
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ModelError, match=r"score_difference_mean is .*f1_lost_at_least is 2"):
-        making.make_reader(folder, folder, ASKED, print, lambda *_: {"f1_lost_at_least": 2.0})
+        making.make_reader(
+            folder, folder, *HALVES, print, measure=lambda *_: {"f1_lost_at_least": 2.0}
+        )
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -310,7 +313,7 @@ def test_a_model_that_was_found_too_far_from_its_weights_does_not_serve(
 def test_a_finer_reader_rounds_its_widest_products_by_blocks(
     checkpoints: dict[str, Path], tmp_path: Path
 ) -> None:
-    making.make_reader(checkpoints["bert"], tmp_path / "finer", ASKED, print, None, finer=True)
+    making.make_reader(checkpoints["bert"], tmp_path / "finer", *HALVES, print, finer=True)
     kinds = [node.op_type for node in onnx.load(tmp_path / "finer" / GRAPH).graph.node]
     assert kinds.count("MatMulNBits") == 2  # one in each layer, of six
     assert kinds.count("MatMulIntegerToFloat") == 10

@@ -18,7 +18,7 @@ from models.onnx.encoder import OnnxEncoder
 from models.onnx.files import GRAPH, RECORD, Record
 from models.span_choice import SPAN_CHOICE, SpanChoice
 from models.span_features import FEATURES
-from scripts.export_onnx import f1_lost, from_index, main, near_answer
+from scripts.export_onnx import f1_lost, from_index, halves, main, near_answer
 from tests.making_models import tiny_encoder, tiny_reader
 from tests.unit.index.fake_encoder import ENCODER, Silent
 from tests.unit.index.release import write_two_releases
@@ -110,10 +110,14 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     few = tmp_path / "few.json"
     few.write_text('{"data": []}')
+    asked = [{"id": str(at), "question": "How?", "answers": []} for at in range(240)]
+    same = tmp_path / "same.json"
+    same.write_text(json.dumps({"data": [{"paragraphs": [{"context": "Air.", "qas": asked}]}]}))
     for arguments, said in [
         (["encoder", "--index", str(tmp_path / "none")], "none is not there"),
         (["encoder", "--questions", str(few)], "0 passages to compare on are too few"),
         (["reader", "--index", str(index), "--limit", "10"], "--limit with 240 or more"),
+        (["reader", "--questions", str(same)], "the 240 questions are about too few texts: one"),
         (["encoder", "--index", str(index), "--output", str(few)], "few.json is a file: give"),
         (["encoder", "--index", str(index), "--output", str(few / "x")], "x cannot be made (File"),
     ]:
@@ -131,6 +135,13 @@ def test_questions_are_spread_over_the_passages(index: Path) -> None:
     assert len(every) > 2
     assert {passage for _, passage in some} <= {passage for _, passage in every}
     assert some[0][0] != some[1][0]
+
+
+def test_the_questions_of_a_text_are_in_the_same_half() -> None:
+    texts = ["a", "b", "a", "c", "a", "b", "d"]
+    assert halves(texts) == ([0, 2, 4, 6], [1, 5, 3])
+    assert halves(["a"] * 3) == ([0, 1, 2], [])
+    assert halves([]) == ([], [])
 
 
 def _gold(context: str, answer: str) -> GoldQuestion:
