@@ -155,7 +155,8 @@ def _noted(value: object) -> str:
 def replacing(output: Path) -> Iterator[Path]:
     """Yield a folder to write to, which becomes `output` in the end.
 
-    What `output` held before stays, beside it, until the new one is in its place.
+    What `output` held before stays, beside it, until the new one is in its place. Whoever may enter
+    the folder may read its files: safetensors lets only the owner read weights.
     """
     temporary, before = (
         output.with_name(f".{output.name}.covidquest-{part}") for part in ("unfinished", "before")
@@ -166,6 +167,9 @@ def replacing(output: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
     temporary.mkdir(parents=True)
     yield temporary
+    for path in temporary.rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
     if output.is_dir():
         output.rename(before)
     temporary.rename(output)

@@ -94,6 +94,15 @@ def test_what_was_there_comes_back_after_a_kill_between_two_renames(tmp_path: Pa
     assert not before.exists()
 
 
+def test_whoever_serves_a_model_may_read_it(tmp_path: Path) -> None:
+    with replacing(tmp_path / "model") as folder:
+        (folder / "1_Pooling").mkdir()
+        for name in ("model.safetensors", "1_Pooling/config.json"):
+            (folder / name).touch(mode=0o600)
+    files = [path for path in (tmp_path / "model").rglob("*") if path.is_file()]
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o644] * 2
+
+
 def test_only_a_model_is_replaced(tmp_path: Path) -> None:
     output = tmp_path / "model"
     (output / "1_Pooling").mkdir(parents=True)
