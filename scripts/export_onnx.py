@@ -140,10 +140,12 @@ def export(options: argparse.Namespace, settings: Settings) -> Record:
             f"--questions, --index or --limit with {fewest} or more"
         )
     calibrating, checking = halves(texts)
-    if options.kind == READER and len(checking) < fewest // 3:
+    fewer = min(len(calibrating), len(checking))
+    if options.kind == READER and fewer < fewest // 3:
         raise CorpusError(
             f"the {len(asked)} questions are about too few texts: one half of the texts tells how "
-            f"to round, and the others, to compare on, have {len(checking)} questions"
+            f"to round, the other is compared, and one of them has {fewer} questions: give "
+            "--questions about more texts, or a greater --limit"
         )
     source = model_folder(options.kind, options.model)
     target = options.output or source
